@@ -1,0 +1,4 @@
+//! Keeps the newest versions of upstream container images in your own Amazon ECR.
+//!
+//! The modules in reading order, each depending only on those above it (`tests/it/arch.rs` checks):
+pub mod oci;

@@ -1,0 +1,77 @@
+//! Descriptors: how a manifest points at what it consists of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::oci::{Digest, Platform};
+
+/// The media type of a manifest, blob or artifact, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct MediaType(String);
+
+impl MediaType {
+    /// An OCI image index.
+    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    /// An OCI image manifest.
+    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    /// A Docker manifest list.
+    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// A Docker manifest, schema 2.
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// Every manifest type that is copied, as an `Accept` header. ECR converts what is not asked for.
+    pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+         application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+
+    /// Takes the type from a `Content-Type` header: parameters are dropped.
+    pub fn new(text: &str) -> Self {
+        Self(text.split(';').next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is one of the two index types.
+    pub fn is_index(&self) -> bool {
+        matches!(self.as_str(), Self::OCI_INDEX | Self::DOCKER_LIST)
+    }
+
+    /// Whether it is one of the four manifest types, indexes included.
+    pub fn is_manifest(&self) -> bool {
+        self.is_index() || matches!(self.as_str(), Self::OCI_MANIFEST | Self::DOCKER_MANIFEST)
+    }
+}
+
+impl fmt::Display for MediaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a manifest says of one of its parts: type, digest, size.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// The type of the part.
+    pub media_type: MediaType,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// In an index: the platform that a child is for.
+    #[serde(default)]
+    pub platform: Option<Platform>,
+    /// Where else its bytes may be had. Never fetched (CVE-2020-15157).
+    #[serde(default)]
+    pub urls: Vec<String>,
+}
+
+impl Descriptor {
+    /// Whether its bytes live elsewhere by design: such a layer travels as a descriptor only.
+    pub fn is_foreign(&self) -> bool {
+        !self.urls.is_empty()
+    }
+}

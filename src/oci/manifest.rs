@@ -1,0 +1,266 @@
+//! Manifests: the bytes exactly as the registry gave them, and what can be read from them.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::oci::{Descriptor, Digest, MediaType, Platform};
+
+/// Larger manifests are refused: the distribution specification asks both sides to expect at least
+/// 4 megabytes, and ECR accepts no more.
+pub const MANIFEST_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// More children or layers than this in one manifest are refused.
+const PARTS_MAX: usize = 10_000;
+
+/// A manifest or index. Its bytes are never changed; they are what is hashed, sent and stored.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    bytes: Bytes,
+    digest: Digest,
+    media_type: MediaType,
+    children: Vec<Descriptor>,
+    blobs: Vec<Descriptor>,
+    subject: Option<Digest>,
+}
+
+/// A document that is not a manifest which can be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Larger than [`MANIFEST_MAX_BYTES`].
+    #[error("larger than {MANIFEST_MAX_BYTES} bytes, the most that registries accept")]
+    TooLarge,
+    /// Not JSON, or a part is missing or faulty.
+    #[error("not a valid manifest")]
+    Json(#[source] serde_json::Error),
+    /// Docker schema 1, which ECR no longer takes.
+    #[error("Docker image manifest schema 1, which registries no longer accept; the image has to be rebuilt")]
+    Schema1,
+    /// A type that is not copied.
+    #[error("unsupported media type `{0}`")]
+    MediaType(MediaType),
+    /// The body says one type and the registry another, or parts of both kinds are present (CVE-2021-41190).
+    #[error("ambiguous document: {0}")]
+    Ambiguous(String),
+    /// More than [`PARTS_MAX`] parts.
+    #[error("{0} parts, more than the {PARTS_MAX} that are accepted")]
+    TooManyParts(usize),
+    /// None of the wanted platforms is in the index.
+    #[error("none of the platforms {wanted} is offered; offered: {offered}")]
+    NoPlatform {
+        /// What was asked for.
+        wanted: String,
+        /// What the index has.
+        offered: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: Option<u32>,
+    media_type: Option<MediaType>,
+    manifests: Option<Vec<Descriptor>>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    /// The blobs of schema 1.
+    fs_layers: Option<serde::de::IgnoredAny>,
+    subject: Option<Descriptor>,
+}
+
+impl Manifest {
+    /// Reads `bytes`, which came with this `Content-Type`, if with any.
+    pub fn parse(bytes: Bytes, content_type: Option<&MediaType>) -> Result<Self, ManifestError> {
+        if bytes.len() > MANIFEST_MAX_BYTES {
+            return Err(ManifestError::TooLarge);
+        }
+        let document: Document = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
+        if document.schema_version == Some(1) || document.fs_layers.is_some() {
+            return Err(ManifestError::Schema1);
+        }
+        let media_type = media_type_of(&document, content_type)?;
+        let is_image = document.config.is_some() || document.layers.is_some();
+        if document.manifests.is_some() == is_image || document.manifests.is_some() != media_type.is_index() {
+            return Err(ManifestError::Ambiguous(format!(
+                "`{media_type}` with {}",
+                match (document.manifests.is_some(), is_image) {
+                    (true, true) => "both `manifests` and `config` or `layers`",
+                    (true, false) => "`manifests`",
+                    (false, true) => "`config` or `layers`",
+                    (false, false) => "neither `manifests` nor `config` or `layers`",
+                }
+            )));
+        }
+        let children = document.manifests.unwrap_or_default();
+        let blobs: Vec<_> = document.config.into_iter().chain(document.layers.unwrap_or_default()).collect();
+        let parts = children.len() + blobs.len();
+        if parts > PARTS_MAX {
+            return Err(ManifestError::TooManyParts(parts));
+        }
+        let subject = document.subject.map(|subject| subject.digest);
+        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs, subject })
+    }
+
+    /// The bytes, exactly as they came.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The digest of the bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The type to send it under.
+    pub fn media_type(&self) -> &MediaType {
+        &self.media_type
+    }
+
+    /// The manifests that an index points at; empty for an image.
+    pub fn children(&self) -> &[Descriptor] {
+        &self.children
+    }
+
+    /// Config and layers of an image, in order, repetitions included; empty for an index.
+    pub fn blobs(&self) -> &[Descriptor] {
+        &self.blobs
+    }
+
+    /// The manifest that this one says something about (OCI 1.1 referrers).
+    pub fn subject(&self) -> Option<Digest> {
+        self.subject
+    }
+
+    /// The index with only the children for these platforms. The same source and wish always give the
+    /// same bytes: the other members stay as they were written, and the children keep their order.
+    pub fn filtered(&self, wanted: &[Platform]) -> Result<Self, ManifestError> {
+        let keeps = |child: &Descriptor| {
+            child.platform.as_ref().is_some_and(|platform| wanted.iter().any(|wish| wish.accepts(platform)))
+        };
+        if !self.children.iter().any(keeps) {
+            let list = |platforms: Vec<String>| platforms.join(", ");
+            return Err(ManifestError::NoPlatform {
+                wanted: list(wanted.iter().map(ToString::to_string).collect()),
+                offered: list(
+                    self.children
+                        .iter()
+                        .filter_map(|c| c.platform.as_ref())
+                        .map(ToString::to_string)
+                        .collect(),
+                ),
+            });
+        }
+        // A map of raw values keeps every byte of the members that are not touched.
+        let mut document: std::collections::BTreeMap<&str, &RawValue> =
+            serde_json::from_slice(&self.bytes).map_err(ManifestError::Json)?;
+        let all: Vec<&RawValue> = document
+            .get("manifests")
+            .map_or(Ok(Vec::new()), |raw| serde_json::from_str(raw.get()))
+            .map_err(ManifestError::Json)?;
+        let kept: Vec<&RawValue> = all
+            .into_iter()
+            .zip(&self.children)
+            .filter(|(_, child)| keeps(child))
+            .map(|(raw, _)| raw)
+            .collect();
+        let kept = serde_json::value::to_raw_value(&kept).map_err(ManifestError::Json)?;
+        document.insert("manifests", &kept);
+        let bytes = serde_json::to_vec(&document).map_err(ManifestError::Json)?;
+        Self::parse(bytes.into(), Some(&self.media_type))
+    }
+}
+
+/// The header and the body must agree where both speak; an OCI manifest may leave its own type out.
+fn media_type_of(document: &Document, content_type: Option<&MediaType>) -> Result<MediaType, ManifestError> {
+    let generic = |media_type: &&MediaType| {
+        !matches!(media_type.as_str(), "" | "application/json" | "application/octet-stream" | "text/plain")
+    };
+    let header = content_type.filter(generic);
+    let media_type = match (&document.media_type, header) {
+        (Some(body), Some(header)) if body != header => {
+            return Err(ManifestError::Ambiguous(format!(
+                "the body says `{body}`, its Content-Type `{header}`"
+            )));
+        }
+        (Some(body), _) => body.clone(),
+        (None, Some(header)) => header.clone(),
+        (None, None) if document.manifests.is_some() => MediaType::new(MediaType::OCI_INDEX),
+        (None, None) => MediaType::new(MediaType::OCI_MANIFEST),
+    };
+    if media_type.is_manifest() { Ok(media_type) } else { Err(ManifestError::MediaType(media_type)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Manifest, ManifestError> {
+        Manifest::parse(Bytes::copy_from_slice(text.as_bytes()), None)
+    }
+
+    fn descriptor(seed: &str, more: &str) -> String {
+        format!(
+            r#"{{"mediaType":"{}","digest":"{}","size":{}{more}}}"#,
+            MediaType::OCI_MANIFEST,
+            Digest::of(seed.as_bytes()),
+            seed.len()
+        )
+    }
+
+    fn index() -> String {
+        format!(
+            "{{\n  \"schemaVersion\": 2, \"annotations\": {{\"b\": \"1\",  \"a\":\"2\"}},\n \"manifests\": [{}, {}, {}]}}",
+            descriptor("amd", r#", "platform": {"os":"linux","architecture":"amd64"}"#),
+            descriptor("arm", r#","platform":{"architecture":"arm64","os":"linux","variant":"v8"}"#),
+            descriptor("att", r#","platform":{"architecture":"unknown","os":"unknown"}"#),
+        )
+    }
+
+    #[test]
+    fn the_bytes_stay_as_they_came() {
+        let text = index();
+        let manifest = parse(&text).unwrap();
+        assert_eq!(manifest.bytes(), text.as_bytes());
+        assert_eq!(manifest.digest(), Digest::of(text.as_bytes()));
+        assert_eq!(manifest.children().len(), 3);
+        assert_eq!(manifest.media_type().as_str(), MediaType::OCI_INDEX);
+    }
+
+    #[test]
+    fn a_filtered_index_is_the_same_each_time_and_touches_only_its_children() {
+        let source = parse(&index()).unwrap();
+        let wanted = ["linux/arm64".parse().unwrap(), "linux/amd64".parse().unwrap()];
+        let filtered = source.filtered(&wanted).unwrap();
+        assert_eq!(filtered.bytes(), source.filtered(&wanted).unwrap().bytes());
+        assert_eq!(filtered.children(), &source.children()[..2]);
+        let text = std::str::from_utf8(filtered.bytes()).unwrap();
+        assert!(text.contains(r#"{"b": "1",  "a":"2"}"#), "{text}");
+        assert!(matches!(
+            source.filtered(&["windows/amd64".parse().unwrap()]),
+            Err(ManifestError::NoPlatform { .. })
+        ));
+    }
+
+    #[test]
+    fn confused_documents_are_refused() {
+        let layer = descriptor("l", "");
+        let both = format!(r#"{{"schemaVersion":2,"manifests":[],"layers":[{layer}]}}"#);
+        assert!(matches!(parse(&both), Err(ManifestError::Ambiguous(_))));
+        let lying = format!(r#"{{"mediaType":"{}","layers":[{layer}]}}"#, MediaType::OCI_INDEX);
+        assert!(matches!(parse(&lying), Err(ManifestError::Ambiguous(_))));
+        assert!(matches!(parse("{}"), Err(ManifestError::Ambiguous(_))));
+        let image = Bytes::from(format!(r#"{{"mediaType":"{}","layers":[]}}"#, MediaType::OCI_MANIFEST));
+        let header = MediaType::new(MediaType::DOCKER_MANIFEST);
+        assert!(matches!(Manifest::parse(image, Some(&header)), Err(ManifestError::Ambiguous(_))));
+    }
+
+    #[test]
+    fn what_cannot_be_copied_says_why() {
+        assert!(matches!(parse(r#"{"schemaVersion":1,"fsLayers":[]}"#), Err(ManifestError::Schema1)));
+        assert!(matches!(parse(r#"{"mediaType":"text/x","layers":[]}"#), Err(ManifestError::MediaType(_))));
+        assert!(matches!(parse("<html>"), Err(ManifestError::Json(_))));
+        let big = Bytes::from(vec![b' '; MANIFEST_MAX_BYTES + 1]);
+        assert!(matches!(Manifest::parse(big, None), Err(ManifestError::TooLarge)));
+        let traversal = r#"{"layers":[{"mediaType":"x","digest":"sha256:../../etc","size":1}]}"#;
+        assert!(matches!(parse(traversal), Err(ManifestError::Json(_))));
+    }
+}

@@ -1,0 +1,16 @@
+//! The vocabulary of the OCI specifications: what may be named, and what a registry stores.
+//!
+//! Pure: parsing and formatting, no I/O. Every type has one door, its parser; whoever holds a value
+//! holds a valid one.
+
+mod descriptor;
+mod digest;
+mod manifest;
+mod platform;
+mod reference;
+
+pub use descriptor::{Descriptor, MediaType};
+pub use digest::{Digest, DigestError, Hasher};
+pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
+pub use platform::{Platform, PlatformError};
+pub use reference::{Host, Name, NameError, Reference, Repository, Tag};
