@@ -1,0 +1,242 @@
+//! What happened, unrendered: events while it happens, summaries when it is over.
+//!
+//! Work emits events; `report` and metrics render them. Nothing here prints, formats for people or waits.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::oci::{Digest, Tag};
+use crate::plan::Action;
+use crate::select::Selection;
+
+/// Takes events as they happen. Called from the hot path: implementations never block.
+pub trait Observer: Send + Sync {
+    /// Takes one event.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// What happens during a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A pass over a mirror began.
+    MirrorStarted {
+        /// Its name.
+        mirror: &'a str,
+    },
+    /// The source's tags were read and judged.
+    TagsSelected {
+        /// The mirror.
+        mirror: &'a str,
+        /// How many tags the source has.
+        listed: usize,
+        /// How many of them the rules chose.
+        selected: usize,
+    },
+    /// The copy of a tag began.
+    TagStarted {
+        /// The mirror.
+        mirror: &'a str,
+        /// The tag.
+        tag: &'a Tag,
+    },
+    /// The size of what is to be moved for a tag became known, or grew: blobs that the target lacks.
+    TagSized {
+        /// The mirror.
+        mirror: &'a str,
+        /// The tag.
+        tag: &'a Tag,
+        /// Bytes to add to what was known before.
+        bytes: u64,
+    },
+    /// Bytes of a tag went to the target.
+    BytesCopied {
+        /// The mirror.
+        mirror: &'a str,
+        /// The tag.
+        tag: &'a Tag,
+        /// How many; these are counted again where a transfer has to start over.
+        bytes: u64,
+    },
+    /// A blob is in the target.
+    BlobArrived {
+        /// The mirror.
+        mirror: &'a str,
+        /// The tag that it was copied for.
+        tag: &'a Tag,
+        /// The blob.
+        digest: Digest,
+        /// Its size in bytes.
+        size: u64,
+        /// How it got there.
+        arrival: Arrival,
+    },
+    /// A tag is done, for better or worse.
+    TagFinished {
+        /// The mirror.
+        mirror: &'a str,
+        /// What became of it.
+        summary: &'a TagSummary,
+    },
+    /// A pass over a mirror ended.
+    MirrorFinished {
+        /// What became of it.
+        summary: &'a MirrorSummary,
+    },
+    /// A request was answered by a registry or by the AWS API, or failed to be.
+    Requested {
+        /// The registry's host.
+        host: &'a str,
+        /// The HTTP method.
+        method: &'a str,
+        /// The answer's status, none where there was no answer.
+        status: Option<u16>,
+    },
+    /// A request is about to be tried again.
+    Retried {
+        /// The registry's host.
+        host: &'a str,
+        /// Why, one of a few words.
+        reason: &'static str,
+    },
+}
+
+/// How a blob got into the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Its bytes were sent.
+    Uploaded,
+    /// The target took it from another of its repositories.
+    Mounted,
+    /// It was there.
+    Present,
+}
+
+/// What became of a run. This is the document that `sync --output json` and `plan --output json` print.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    /// Whether everything selected is in the target.
+    pub outcome: RunOutcome,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// A summary for each mirror, in the order of the configuration.
+    pub mirrors: Vec<MirrorSummary>,
+    /// Sums over all mirrors.
+    pub totals: Totals,
+}
+
+/// Whether a run or a pass reached its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Everything selected is in the target; for a plan: nothing stands in the way.
+    Succeeded,
+    /// At least one tag or mirror failed.
+    Failed,
+}
+
+/// What became of one mirror.
+#[derive(Clone, Debug, Serialize)]
+pub struct MirrorSummary {
+    /// The mirror's name.
+    pub name: String,
+    /// Where from.
+    pub source: String,
+    /// Where to.
+    pub target: String,
+    /// Whether all of its tags arrived.
+    pub outcome: RunOutcome,
+    /// Why the mirror as a whole failed, if it did.
+    pub error: Option<String>,
+    /// The selected tags.
+    pub tags: Vec<TagSummary>,
+    /// All tags with the reasons why they were kept or left out; none where the list could not be read.
+    #[serde(skip)]
+    pub selection: Option<Selection>,
+}
+
+/// What became of one tag.
+#[derive(Clone, Debug, Serialize)]
+pub struct TagSummary {
+    /// The tag.
+    pub tag: Tag,
+    /// The digest at the source; none where it could not be asked.
+    pub digest: Option<Digest>,
+    /// What the plan says; none where it was not reached.
+    pub action: Option<Action>,
+    /// What came of it; none in a plan.
+    pub outcome: Option<TagOutcome>,
+    /// Why the plan says so.
+    pub reason: String,
+    /// Bytes of blobs sent to the target.
+    pub bytes: u64,
+    /// How its blobs arrived.
+    pub blobs: Blobs,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+/// What came of a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TagOutcome {
+    /// It was copied and verified.
+    Copied,
+    /// The target had it.
+    UpToDate,
+    /// It is not in the target as it should be.
+    Failed,
+}
+
+/// How the blobs of a tag arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Blobs {
+    /// Sent.
+    pub uploaded: u64,
+    /// Taken from another repository of the target.
+    pub mounted: u64,
+    /// There before.
+    pub present: u64,
+}
+
+/// Sums over a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Tags that the rules chose.
+    pub selected: u64,
+    /// Tags copied.
+    pub copied: u64,
+    /// Tags that needed nothing.
+    pub up_to_date: u64,
+    /// Tags that failed.
+    pub failed: u64,
+    /// Bytes of blobs sent.
+    pub bytes: u64,
+    /// Requests to registries and to the AWS API.
+    pub requests: u64,
+}
+
+impl RunSummary {
+    /// Puts the mirrors' summaries together; `requests` is what the run cost in all.
+    pub fn new(started_at: Timestamp, mirrors: Vec<MirrorSummary>, requests: u64) -> Self {
+        let failed = mirrors.iter().any(|mirror| mirror.outcome == RunOutcome::Failed);
+        let tags = || mirrors.iter().flat_map(|mirror| &mirror.tags);
+        let count = |outcome| tags().filter(|tag| tag.outcome == Some(outcome)).count() as u64;
+        let totals = Totals {
+            selected: tags().count() as u64,
+            copied: count(TagOutcome::Copied),
+            up_to_date: count(TagOutcome::UpToDate),
+            failed: count(TagOutcome::Failed),
+            bytes: tags().map(|tag| tag.bytes).sum(),
+            requests,
+        };
+        Self {
+            outcome: if failed { RunOutcome::Failed } else { RunOutcome::Succeeded },
+            started_at,
+            finished_at: Timestamp::now(),
+            mirrors,
+            totals,
+        }
+    }
+}

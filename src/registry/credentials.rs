@@ -1,0 +1,66 @@
+//! Who we are at a registry. Where logins come from is the business of those who implement [`Credentials`].
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+
+/// A user name and password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user.
+    pub username: String,
+    /// The password or token.
+    pub password: SecretString,
+}
+
+/// Why a login could not be had, in the words of its origin.
+pub type CredentialsError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Gives the login for one registry.
+///
+/// It is asked before each use; an implementation whose login is costly caches it.
+pub trait Credentials: Send + Sync + fmt::Debug {
+    /// The login, none for an anonymous visitor.
+    fn login(&self, freshness: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>>;
+
+    /// When the login is sent.
+    fn manner(&self) -> Manner {
+        Manner::Challenged
+    }
+}
+
+/// Whether what was given before is still good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// A cached login will do.
+    Cached,
+    /// The registry refused the last one as expired.
+    Renewed,
+}
+
+/// When a login is sent to the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As answer to a challenge, in the way that the challenge asks for.
+    Challenged,
+    /// With every request, as `Basic`: ECR takes its token this way and gives no token service.
+    Unasked,
+}
+
+/// Always anonymous.
+#[derive(Debug)]
+pub struct Anonymous;
+
+impl Credentials for Anonymous {
+    fn login(&self, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+}
+
+/// A login that never changes.
+impl Credentials for Login {
+    fn login(&self, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+        Box::pin(std::future::ready(Ok(Some(self.clone()))))
+    }
+}
