@@ -1,7 +1,34 @@
 //! The client of one Registry V2 host.
 //!
-//! Knows no ECR, no configuration, no progress and no schedule.
+//! Knows no ECR, no configuration, no progress and no schedule. In reading order: who we are
+//! (`credentials`, `challenge`, `auth`), the way to the wire (`wire`, `limit`, `retry`, `origin`, `client`),
+//! and the verbs of a repository (`tags`, `manifests`, `blobs`, `upload`).
 
+mod auth;
+mod blobs;
+mod challenge;
+mod client;
 mod credentials;
+mod denied;
+mod error;
+mod expiring;
+mod limit;
+mod manifests;
+mod origin;
+mod repository;
+mod retry;
+mod tags;
+mod tap;
+mod upload;
+mod wire;
 
+pub use blobs::BlobReader;
+pub use client::{BuildError, Client, Options};
 pub use credentials::{Anonymous, Credentials, CredentialsError, Freshness, Login, Manner};
+pub use error::{ApiError, Error, Kind, Refusal};
+pub use expiring::{Expiring, Fresh};
+pub use limit::Limits;
+pub use repository::Repository;
+pub use retry::{Budget, Retry};
+pub use tap::{Exchange, Tap};
+pub use upload::{Started, Upload};

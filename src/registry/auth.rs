@@ -1,0 +1,244 @@
+//! Logging in: from challenges to the `Authorization` header of the next request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::oci::Repository;
+use crate::registry::challenge::{self, Challenge};
+use crate::registry::credentials::{Credentials, Freshness, Login, Manner};
+use crate::registry::error::{Error, Kind};
+use crate::registry::expiring::{Expiring, Fresh};
+use crate::registry::origin;
+use crate::registry::wire::{Body, Parcel, Wire};
+
+/// A token answer larger than this is refused.
+const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
+/// The life of a token that does not say, and the least that counts (distribution token specification).
+const TOKEN_LIFE_MIN: Duration = Duration::from_secs(60);
+/// So many scopes of one registry are remembered; beyond that all is forgotten and learned again.
+const SCOPES_MAX: usize = 10_000;
+
+/// What a request needs to be allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Scope {
+    pub(super) repository: Repository,
+    pub(super) access: Access,
+}
+
+/// Reading, or reading and writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Access {
+    Pull,
+    PullPush,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let actions = match self.access {
+            Access::Pull => "pull",
+            Access::PullPush => "pull,push",
+        };
+        write!(f, "repository:{}:{actions}", self.repository)
+    }
+}
+
+/// The state of being logged in at one registry.
+pub(super) struct Auth {
+    credentials: Arc<dyn Credentials>,
+    /// What was learned from challenges. Held for look-ups only.
+    learned: Mutex<Learned>,
+}
+
+#[derive(Default)]
+struct Learned {
+    scheme: Option<Scheme>,
+    /// The registry's own word for a scope, where it is not the usual one: public.ecr.aws says `aws`.
+    words: HashMap<Scope, String>,
+    tokens: HashMap<String, Arc<Expiring<SecretString>>>,
+}
+
+#[derive(Clone)]
+enum Scheme {
+    Basic,
+    Bearer { realm: Url, service: Option<String> },
+}
+
+/// What is to be sent.
+pub(super) struct Authorization {
+    pub(super) header: Option<HeaderValue>,
+    /// Whether a user name and password stand behind it.
+    pub(super) has_login: bool,
+}
+
+impl Auth {
+    pub(super) fn new(credentials: Arc<dyn Credentials>) -> Self {
+        Self { credentials, learned: Mutex::default() }
+    }
+
+    /// The header for a request of this scope, as far as is known how to make one.
+    pub(super) async fn authorize(
+        &self,
+        wire: &Wire,
+        root: &Url,
+        scope: &Scope,
+        freshness: Freshness,
+    ) -> Result<Authorization, Error> {
+        let scheme = self.lock().scheme.clone();
+        let unasked = self.credentials.manner() == Manner::Unasked;
+        if scheme.is_none() && !unasked {
+            return Ok(Authorization { header: None, has_login: false });
+        }
+        let login = self.login(root, freshness).await?;
+        let has_login = login.is_some();
+        let header = match scheme {
+            Some(Scheme::Bearer { realm, service }) if !unasked => {
+                let (word, cache) = self.cache(scope);
+                let fetch = || fetch_token(wire, root, &realm, service.as_deref(), &word, login.as_ref());
+                let token = cache.get(freshness, fetch).await?;
+                Some(header_value(&format!("Bearer {}", token.expose_secret())))
+            }
+            _ => login.as_ref().map(basic),
+        };
+        Ok(Authorization { header: header.transpose().map_err(|why| fail(root, why))?, has_login })
+    }
+
+    /// Takes in the challenges of a 401. False where none can be answered.
+    pub(super) fn learn(&self, root: &Url, scope: &Scope, headers: &HeaderMap) -> Result<bool, Error> {
+        let challenges: Vec<Challenge> = headers
+            .get_all(http::header::WWW_AUTHENTICATE)
+            .iter()
+            .flat_map(|value| challenge::parse(&String::from_utf8_lossy(value.as_bytes())))
+            .collect();
+        let find = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        if let Some(bearer) = find("bearer") {
+            let Some(realm) = bearer.param("realm") else {
+                return Err(fail(root, "its challenge names no realm".to_owned()));
+            };
+            let realm =
+                root.join(realm).map_err(|_| fail(root, "its challenge names a faulty realm".to_owned()))?;
+            origin::check(root, &realm).map_err(|why| fail(root, why))?;
+            let service = bearer.param("service").map(str::to_owned);
+            let mut learned = self.lock();
+            if learned.words.len() >= SCOPES_MAX || learned.tokens.len() >= SCOPES_MAX {
+                *learned = Learned::default();
+            }
+            learned.scheme = Some(Scheme::Bearer { realm, service });
+            if let Some(word) = bearer.param("scope").filter(|&word| word != scope.to_string()) {
+                learned.words.insert(scope.clone(), word.to_owned());
+            }
+            return Ok(true);
+        }
+        if find("basic").is_some() {
+            self.lock().scheme = Some(Scheme::Basic);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Whether we come with a login at all.
+    pub(super) async fn has_login(&self) -> bool {
+        matches!(self.credentials.login(Freshness::Cached).await, Ok(Some(_)))
+    }
+
+    async fn login(&self, root: &Url, freshness: Freshness) -> Result<Option<Login>, Error> {
+        let failed = |cause| Error::new(&Method::GET, root, Kind::Credentials(cause));
+        self.credentials.login(freshness).await.map_err(failed)
+    }
+
+    fn cache(&self, scope: &Scope) -> (String, Arc<Expiring<SecretString>>) {
+        let mut learned = self.lock();
+        let word = learned.words.get(scope).cloned().unwrap_or_else(|| scope.to_string());
+        let cache = Arc::clone(learned.tokens.entry(word.clone()).or_default());
+        (word, cache)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<SecretString>,
+    access_token: Option<SecretString>,
+    expires_in: Option<u64>,
+}
+
+/// Asks the token service. `issued_at` is not read: clocks differ, and some services send year 1.
+async fn fetch_token(
+    wire: &Wire,
+    root: &Url,
+    realm: &Url,
+    service: Option<&str>,
+    scope: &str,
+    login: Option<&Login>,
+) -> Result<Fresh<SecretString>, Error> {
+    let mut url = realm.clone();
+    let kept: Vec<(String, String)> = realm.query_pairs().into_owned().collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(kept)
+        .extend_pairs(service.map(|service| ("service", service)))
+        .append_pair("scope", scope);
+    // `+` for a space is form encoding; as a query, `%20` is what every service understands.
+    let query = url.query().map(|query| query.replace('+', "%20"));
+    url.set_query(query.as_deref());
+
+    let mut headers = HeaderMap::new();
+    if let Some(login) = login {
+        headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
+    }
+    let asked_at = Instant::now();
+    let answer =
+        wire.exchange(Parcel { method: &Method::GET, url: &url, headers, body: Body::Empty }).await?;
+    if !answer.status().is_success() {
+        return Err(answer.refusal().await);
+    }
+    let unusable = answer.fail(Kind::Protocol("the token service's answer holds no token".to_owned()));
+    let body = answer.body(TOKEN_ANSWER_MAX_BYTES).await?;
+    let Ok(TokenAnswer { token, access_token, expires_in }) = serde_json::from_slice(&body) else {
+        return Err(unusable);
+    };
+    let filled = |token: &SecretString| !token.expose_secret().is_empty();
+    let value = token.filter(filled).or(access_token.filter(filled)).ok_or(unusable)?;
+    let life = expires_in
+        .map_or(TOKEN_LIFE_MIN, Duration::from_secs)
+        .clamp(TOKEN_LIFE_MIN, Duration::from_hours(24));
+    // Early enough that a token does not die between two requests, late enough to be worth having.
+    let margin = (life / 4).min(Duration::from_secs(60));
+    Ok(Fresh { value, refresh_at: asked_at + life - margin, expires_at: asked_at + life })
+}
+
+fn basic(login: &Login) -> Result<HeaderValue, String> {
+    let pair = format!("{}:{}", login.username, login.password.expose_secret());
+    header_value(&format!("Basic {}", STANDARD.encode(pair)))
+}
+
+/// A header value that does not show in debug output.
+fn header_value(text: &str) -> Result<HeaderValue, String> {
+    let mut value =
+        HeaderValue::from_str(text).map_err(|_| "its token is not fit for a header".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn fail(root: &Url, why: String) -> Error {
+    Error::new(&Method::GET, root, Kind::Protocol(why))
+}

@@ -1,0 +1,158 @@
+//! Blobs, read as a stream that vouches for its bytes.
+
+use bytes::Bytes;
+use http::header::{ETAG, HeaderValue, RANGE};
+use http::{Method, StatusCode};
+
+use crate::oci::{Descriptor, Digest, Hasher};
+use crate::registry::Repository;
+use crate::registry::client::Request;
+use crate::registry::error::{Error, Kind};
+use crate::registry::retry::Budget;
+use crate::registry::wire::Answer;
+
+/// A blob on its way. Size and digest are checked, and its last bytes are held back until they are found
+/// right: a caller that got the end of the stream got the blob.
+///
+/// A broken stream is resumed where it broke. A request and the resumptions behind it share one budget of
+/// tries; progress renews it.
+pub struct BlobReader {
+    repository: Repository,
+    descriptor: Descriptor,
+    budget: Budget,
+    answer: Option<Answer>,
+    /// Of the first answer; a resumption must agree.
+    etag: Option<HeaderValue>,
+    got: u64,
+    hasher: Hasher,
+    /// The bytes that came last.
+    held: Bytes,
+}
+
+impl Repository {
+    /// Prepares to read a blob; the first [`BlobReader::chunk`] asks for it.
+    pub fn blob(&self, descriptor: &Descriptor) -> BlobReader {
+        BlobReader {
+            repository: self.clone(),
+            descriptor: descriptor.clone(),
+            budget: self.client.retry().budget(),
+            answer: None,
+            etag: None,
+            got: 0,
+            hasher: Hasher::default(),
+            held: Bytes::new(),
+        }
+    }
+
+    /// Whether the repository has a blob. For targets alone: some sources answer this wrongly
+    /// (aws/containers-roadmap#2671).
+    pub async fn has_blob(&self, digest: Digest) -> Result<bool, Error> {
+        match self.client.send(&self.read(Method::HEAD, &format!("blobs/{digest}"))).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_status(StatusCode::NOT_FOUND) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl BlobReader {
+    /// The next bytes, none after the last. An error ends the stream.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let next = self.read().await?;
+            let Some(bytes) = next else {
+                self.verify()?;
+                let last = std::mem::take(&mut self.held);
+                return Ok((!last.is_empty()).then_some(last));
+            };
+            self.got += bytes.len() as u64;
+            if self.got > self.descriptor.size {
+                return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
+            }
+            self.hasher.update(&bytes);
+            let before = std::mem::replace(&mut self.held, bytes);
+            if !before.is_empty() {
+                return Ok(Some(before));
+            }
+        }
+    }
+
+    /// The next bytes from the registry, resumed as often as the budget allows; none where all have come.
+    async fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let error = match self.try_read().await {
+                Ok(Some(bytes)) => {
+                    self.budget.renew();
+                    return Ok(Some(bytes));
+                }
+                Ok(None) if self.got < self.descriptor.size && self.got > 0 => {
+                    self.fail(Kind::Truncated { got: self.got, expected: self.descriptor.size })
+                }
+                Ok(None) => return Ok(None),
+                Err(error) => error,
+            };
+            self.answer = None;
+            let Some(reason) = error.transient() else { return Err(error) };
+            let Some(pause) = self.budget.spend(error.retry_after()) else { return Err(error) };
+            self.repository.client.pause(&error, reason, pause).await;
+        }
+    }
+
+    async fn try_read(&mut self) -> Result<Option<Bytes>, Error> {
+        if let Some(answer) = &mut self.answer {
+            return answer.chunk().await;
+        }
+        if self.got == self.descriptor.size && self.got > 0 {
+            return Ok(None);
+        }
+        let answer = self.repository.client.attempt(&self.request()).await?;
+        self.check_resumption(&answer)?;
+        self.answer.insert(answer).chunk().await
+    }
+
+    fn request(&self) -> Request {
+        let request = self.repository.read(Method::GET, &format!("blobs/{}", self.descriptor.digest));
+        match HeaderValue::from_str(&format!("bytes={}-", self.got)) {
+            Ok(range) if self.got > 0 => request.header(RANGE, range),
+            _ => request,
+        }
+    }
+
+    /// Whether an answer goes on where the last one broke.
+    fn check_resumption(&mut self, answer: &Answer) -> Result<(), Error> {
+        let etag = answer.headers().get(ETAG).cloned();
+        if self.got == 0 {
+            self.etag = etag;
+            return Ok(());
+        }
+        let start_over = |why: &str| Err(answer.fail(Kind::StartOver(why.to_owned())));
+        if answer.status() != StatusCode::PARTIAL_CONTENT {
+            return start_over("it does not support ranges");
+        }
+        if etag != self.etag {
+            return start_over("the blob's `ETag` changed");
+        }
+        let range = answer.header("content-range").unwrap_or_default();
+        let (start, end, total) = (self.got, self.descriptor.size - 1, self.descriptor.size);
+        if range != format!("bytes {start}-{end}/{total}") && range != format!("bytes {start}-{end}/*") {
+            return start_over("its `Content-Range` does not fit");
+        }
+        Ok(())
+    }
+
+    fn verify(&self) -> Result<(), Error> {
+        if self.got != self.descriptor.size {
+            return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
+        }
+        let (expected, got) = (self.descriptor.digest, self.hasher.clone().finish());
+        if expected != got {
+            return Err(self.fail(Kind::Digest { expected, got }));
+        }
+        Ok(())
+    }
+
+    fn fail(&self, kind: Kind) -> Error {
+        let request = self.request();
+        Error::new(&request.method, &request.url, kind)
+    }
+}

@@ -1,0 +1,268 @@
+//! The one path to the wire: every request to a registry goes through [`Client::send`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+use crate::oci::{Host, Repository};
+use crate::registry::auth::{Auth, Authorization, Scope};
+use crate::registry::credentials::{Credentials, Freshness};
+use crate::registry::error::{Error, Kind};
+use crate::registry::limit::{Limiter, Limits};
+use crate::registry::retry::Retry;
+use crate::registry::tap::{Exchange, Tap};
+use crate::registry::wire::{Answer, Body, Flow, Parcel, Wire};
+use crate::registry::{denied, origin};
+
+/// So many redirects in a row are followed.
+const REDIRECTS_MAX: usize = 5;
+/// Connections that were not used for this long are closed.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// The name that Docker Hub's API goes by.
+const DOCKER_HUB_API: &str = "registry-1.docker.io";
+
+/// How a registry is reached.
+#[derive(Clone)]
+pub struct Options {
+    /// Plain http instead of TLS.
+    pub plain_http: bool,
+    /// More certificate authorities to trust, as PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Who we are there.
+    pub credentials: Arc<dyn Credentials>,
+    /// How hard it is asked.
+    pub limits: Limits,
+    /// The time to make a connection in.
+    pub connect_timeout: Duration,
+    /// The time for which nothing may move.
+    pub stall_timeout: Duration,
+    /// How often requests are tried.
+    pub retry: Retry,
+    /// Who counts them.
+    pub tap: Tap,
+}
+
+/// The client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The certificates in `ca_file` are not readable as PEM, or those of the system are missing.
+    #[error("cannot set up TLS for {host}")]
+    Tls {
+        /// The registry.
+        host: Host,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// The host makes no address.
+    #[error("`{0}` cannot be part of an address")]
+    Address(Host),
+}
+
+/// A client of one registry, cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    root: Url,
+    wire: Wire,
+    auth: Auth,
+    retry: Retry,
+}
+
+/// A request to the registry.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) scope: Scope,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+impl Client {
+    /// Makes a client for `host`. Contacts nobody.
+    pub fn new(host: &Host, options: Options) -> Result<Self, BuildError> {
+        let tls = |cause| BuildError::Tls { host: host.clone(), cause };
+        let scheme = if options.plain_http { "http" } else { "https" };
+        let address = if host.as_str() == Host::DOCKER_HUB { DOCKER_HUB_API } else { host.as_str() };
+        let root =
+            Url::parse(&format!("{scheme}://{address}/")).map_err(|_| BuildError::Address(host.clone()))?;
+        // HTTP/1.1 alone: large streams on one HTTP/2 connection share its window and starve each other.
+        let mut http = reqwest::Client::builder()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(IDLE_MAX)
+            .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")));
+        if let Some(pem) = &options.ca_pem {
+            http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(tls)?);
+        }
+        let wire = Wire {
+            host: host.clone(),
+            http: http.build().map_err(tls)?,
+            limiter: Limiter::new(options.limits),
+            stall: options.stall_timeout,
+            tap: options.tap,
+        };
+        Ok(Self(Arc::new(Inner { root, wire, auth: Auth::new(options.credentials), retry: options.retry })))
+    }
+
+    /// The host as it is configured.
+    pub fn host(&self) -> &Host {
+        &self.0.wire.host
+    }
+
+    pub(super) fn retry(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// The address of `/v2/<repository>/<rest>`.
+    pub(super) fn url(&self, repository: &Repository, rest: &str) -> Url {
+        let mut url = self.0.root.clone();
+        url.set_path(&format!("v2/{repository}/{rest}"));
+        url
+    }
+
+    /// Whether an address that the registry names may be used.
+    pub(super) fn check_origin(&self, url: &Url) -> Result<(), String> {
+        origin::check(&self.0.root, url)
+    }
+
+    /// Sends a request until it succeeds, fails for good or the tries are used up.
+    pub(super) async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        let mut budget = self.0.retry.budget();
+        loop {
+            let error = match self.attempt(request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(reason) = error.transient() else { return Err(error) };
+            let Some(pause) = budget.spend(error.retry_after()) else { return Err(error) };
+            self.pause(&error, reason, pause).await;
+        }
+    }
+
+    /// Waits before another try, and lets it be counted.
+    pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration) {
+        tracing::debug!(error = %error, reason, pause_ms = pause.as_millis(), "Trying a request again");
+        (self.0.wire.tap)(&Exchange::Retried { host: self.host().as_str(), reason });
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Sends once, logging in where the registry asks for it.
+    pub(super) async fn attempt(&self, request: &Request) -> Result<Answer, Error> {
+        let Inner { root, wire, auth, .. } = &*self.0;
+        let mut second = None;
+        loop {
+            let freshness = second.unwrap_or(Freshness::Cached);
+            let authorization = auth.authorize(wire, root, &request.scope, freshness).await;
+            let Authorization { header, has_login } = match authorization {
+                Ok(authorization) => authorization,
+                Err(error) => return Err(self.explain(error, request, auth.has_login().await)),
+            };
+            let sent = header.is_some();
+            let (answer, is_own) = self.exchange(request, header).await?;
+            if answer.status().is_success() {
+                return Ok(answer);
+            }
+            let headers = answer.headers().clone();
+            let error = answer.refusal().await;
+            if !is_own {
+                // Whoever we were sent to learns nothing about us, and we take no challenge from there.
+                return Err(error);
+            }
+            if second.is_none() {
+                if error.is_status(StatusCode::UNAUTHORIZED) && auth.learn(root, &request.scope, &headers)? {
+                    second = Some(if sent { Freshness::Renewed } else { Freshness::Cached });
+                    continue;
+                }
+                if sent && error.is_expired_login() {
+                    second = Some(Freshness::Renewed);
+                    continue;
+                }
+            }
+            return Err(self.explain(error, request, has_login));
+        }
+    }
+
+    /// Sends a body that cannot be sent again: one try, with the login at hand.
+    ///
+    /// What came before it, the start of the upload, made sure that this login is good.
+    pub(super) async fn send_stream(
+        &self,
+        request: &Request,
+        body: reqwest::Body,
+        flow: &Flow,
+    ) -> Result<Answer, Error> {
+        let Inner { root, wire, auth, .. } = &*self.0;
+        let mut headers = request.headers.clone();
+        if origin::is_own(root, &request.url) {
+            let authorization = auth.authorize(wire, root, &request.scope, Freshness::Cached).await?;
+            headers.extend(authorization.header.map(|value| (AUTHORIZATION, value)));
+        }
+        let body = Body::Stream(body, flow);
+        let answer =
+            wire.exchange(Parcel { method: &request.method, url: &request.url, headers, body }).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(answer.refusal().await)
+    }
+
+    /// One exchange and the redirects behind it. Tells whether the answer is the registry's own.
+    async fn exchange(&self, request: &Request, login: Option<HeaderValue>) -> Result<(Answer, bool), Error> {
+        let Inner { root, wire, .. } = &*self.0;
+        let mut url = request.url.clone();
+        let mut login = login.filter(|_| origin::is_own(root, &url));
+        for _ in 0..=REDIRECTS_MAX {
+            let mut headers = request.headers.clone();
+            headers.extend(login.clone().map(|value| (AUTHORIZATION, value)));
+            let body = request.body.clone().map_or(Body::Empty, Body::Bytes);
+            let answer = wire.exchange(Parcel { method: &request.method, url: &url, headers, body }).await?;
+            let next = match answer.header(LOCATION.as_str()) {
+                Some(location) if answer.status().is_redirection() && request.is_read() => url.join(location),
+                _ => return Ok((answer, origin::is_own(root, &url))),
+            };
+            let fail = |why| answer.fail(Kind::Protocol(why));
+            url = next.map_err(|_| fail("the redirect leads to a faulty address".to_owned()))?;
+            origin::check(root, &url).map_err(fail)?;
+            if !origin::is_own(root, &url) {
+                // Gone for good: a redirect back does not bring the login back.
+                login = None;
+            }
+        }
+        let why = format!("more than {REDIRECTS_MAX} redirects in a row");
+        Err(Error::new(&request.method, &request.url, Kind::Protocol(why)))
+    }
+
+    fn explain(&self, error: Error, request: &Request, has_login: bool) -> Error {
+        let hint = error.is_denied().then(|| denied::hint(self.host(), &request.scope.repository, has_login));
+        error.with_hint(hint.flatten())
+    }
+}
+
+impl Request {
+    pub(super) fn new(method: Method, url: Url, scope: Scope) -> Self {
+        Self { method, url, scope, headers: HeaderMap::new(), body: None }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    fn is_read(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("root", &self.0.root.as_str()).finish_non_exhaustive()
+    }
+}

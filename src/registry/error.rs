@@ -1,0 +1,290 @@
+//! What goes wrong between us and a registry, in terms of what a caller does about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use crate::oci::{Digest, ManifestError};
+use crate::registry::credentials::CredentialsError;
+
+/// Only this much of an error body is read.
+pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
+/// Only this much of what a registry says is repeated.
+const QUOTE_MAX_CHARS: usize = 400;
+
+/// A request that failed: what was asked, and why it failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {kind}{}", hint.as_deref().unwrap_or_default())]
+pub struct Error {
+    /// Method and address, without query: it may hold a presigned signature.
+    request: String,
+    #[source]
+    kind: Kind,
+    /// What to do about it, where that is known; starts with a line break.
+    hint: Option<String>,
+}
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Kind {
+    /// The connection could not be made or broke.
+    #[error("no answer")]
+    Transport(#[source] reqwest::Error),
+    /// Nothing moved for this long.
+    #[error("nothing moved for {}", humantime::format_duration(*.0))]
+    Stalled(Duration),
+    /// The answer ended before its end.
+    #[error("the answer ended after {got} of {expected} bytes")]
+    Truncated {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were to come.
+        expected: u64,
+    },
+    /// The registry refused.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// A login could not be had from where it is kept.
+    #[error("cannot get credentials")]
+    Credentials(#[source] CredentialsError),
+    /// The bytes are not those of the digest.
+    #[error("wrong content: expected {expected}, got {got}")]
+    Digest {
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        got: Digest,
+    },
+    /// There are more or fewer bytes than announced.
+    #[error("wrong size: expected {expected} bytes, got {got}")]
+    Size {
+        /// What was announced.
+        expected: u64,
+        /// What came, at least.
+        got: u64,
+    },
+    /// A document that cannot be copied.
+    #[error("unusable manifest")]
+    Manifest(#[source] ManifestError),
+    /// The answer breaks the protocol, or a rule that keeps us safe.
+    #[error("{0}")]
+    Protocol(String),
+    /// The source cannot resume where a transfer broke: it has to start over.
+    #[error("the source cannot resume: {0}")]
+    StartOver(String),
+}
+
+/// A registry's refusal: the status and what the body says, as far as it can be read.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// The registry's own errors; none where the body has another form.
+    pub errors: Vec<ApiError>,
+    /// The body as text, where it holds no errors of the specified form.
+    pub text: String,
+    /// When to come back, if the registry says.
+    pub retry_after: Option<Duration>,
+}
+
+/// One entry of a registry's error document.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ApiError {
+    /// The code, such as `DENIED`.
+    #[serde(default)]
+    pub code: String,
+    /// The text for people.
+    #[serde(default)]
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorDocument {
+    errors: Vec<ApiError>,
+}
+
+impl Error {
+    pub(super) fn new(method: &Method, url: &Url, kind: Kind) -> Self {
+        Self::of(&request_line(method, url), kind)
+    }
+
+    /// A failure of the request that the line names.
+    pub(super) fn of(request: &str, kind: Kind) -> Self {
+        Self { request: request.to_owned(), kind, hint: None }
+    }
+
+    pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.map(|hint| format!("\nhint: {hint}"));
+        self
+    }
+
+    /// Why.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The refusal, if the registry answered with one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match &self.kind {
+            Kind::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether the registry refused with this status.
+    pub fn is_status(&self, status: StatusCode) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.status == status)
+    }
+
+    /// Whether access was refused: a matter of logins, licences and policies, the same for all tags.
+    pub fn is_denied(&self) -> bool {
+        self.is_status(StatusCode::UNAUTHORIZED) || self.is_status(StatusCode::FORBIDDEN)
+    }
+
+    /// The word for what may pass by itself, none for what will not.
+    pub fn transient(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Transport(error) => (!error.is_builder() && !is_certificate(error)).then_some("transport"),
+            Kind::Stalled(_) => Some("stalled"),
+            Kind::Truncated { .. } => Some("truncated"),
+            Kind::Refused(refusal) => refusal.transient(),
+            _ => None,
+        }
+    }
+
+    /// Whether our login was good and is so no longer. ECR says it with 403 (aws/aws-cli#6580).
+    pub(super) fn is_expired_login(&self) -> bool {
+        let expired = |refusal: &Refusal| refusal.status == StatusCode::FORBIDDEN && refusal.says("expired");
+        self.refusal().is_some_and(expired)
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.refusal().and_then(|refusal| refusal.retry_after)
+    }
+}
+
+impl Refusal {
+    /// Whether one of the registry's errors has this code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.errors.iter().any(|error| error.code == code)
+    }
+
+    /// Whether one of the registry's errors, or the body, says this, in any case.
+    pub fn says(&self, words: &str) -> bool {
+        let says = |text: &str| text.to_ascii_lowercase().contains(words);
+        self.errors.iter().any(|error| says(&error.message)) || says(&self.text)
+    }
+
+    /// Codes and texts first, the status second: throttling also comes as 400.
+    fn transient(&self) -> Option<&'static str> {
+        if self.has_code("TOOMANYREQUESTS")
+            || self.says("toomanyrequests")
+            || self.says("throttlingexception")
+        {
+            return Some("throttled");
+        }
+        match self.status.as_u16() {
+            429 => Some("throttled"),
+            408 | 499 | 500 | 502 | 503 | 504 | 520..=524 => Some("server"),
+            _ => None,
+        }
+    }
+
+    pub(super) fn parse(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
+        let errors =
+            serde_json::from_slice::<ErrorDocument>(body).map(|document| document.errors).unwrap_or_default();
+        let text =
+            if errors.is_empty() { String::from_utf8_lossy(body).trim().to_owned() } else { String::new() };
+        Self { status, errors, text, retry_after }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        for ApiError { code, message } in &self.errors {
+            write!(f, ": {}", quote(code))?;
+            if !message.is_empty() {
+                write!(f, ": {}", quote(message))?;
+            }
+        }
+        // A web page says nothing that helps; a line of text may.
+        if !self.text.is_empty() && !self.text.starts_with('<') {
+            write!(f, ": {}", quote(&self.text))?;
+        }
+        Ok(())
+    }
+}
+
+/// What somebody else wrote, made fit for our log: bounded, on one line, without control characters.
+fn quote(text: &str) -> String {
+    text.split(|c: char| c.is_control() || c == ' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(QUOTE_MAX_CHARS)
+        .collect()
+}
+
+/// How a request is named in errors.
+pub(super) fn request_line(method: &Method, url: &Url) -> String {
+    format!("{method} {}", address(url))
+}
+
+/// An address without query and user: both may hold secrets.
+pub(super) fn address(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// A certificate that is not trusted does not become so by trying again.
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if cause.to_string().contains("certificate") {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        Refusal::parse(StatusCode::from_u16(status).unwrap(), None, body.as_bytes())
+    }
+
+    #[test]
+    fn every_status_is_either_worth_a_retry_or_not() {
+        let transient: Vec<u16> =
+            (400..600).filter(|&status| refusal(status, "").transient().is_some()).collect();
+        assert_eq!(transient, [408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
+    }
+
+    #[test]
+    fn codes_and_texts_count_before_the_status() {
+        assert_eq!(refusal(400, r#"{"__type":"ThrottlingException"}"#).transient(), Some("throttled"));
+        let body = r#"{"errors":[{"code":"X"},{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}"#;
+        assert_eq!(refusal(403, body).transient(), Some("throttled"));
+    }
+
+    #[test]
+    fn what_the_registry_says_is_repeated_on_one_line() {
+        let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not\\n\\u001b[31mhere\",\"detail\":{}}]}";
+        assert_eq!(refusal(403, body).to_string(), "403 Forbidden: DENIED: not [31mhere");
+        assert_eq!(refusal(503, "<html>").to_string(), "503 Service Unavailable");
+        assert_eq!(refusal(502, "bad gateway\n").to_string(), "502 Bad Gateway: bad gateway");
+    }
+
+    #[test]
+    fn addresses_hide_queries_and_users() {
+        let url = "https://me:secret@s3.example/a/b?X-Amz-Signature=secret".parse().unwrap();
+        assert_eq!(address(&url), "https://s3.example/a/b");
+    }
+}

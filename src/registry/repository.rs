@@ -1,0 +1,40 @@
+//! One repository of a registry; its verbs are in the files beside this one.
+
+use http::Method;
+
+use crate::oci;
+use crate::registry::auth::{Access, Scope};
+use crate::registry::client::{Client, Request};
+
+/// A repository and the client of its registry.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    pub(super) client: Client,
+    pub(super) name: oci::Repository,
+}
+
+impl Repository {
+    /// The repository of this name. Contacts nobody.
+    pub fn new(client: Client, name: oci::Repository) -> Self {
+        Self { client, name }
+    }
+
+    /// The registry and path.
+    pub fn name(&self) -> oci::Name {
+        oci::Name { host: self.client.host().clone(), repository: self.name.clone() }
+    }
+
+    /// A request that only reads.
+    pub(super) fn read(&self, method: Method, rest: &str) -> Request {
+        Request::new(method, self.client.url(&self.name, rest), self.scope(Access::Pull))
+    }
+
+    /// A request that belongs to a push.
+    pub(super) fn write(&self, method: Method, rest: &str) -> Request {
+        Request::new(method, self.client.url(&self.name, rest), self.scope(Access::PullPush))
+    }
+
+    pub(super) fn scope(&self, access: Access) -> Scope {
+        Scope { repository: self.name.clone(), access }
+    }
+}

@@ -1,0 +1,250 @@
+//! One request, one answer: limits, patience, counting. No logins, no redirects, no retries.
+
+use std::pin::pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::oci::Host;
+use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, request_line};
+use crate::registry::limit::Limiter;
+use crate::registry::tap::{Exchange, Tap};
+
+/// A registry that has all bytes of a blob may take this long to store them before it answers.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
+
+/// The way to one host.
+pub(super) struct Wire {
+    pub(super) host: Host,
+    pub(super) http: reqwest::Client,
+    pub(super) limiter: Limiter,
+    /// The time for which nothing may move.
+    pub(super) stall: Duration,
+    pub(super) tap: Tap,
+}
+
+/// What is sent.
+pub(super) struct Parcel<'a> {
+    pub(super) method: &'a Method,
+    pub(super) url: &'a Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body<'a>,
+}
+
+/// The body of a request.
+pub(super) enum Body<'a> {
+    Empty,
+    Bytes(Bytes),
+    /// A stream of known length, and the clock that tells whether it moves.
+    Stream(reqwest::Body, &'a Flow),
+}
+
+impl Wire {
+    /// Sends and waits for the head of the answer, whatever its status.
+    pub(super) async fn exchange(&self, parcel: Parcel<'_>) -> Result<Answer, Error> {
+        let Parcel { method, url, headers, body } = parcel;
+        let fail = |kind| Error::new(method, url, kind);
+        let request = self.http.request(method.clone(), url.clone()).headers(headers);
+        let result = match body {
+            Body::Stream(stream, flow) => {
+                // Not counted by the limiter: it may wait for requests that are, at the same host.
+                let sent = pin!(request.body(stream).send());
+                tokio::select! {
+                    result = sent => result,
+                    () = flow.stopped(self.stall) => return Err(self.stalled(method, fail)),
+                }
+            }
+            Body::Empty | Body::Bytes(_) => {
+                let request = if let Body::Bytes(bytes) = body { request.body(bytes) } else { request };
+                let _permit = self.limiter.turn().await;
+                match tokio::time::timeout(self.stall, request.send()).await {
+                    Ok(result) => result,
+                    Err(_) => return Err(self.stalled(method, fail)),
+                }
+            }
+        };
+        self.count(method, result.as_ref().ok().map(reqwest::Response::status));
+        let response = result.map_err(|error| fail(Kind::Transport(error.without_url())))?;
+        Ok(Answer { request: request_line(method, url), stall: self.stall, response })
+    }
+
+    fn stalled(&self, method: &Method, fail: impl Fn(Kind) -> Error) -> Error {
+        self.count(method, None);
+        fail(Kind::Stalled(self.stall))
+    }
+
+    fn count(&self, method: &Method, status: Option<StatusCode>) {
+        let status = status.map(|status| status.as_u16());
+        (self.tap)(&Exchange::Requested { host: self.host.as_str(), method: method.as_str(), status });
+    }
+}
+
+/// An answer whose body is still to be read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    request: String,
+    stall: Duration,
+    response: reqwest::Response,
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// A header as text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// A failure of this answer.
+    pub(super) fn fail(&self, kind: Kind) -> Error {
+        Error::of(&self.request, kind)
+    }
+
+    /// The next bytes of the body, none at its end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match tokio::time::timeout(self.stall, self.response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(self.fail(Kind::Transport(error.without_url()))),
+            Err(_) => Err(self.fail(Kind::Stalled(self.stall))),
+        }
+    }
+
+    /// The whole body, refused where it is larger than `limit`.
+    pub(super) async fn body(mut self, limit: usize) -> Result<Bytes, Error> {
+        let (body, whole) = self.up_to(limit).await?;
+        if whole {
+            return Ok(body);
+        }
+        Err(self
+            .fail(Kind::Protocol(format!("the answer is larger than the {limit} bytes that are accepted"))))
+    }
+
+    /// The failure that an answer without success is.
+    pub(super) async fn refusal(mut self) -> Error {
+        let retry_after = self
+            .header("retry-after")
+            .and_then(|value| super::retry::retry_after(value, jiff::Timestamp::now()));
+        let status = self.status();
+        // A body that cannot be read takes nothing away from the status.
+        let body = self.up_to(ERROR_BODY_MAX_BYTES).await.map(|(body, _)| body).unwrap_or_default();
+        self.fail(Kind::Refused(Refusal::parse(status, retry_after, &body)))
+    }
+
+    /// The body up to `limit` bytes, and whether that is all of it.
+    async fn up_to(&mut self, limit: usize) -> Result<(Bytes, bool), Error> {
+        let announced = self.response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(announced.unwrap_or_default().min(limit));
+        while let Some(chunk) = self.chunk().await? {
+            let room = limit - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                return Ok((body.into(), false));
+            }
+        }
+        Ok((body.into(), true))
+    }
+}
+
+/// Tells whether an upload moves. It stands still by right while it waits for its source, and once
+/// everything is sent and the registry stores it.
+#[derive(Debug)]
+pub(super) struct Flow {
+    size: u64,
+    handed: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Our own source is asked for more bytes; it has its own clock.
+    WaitingForSource,
+    /// Bytes were handed to the connection then.
+    Handed(Instant),
+    /// All bytes were handed over then.
+    Finished(Instant),
+}
+
+impl Flow {
+    /// For a body of so many bytes.
+    pub(super) fn new(size: u64) -> Self {
+        Self { size, handed: AtomicU64::new(0), state: Mutex::new(State::Handed(Instant::now())) }
+    }
+
+    /// Passes the body on and keeps the clock.
+    pub(super) fn watch<S, E>(self: &Arc<Self>, body: S) -> impl Stream<Item = S::Item> + Send + use<S, E>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+    {
+        futures_util::stream::unfold((Box::pin(body), Arc::clone(self)), |(mut body, flow)| async move {
+            flow.set(State::WaitingForSource);
+            let next = body.next().await?;
+            flow.hand(next.as_ref().map_or(0, Bytes::len));
+            Some((next, (body, flow)))
+        })
+    }
+
+    fn hand(&self, bytes: usize) {
+        let handed = self.handed.fetch_add(bytes as u64, Relaxed) + bytes as u64;
+        let now = Instant::now();
+        self.set(if handed >= self.size { State::Finished(now) } else { State::Handed(now) });
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Returns when nothing has moved for `stall`.
+    async fn stopped(&self, stall: Duration) {
+        loop {
+            let state = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let deadline = match state {
+                State::WaitingForSource => Instant::now() + stall,
+                State::Handed(at) => at + stall,
+                State::Finished(at) => at + COMMIT_PATIENCE.max(stall),
+            };
+            if deadline <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(deadline).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STALL: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_that_the_connection_does_not_take_are_a_stall() {
+        let (flow, start) = (Flow::new(2), Instant::now());
+        flow.hand(1);
+        flow.stopped(STALL).await;
+        assert_eq!(start.elapsed(), STALL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_the_source_or_the_commit_is_not() {
+        let flow = Arc::new(Flow::new(2));
+        let mut body = Box::pin(flow.watch(futures_util::stream::pending::<Result<Bytes, std::io::Error>>()));
+        assert!(futures_util::poll!(body.next()).is_pending());
+        assert!(tokio::time::timeout(20 * STALL, flow.stopped(STALL)).await.is_err());
+        flow.hand(2);
+        assert!(tokio::time::timeout(COMMIT_PATIENCE - STALL, flow.stopped(STALL)).await.is_err());
+        flow.stopped(STALL).await;
+    }
+}
