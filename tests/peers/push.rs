@@ -14,7 +14,11 @@ pub(crate) struct Pusher {
 
 impl Pusher {
     pub(crate) fn new(address: &str, token: Option<&'static str>) -> Self {
-        Self { client: Client::builder().no_proxy().build().unwrap(), url: format!("http://{address}"), token }
+        Self {
+            client: Client::builder().no_proxy().build().unwrap(),
+            url: format!("http://{address}"),
+            token,
+        }
     }
 
     /// Pushes `image`, what it needs first, and gives it the tag.
