@@ -1,0 +1,121 @@
+//! Images made up on the spot, of the shapes that registries hold.
+
+use serde_json::{Value, json};
+use tagferry::oci::Digest;
+
+pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A manifest and everything that it needs.
+pub(crate) struct Image {
+    pub(crate) media_type: &'static str,
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) blobs: Vec<Vec<u8>>,
+    pub(crate) children: Vec<Image>,
+}
+
+impl Image {
+    /// A Docker schema 2 image of one platform and two layers, the second of `size` bytes. Other names give other images.
+    pub(crate) fn docker(name: &str, size: usize) -> Self {
+        let types = Types {
+            manifest: DOCKER_MANIFEST,
+            config: "application/vnd.docker.container.image.v1+json",
+            layer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        };
+        // The first layer is the same in all images, as a base image would be.
+        types.image(&config(name, "amd64"), vec![filler("base", 1_000), filler(name, size)])
+    }
+
+    /// An OCI index of two platforms with an attestation for each, as `docker buildx` pushes it.
+    pub(crate) fn multi_platform(name: &str) -> Self {
+        let (mut children, mut manifests) = (vec![], vec![]);
+        for architecture in ["amd64", "arm64"] {
+            let image = oci(name, architecture);
+            let attestation = attestation(&image);
+            let mut entry = image.descriptor();
+            entry["platform"] = json!({"os": "linux", "architecture": architecture});
+            manifests.push(entry);
+            let mut entry = attestation.descriptor();
+            entry["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+            entry["annotations"] = json!({
+                "vnd.docker.reference.type": "attestation-manifest",
+                "vnd.docker.reference.digest": image.digest(),
+            });
+            manifests.push(entry);
+            children.extend([image, attestation]);
+        }
+        let manifest = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+        Self { media_type: OCI_INDEX, manifest: pretty(&manifest), blobs: vec![], children }
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(&self.manifest)
+    }
+
+    fn descriptor(&self) -> Value {
+        descriptor(self.media_type, &self.manifest)
+    }
+}
+
+/// The media types of an image of one platform.
+struct Types {
+    manifest: &'static str,
+    config: &'static str,
+    layer: &'static str,
+}
+
+impl Types {
+    fn image(&self, config: &Value, layers: Vec<Vec<u8>>) -> Image {
+        let config = config.to_string().into_bytes();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": self.manifest,
+            "config": descriptor(self.config, &config),
+            "layers": layers.iter().map(|layer| descriptor(self.layer, layer)).collect::<Vec<_>>(),
+        });
+        let blobs = std::iter::once(config).chain(layers).collect();
+        Image { media_type: self.manifest, manifest: pretty(&manifest), blobs, children: vec![] }
+    }
+}
+
+fn oci(name: &str, architecture: &str) -> Image {
+    let types = Types {
+        manifest: OCI_MANIFEST,
+        config: "application/vnd.oci.image.config.v1+json",
+        layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+    };
+    types.image(&config(name, architecture), vec![filler(&format!("{name} for {architecture}"), 2_000)])
+}
+
+fn attestation(subject: &Image) -> Image {
+    let types = Types {
+        manifest: OCI_MANIFEST,
+        config: "application/vnd.oci.image.config.v1+json",
+        layer: "application/vnd.in-toto+json",
+    };
+    let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "subject": [subject.digest()]});
+    types.image(&config("attestation", "unknown"), vec![statement.to_string().into_bytes()])
+}
+
+fn config(name: &str, architecture: &str) -> Value {
+    json!({
+        "os": "linux",
+        "architecture": architecture,
+        "config": {"Labels": {"name": name}},
+        "rootfs": {"type": "layers", "diff_ids": []},
+    })
+}
+
+fn descriptor(media_type: &str, content: &[u8]) -> Value {
+    json!({"mediaType": media_type, "size": content.len(), "digest": Digest::of(content)})
+}
+
+/// Indented as Docker writes its manifests, so that a copy which does not keep the bytes shows.
+fn pretty(manifest: &Value) -> Vec<u8> {
+    serde_json::to_vec_pretty(manifest).unwrap()
+}
+
+fn filler(name: &str, size: usize) -> Vec<u8> {
+    format!("a layer of {name}\n").into_bytes().into_iter().cycle().take(size).collect()
+}

@@ -1,0 +1,15 @@
+//! Tests against real, independent programs: CNCF distribution (`docker-registry`), skopeo and ministack, a stand-in
+//! for Amazon ECR. They are a second opinion on what the in-memory fakes of `tests/it/` take for granted.
+//!
+//! `scripts/peers` installs the programs, and `make test` runs everything. Every test starts its own peers on free
+//! loopback ports, with all their files in a temporary folder, and stops them when it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code, also outside of #[test] functions")]
+
+mod distribution;
+mod harness;
+mod image;
+mod ministack;
+mod push;
+mod realm;
+mod server;
+mod skopeo;

@@ -1,0 +1,63 @@
+//! skopeo: an independent reader of registries.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::Value;
+use tagferry::oci::Digest;
+use tokio::process::Command;
+
+use crate::realm::{PASSWORD, USERNAME};
+
+const RUN_MAX: Duration = Duration::from_mins(1);
+
+/// Runs skopeo.
+#[derive(Clone, Copy)]
+pub(crate) enum Skopeo {
+    Anonymous,
+    /// With what the realm of a registry like Oracle's wants.
+    WithCredentials,
+}
+
+impl Skopeo {
+    /// The tags of `HOST:PORT/REPOSITORY`.
+    pub(crate) async fn tags(self, repository: &str) -> BTreeSet<String> {
+        let mut command = self.command(&["list-tags", "--tls-verify=false"], "--creds");
+        let output = run(command.arg(format!("docker://{repository}"))).await.expect("skopeo list-tags");
+        let answer: Value = serde_json::from_slice(&output).unwrap();
+        answer["Tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The digest of the very bytes that `HOST:PORT/REPOSITORY:TAG` answers with; the error is skopeo's own.
+    pub(crate) async fn digest(self, image: &str) -> Result<Digest, String> {
+        let mut command = self.command(&["inspect", "--raw", "--tls-verify=false"], "--creds");
+        run(command.arg(format!("docker://{image}"))).await.map(|manifest| Digest::of(&manifest))
+    }
+
+    /// Copies an image with all its platforms to a folder, every byte as it is. Fails when anything is missing or wrong.
+    pub(crate) async fn copy_to(self, folder: &Path, image: &str) -> Result<(), String> {
+        let arguments = ["copy", "--all", "--preserve-digests", "--src-tls-verify=false"];
+        let mut command = self.command(&arguments, "--src-creds");
+        command.arg(format!("docker://{image}")).arg(format!("dir:{}", folder.display()));
+        run(&mut command).await.map(drop)
+    }
+
+    fn command(self, arguments: &[&str], credentials: &str) -> Command {
+        let mut command = Command::new("skopeo");
+        command.arg("--insecure-policy").args(arguments);
+        match self {
+            Self::Anonymous => {}
+            Self::WithCredentials => drop(command.arg(credentials).arg(format!("{USERNAME}:{PASSWORD}"))),
+        }
+        command
+    }
+}
+
+async fn run(command: &mut Command) -> Result<Vec<u8>, String> {
+    let running = command.kill_on_drop(true).output();
+    let output = tokio::time::timeout(RUN_MAX, running).await.expect("skopeo takes too long");
+    let Output { status, stdout, stderr } = output.expect("skopeo does not start, run `scripts/peers` first");
+    if status.success() { Ok(stdout) } else { Err(String::from_utf8_lossy(&stderr).into_owned()) }
+}
