@@ -41,7 +41,7 @@ pub enum ManifestError {
     /// The body says one type and the registry another, or parts of both kinds are present (CVE-2021-41190).
     #[error("ambiguous document: {0}")]
     Ambiguous(String),
-    /// More than [`PARTS_MAX`] parts.
+    /// More parts than are accepted.
     #[error("{0} parts, more than the {PARTS_MAX} that are accepted")]
     TooManyParts(usize),
     /// None of the wanted platforms is in the index.

@@ -155,6 +155,19 @@ impl Error {
         }
     }
 
+    /// Whether a new upload of the same blob may succeed. Only the `PUT` of a body is sent just once; everything
+    /// else was tried as often as it is worth.
+    pub fn is_worth_new_upload(&self) -> bool {
+        let is_gone = |refusal: &Refusal| {
+            refusal.status == StatusCode::NOT_FOUND && !refusal.has_code("NAME_UNKNOWN")
+                || refusal.has_code("BLOB_UPLOAD_UNKNOWN")
+                || refusal.has_code("BLOB_UPLOAD_INVALID")
+        };
+        let is_logged_out = self.is_status(StatusCode::UNAUTHORIZED) || self.is_expired_login();
+        self.request.starts_with("PUT ")
+            && (self.transient().is_some() || is_logged_out || self.refusal().is_some_and(is_gone))
+    }
+
     /// Whether our login was good and is so no longer. ECR says it with 403 (aws/aws-cli#6580).
     pub(super) fn is_expired_login(&self) -> bool {
         let expired = |refusal: &Refusal| refusal.status == StatusCode::FORBIDDEN && refusal.says("expired");

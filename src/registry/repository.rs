@@ -24,6 +24,16 @@ impl Repository {
         oci::Name { host: self.client.host().clone(), repository: self.name.clone() }
     }
 
+    /// The path in its registry.
+    pub fn path(&self) -> &oci::Repository {
+        &self.name
+    }
+
+    /// The registry.
+    pub fn host(&self) -> &oci::Host {
+        self.client.host()
+    }
+
     /// A request that only reads.
     pub(super) fn read(&self, method: Method, rest: &str) -> Request {
         Request::new(method, self.client.url(&self.name, rest), self.scope(Access::Pull))

@@ -1,0 +1,132 @@
+//! One blob into the target: there already, mounted, or streamed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::copy::inflight::{Claim, Progress};
+use crate::copy::{Copier, Error};
+use crate::event::{Arrival, Event};
+use crate::oci::{Descriptor, Repository, Tag};
+use crate::registry;
+use crate::registry::{BlobReader, Kind};
+use crate::target;
+use crate::target::Put;
+
+impl Copier {
+    /// Brings a blob into the target. `claim` keeps being this copy's until its manifests are written.
+    pub(super) async fn blob(
+        &self,
+        tag: &Tag,
+        blob: &Descriptor,
+        claim: &mut Claim,
+        is_present: bool,
+    ) -> Result<Arrival, Error> {
+        let arrival = match claim {
+            Claim::Mine(ticket) => {
+                let arrival = if is_present { Arrival::Present } else { self.transfer(tag, blob, None).await? };
+                ticket.arrived();
+                arrival
+            }
+            Claim::Theirs(_) if is_present => Arrival::Present,
+            Claim::Theirs(other) if other.repository == *self.repository() => {
+                if other.reaches(Progress::Arrived).await {
+                    Arrival::Present
+                } else {
+                    self.transfer(tag, blob, None).await?
+                }
+            }
+            Claim::Theirs(other) => {
+                let is_committed = other.reaches(Progress::Committed).await;
+                self.transfer(tag, blob, is_committed.then_some(&other.repository)).await?
+            }
+        };
+        let (digest, size) = (blob.digest, blob.size);
+        self.observer.observe(&Event::BlobArrived { mirror: &self.mirror, tag, digest, size, arrival });
+        Ok(arrival)
+    }
+
+    /// Streams a blob, or mounts it from another repository where the target does that.
+    ///
+    /// What breaks on either side starts this blob over, as often as the retries allow; wrong content from the
+    /// source is tried once more.
+    async fn transfer(&self, tag: &Tag, blob: &Descriptor, from: Option<&Repository>) -> Result<Arrival, Error> {
+        let _slot = self.shared.blob_slots.acquire().await;
+        let mut budget = self.shared.retry.budget();
+        let mut wrong = false;
+        loop {
+            let error = match self.try_transfer(tag, blob, from).await {
+                Ok(Put::Mounted) => return Ok(Arrival::Mounted),
+                Ok(Put::Uploaded) => return Ok(Arrival::Uploaded),
+                Err(error) => error,
+            };
+            let again = if is_wrong_content(&error) { !std::mem::replace(&mut wrong, true) } else { error.is_retriable() };
+            let Some(pause) = budget.spend(None).filter(|_| again) else { return Err(error) };
+            tracing::debug!(%tag, blob = %blob.digest, error = %error, "Starting a blob over");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn try_transfer(&self, tag: &Tag, blob: &Descriptor, from: Option<&Repository>) -> Result<Put, Error> {
+        // The error of the source travels beside the body: the connection to the target only sees that its
+        // body broke off.
+        let broken = Arc::new(Mutex::new(None));
+        let body = || self.body(tag.clone(), self.source.blob(blob), Arc::clone(&broken));
+        let result = self.target.put_blob(blob, from, body).await;
+        if let Some(cause) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(Error::Source { step: format!("read blob {}", blob.digest), cause });
+        }
+        result.map_err(Error::target(format!("write blob {}", blob.digest)))
+    }
+
+    /// The bytes of a blob as the body of an upload, counted on their way.
+    fn body(
+        &self,
+        tag: Tag,
+        reader: BlobReader,
+        broken: Arc<Mutex<Option<registry::Error>>>,
+    ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
+        let (observer, mirror) = (Arc::clone(&self.observer), Arc::clone(&self.mirror));
+        futures_util::stream::unfold(Some(reader), move |reader| {
+            let (observer, mirror, tag, broken) = (observer.clone(), mirror.clone(), tag.clone(), broken.clone());
+            async move {
+                let mut reader = reader?;
+                match reader.chunk().await {
+                    Ok(Some(chunk)) => {
+                        let bytes = chunk.len() as u64;
+                        observer.observe(&Event::BytesCopied { mirror: &mirror, tag: &tag, bytes });
+                        Some((Ok(chunk), Some(reader)))
+                    }
+                    Ok(None) => None,
+                    Err(error) => {
+                        *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        Some((Err(Broken), None))
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// The source of a body broke; its own error is kept elsewhere.
+#[derive(Debug, thiserror::Error)]
+#[error("the source broke off")]
+struct Broken;
+
+fn is_wrong_content(error: &Error) -> bool {
+    let Error::Source { cause, .. } = error else { return false };
+    matches!(cause.kind(), Kind::Digest { .. } | Kind::Size { .. })
+}
+
+impl Error {
+    /// Whether starting the blob over may help. The source's own retries are spent by then, but for what only a
+    /// new upload can mend.
+    fn is_retriable(&self) -> bool {
+        match self {
+            Self::Source { cause, .. } => matches!(cause.kind(), Kind::StartOver(_)),
+            Self::Target { cause: target::Error::Registry(cause), .. } => cause.is_worth_new_upload(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What fails in a copy: the step, and on which side.
+
+use crate::registry;
+use crate::target;
+
+/// The two ends of a mirror. Which one failed is the first question of anyone on call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where the image comes from.
+    Source,
+    /// Where it goes to.
+    Target,
+}
+
+/// A step of a copy that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// At the source.
+    #[error("source: cannot {step}")]
+    Source {
+        /// What was to be done.
+        step: String,
+        /// Why it failed.
+        #[source]
+        cause: registry::Error,
+    },
+    /// At the target.
+    #[error("target: cannot {step}")]
+    Target {
+        /// What was to be done.
+        step: String,
+        /// Why it failed.
+        #[source]
+        cause: target::Error,
+    },
+    /// The image cannot be copied as it is.
+    #[error("{0}")]
+    Image(String),
+    /// The target answers with another digest under the tag after all was written.
+    #[error("target: the tag is not what was written: {0}")]
+    Unverified(String),
+}
+
+impl Error {
+    pub(super) fn source(step: impl Into<String>) -> impl FnOnce(registry::Error) -> Self {
+        |cause| Self::Source { step: step.into(), cause }
+    }
+
+    pub(super) fn target(step: impl Into<String>) -> impl FnOnce(target::Error) -> Self {
+        |cause| Self::Target { step: step.into(), cause }
+    }
+
+    /// The side that failed, where it was one.
+    pub fn side(&self) -> Option<Side> {
+        match self {
+            Self::Source { .. } => Some(Side::Source),
+            Self::Target { .. } | Self::Unverified(_) => Some(Side::Target),
+            Self::Image(_) => None,
+        }
+    }
+
+    /// Whether access was refused: the same will happen to every tag of the mirror.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Source { cause, .. } => cause.is_denied(),
+            Self::Target { cause, .. } => cause.is_denied(),
+            _ => false,
+        }
+    }
+}

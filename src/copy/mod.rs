@@ -1,0 +1,13 @@
+//! The executor: copies one image by digest, children before parents, blobs before manifests, the tag last.
+//!
+//! It chooses nothing: what to copy is the plan's business.
+
+mod blob;
+mod error;
+mod graph;
+mod inflight;
+mod tag;
+
+pub use error::{Error, Side};
+pub use inflight::Inflight;
+pub use tag::{Copied, Copier, Root, Shared};

@@ -1,0 +1,181 @@
+//! One tag: read the image, bring its blobs, write its manifests, set the tag, look again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
+
+use crate::copy::graph::{self, Trust};
+use crate::copy::inflight::Claim;
+use crate::copy::{Error, Inflight};
+use crate::event::{Arrival, Blobs, Event, Observer};
+use crate::oci::{Digest, Manifest, Reference, Repository, Tag};
+use crate::registry;
+use crate::registry::Retry;
+use crate::target::Target;
+
+/// So many blobs of one image wait for their turn at the same time.
+const BLOBS_WAITING_MAX: usize = 64;
+
+/// What the copies of a run share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Which blobs are on their way.
+    pub inflight: Arc<Inflight>,
+    /// How many of them at once.
+    pub blob_slots: Semaphore,
+    /// How often a blob is started over.
+    pub retry: Retry,
+}
+
+/// Copies images of one mirror.
+#[derive(Clone)]
+pub struct Copier {
+    /// The mirror's name, for events.
+    pub mirror: Arc<str>,
+    /// Where from.
+    pub source: registry::Repository,
+    /// Where to.
+    pub target: Target,
+    /// Who is told.
+    pub observer: Arc<dyn Observer>,
+    /// What all mirrors of a run share.
+    pub shared: Arc<Shared>,
+}
+
+/// The manifest that a tag is to point at.
+#[derive(Clone, Debug)]
+pub enum Root {
+    /// As it is at the source.
+    Source(Digest),
+    /// Made from what is at the source: an index with fewer platforms.
+    Made(Manifest),
+}
+
+impl Root {
+    /// The digest that the tag will answer with.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Source(digest) => *digest,
+            Self::Made(manifest) => manifest.digest(),
+        }
+    }
+}
+
+/// What a copy moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Bytes of blobs that were sent.
+    pub bytes: u64,
+    /// How the blobs arrived.
+    pub blobs: Blobs,
+}
+
+impl Copier {
+    /// Copies the image and sets the tag. When it returns, the tag was seen to point at it.
+    ///
+    /// Cancel safe in the sense that matters: the tag is written last, after all that it needs.
+    pub async fn tag(&self, tag: &Tag, root: &Root) -> Result<Copied, Error> {
+        self.observer.observe(&Event::TagStarted { mirror: &self.mirror, tag });
+        let root = match root {
+            Root::Made(manifest) => manifest.clone(),
+            Root::Source(digest) => {
+                let step = format!("read manifest {digest}");
+                self.source.manifest(*digest).await.map_err(Error::source(step))?
+            }
+        };
+        let reference = Reference::Tag(tag.clone());
+        let copied = match self.image(tag, &root, &reference, Trust::Present).await {
+            // What looked present was not: bring everything, once (oras-project/oras-go#1212).
+            Err(Error::Target { cause, .. }) if cause.is_missing_reference() => {
+                self.image(tag, &root, &reference, Trust::Nothing).await?
+            }
+            result => result?,
+        };
+        self.verify(tag, root.digest()).await?;
+        Ok(copied)
+    }
+
+    async fn image(&self, tag: &Tag, root: &Manifest, reference: &Reference, trust: Trust) -> Result<Copied, Error> {
+        let graph = graph::read(&self.source, &self.target, root, trust).await?;
+        let manifests = || graph.children.iter().chain([root]);
+        let blobs = graph::blobs(manifests())?;
+        let mut claims = self.shared.inflight.claim(self.target.registry(), self.repository(), blobs.keys().copied());
+        let present = match trust {
+            Trust::Nothing => HashSet::new(),
+            Trust::Present => {
+                let digests: Vec<_> = blobs.keys().copied().collect();
+                self.target.present(&digests).await.map_err(Error::target("ask which blobs it has"))?
+            }
+        };
+        let missing = blobs.values().filter(|blob| !present.contains(&blob.digest));
+        let bytes = missing.map(|blob| blob.size).sum();
+        self.observer.observe(&Event::TagSized { mirror: &self.mirror, tag, bytes });
+
+        let work = claims.iter_mut().filter_map(|(digest, claim)| {
+            let (blob, is_present) = (blobs.get(digest)?, present.contains(digest));
+            Some(async move { Ok::<_, Error>((blob.size, self.blob(tag, blob, claim, is_present).await?)) })
+        });
+        let arrivals = futures_util::stream::iter(work).buffer_unordered(BLOBS_WAITING_MAX);
+        let copied = arrivals.try_fold(Copied::default(), |sum, (size, arrival)| async move { Ok(sum.plus(size, arrival)) });
+        let copied = copied.await?;
+
+        for manifest in &graph.children {
+            self.put(manifest, &manifest.digest().into()).await?;
+            commit(&claims, manifest);
+        }
+        self.put(root, reference).await?;
+        commit(&claims, root);
+        Ok(copied)
+    }
+
+    async fn put(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
+        let result = self.target.put_manifest(manifest, reference).await;
+        match (result, reference) {
+            // The tag may be there already, by a try whose answer was lost: ECR refuses even the same again.
+            (Err(cause), Reference::Tag(tag)) if cause.is_immutable_tag() => {
+                let step = format!("set tag {tag}");
+                let held = self.target.digest(tag).await.map_err(Error::target(step.clone()))?;
+                if held == Some(manifest.digest()) { Ok(()) } else { Err(Error::Target { step, cause }) }
+            }
+            (result, _) => result.map_err(Error::target(format!("write manifest {reference}"))),
+        }
+    }
+
+    async fn verify(&self, tag: &Tag, expected: Digest) -> Result<(), Error> {
+        let held = self.target.digest(tag).await.map_err(Error::target(format!("read tag {tag} again")))?;
+        match held {
+            Some(held) if held == expected => Ok(()),
+            Some(held) => Err(Error::Unverified(format!("expected {expected}, got {held}"))),
+            None => Err(Error::Unverified(format!("expected {expected}, got nothing"))),
+        }
+    }
+
+    pub(super) fn repository(&self) -> &Repository {
+        self.target.repository()
+    }
+}
+
+/// Tells the others that the blobs of a manifest can be mounted now.
+fn commit(claims: &HashMap<Digest, Claim>, manifest: &Manifest) {
+    for blob in manifest.blobs() {
+        if let Some(Claim::Mine(ticket)) = claims.get(&blob.digest) {
+            ticket.committed();
+        }
+    }
+}
+
+impl Copied {
+    fn plus(mut self, size: u64, arrival: Arrival) -> Self {
+        match arrival {
+            Arrival::Uploaded => {
+                self.blobs.uploaded += 1;
+                self.bytes += size;
+            }
+            Arrival::Mounted => self.blobs.mounted += 1,
+            Arrival::Present => self.blobs.present += 1,
+        }
+        self
+    }
+}

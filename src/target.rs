@@ -1,0 +1,185 @@
+//! The verbs of a target, whatever its kind: matched once, here.
+
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use http::StatusCode;
+
+use crate::ecr;
+use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
+use crate::registry;
+use crate::registry::{Refusal, Started};
+
+/// So many questions about one image are under way at once; the registry's own limits come on top.
+const QUESTIONS_MAX: usize = 16;
+
+/// A repository to copy to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Any Registry V2 registry, which makes its repositories on push.
+    Registry(registry::Repository),
+    /// Amazon ECR: the data plane is a registry, the rest goes through the AWS API.
+    Ecr(Box<ecr::Repository>),
+}
+
+/// A failure at the target.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Of the registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// Of the AWS API.
+    #[error(transparent)]
+    Ecr(#[from] ecr::Error),
+}
+
+/// How a blob was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The target took it from another of its repositories.
+    Mounted,
+    /// Its bytes were sent.
+    Uploaded,
+}
+
+/// Which tags of a target cannot be moved.
+#[derive(Clone, Debug)]
+pub struct Mutability(Option<ecr::TagMutability>);
+
+impl Mutability {
+    /// Whether the target would refuse to move this tag.
+    pub fn forbids_moving(&self, tag: &Tag) -> bool {
+        self.0.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag))
+    }
+}
+
+impl Target {
+    /// The repository's path.
+    pub fn repository(&self) -> &Repository {
+        self.data().path()
+    }
+
+    /// The registry as a key: blobs are shared within one.
+    pub fn registry(&self) -> &str {
+        self.data().host().as_str()
+    }
+
+    /// The registry that takes blobs and manifests.
+    fn data(&self) -> &registry::Repository {
+        match self {
+            Self::Registry(repository) => repository,
+            Self::Ecr(repository) => repository.data(),
+        }
+    }
+
+    /// What the tags point at; those that the target has not are left out, as is all of a missing repository.
+    pub async fn digests(&self, tags: &[Tag]) -> Result<BTreeMap<Tag, Digest>, Error> {
+        let (mut known, unsure) = match self {
+            Self::Registry(_) => (BTreeMap::new(), tags.to_vec()),
+            Self::Ecr(repository) => repository.digests(tags).await?,
+        };
+        let ask = |tag: Tag| async move { Ok::<_, Error>((self.digest(&tag).await?, tag)) };
+        let mut answers = futures_util::stream::iter(unsure).map(ask).buffer_unordered(QUESTIONS_MAX);
+        while let Some((digest, tag)) = answers.try_next().await? {
+            known.extend(digest.map(|digest| (tag, digest)));
+        }
+        drop(answers);
+        Ok(known)
+    }
+
+    /// What one tag points at now, from the data plane: it has the last word.
+    pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+        Ok(self.data().head(&Reference::Tag(tag.clone())).await?)
+    }
+
+    /// Which tags cannot be moved.
+    pub async fn mutability(&self) -> Result<Mutability, Error> {
+        match self {
+            Self::Registry(_) => Ok(Mutability(None)),
+            Self::Ecr(repository) => Ok(Mutability(repository.mutability().await?)),
+        }
+    }
+
+    /// Makes sure that the repository exists before the first byte is sent.
+    pub async fn ensure(&self) -> Result<(), Error> {
+        match self {
+            Self::Registry(_) => Ok(()),
+            Self::Ecr(repository) => Ok(repository.ensure().await?),
+        }
+    }
+
+    /// Which of these blobs the repository has. A wrong "absent" costs an upload, never more.
+    pub async fn present(&self, blobs: &[Digest]) -> Result<HashSet<Digest>, Error> {
+        if let Self::Ecr(repository) = self {
+            return Ok(repository.available(blobs).await?);
+        }
+        let ask = |digest: Digest| async move { Ok::<_, Error>((digest, self.data().has_blob(digest).await?)) };
+        let answers = futures_util::stream::iter(blobs.iter().copied()).map(ask).buffer_unordered(QUESTIONS_MAX);
+        answers.try_filter_map(|(digest, has)| async move { Ok(has.then_some(digest)) }).try_collect().await
+    }
+
+    /// Whether the repository has a manifest.
+    pub async fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
+        Ok(self.data().head(&digest.into()).await?.is_some())
+    }
+
+    /// Puts a blob: mounted from another repository where one is named and the target does it, streamed else.
+    /// `body` is asked for only in the latter case.
+    pub async fn put_blob<S, E>(
+        &self,
+        blob: &Descriptor,
+        from: Option<&Repository>,
+        body: impl FnOnce() -> S,
+    ) -> Result<Put, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        match self.data().start_upload(blob.digest, from).await? {
+            Started::Mounted => Ok(Put::Mounted),
+            Started::Upload(upload) => {
+                self.data().put_blob(upload, blob, body()).await?;
+                Ok(Put::Uploaded)
+            }
+        }
+    }
+
+    /// Writes a manifest under its digest or a tag.
+    pub async fn put_manifest(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
+        Ok(self.data().put_manifest(manifest, reference).await?)
+    }
+}
+
+impl Error {
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Registry(error) => error.refusal(),
+            Self::Ecr(_) => None,
+        }
+    }
+
+    /// Whether access was refused.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_denied(),
+            Self::Ecr(error) => error.is_denied(),
+        }
+    }
+
+    /// Whether a manifest was refused because something that it refers to is not there. Registries name it in
+    /// any of several errors, not always the first.
+    pub fn is_missing_reference(&self) -> bool {
+        self.refusal().is_some_and(|refusal| {
+            let codes = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
+            let by_code = codes.iter().any(|code| refusal.has_code(code));
+            by_code || (refusal.status == StatusCode::NOT_FOUND || refusal.status == StatusCode::BAD_REQUEST)
+                && refusal.says("do not exist")
+        })
+    }
+
+    /// Whether a tag was refused because it exists and cannot be overwritten.
+    pub fn is_immutable_tag(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.has_code("TAG_INVALID") && refusal.says("immutable"))
+    }
+}
