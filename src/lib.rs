@@ -2,3 +2,4 @@
 //!
 //! The modules in reading order, each depending only on those above it (`tests/it/arch.rs` checks):
 pub mod oci;
+pub mod select;
