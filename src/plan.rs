@@ -8,6 +8,16 @@ use serde::Serialize;
 
 use crate::oci::{Digest, Tag};
 
+/// A selected tag, and what the source says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The tag.
+    pub tag: Tag,
+    /// Its digest at the source; none where the target has the tag and upstream never moves it, so that the
+    /// source was not asked.
+    pub digest: Option<Digest>,
+}
+
 /// What is to be done with one selected tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -37,24 +47,30 @@ pub enum Action {
 ///
 /// `is_immutable` says whether the target forbids to move a tag that it has.
 pub fn plan(
-    wanted: &[(Tag, Digest)],
+    wanted: &[Wanted],
     target: &BTreeMap<Tag, Digest>,
     is_immutable: impl Fn(&Tag) -> bool,
 ) -> Vec<Step> {
-    let step = |(tag, digest): &(Tag, Digest)| {
-        let (action, reason) = match target.get(tag) {
-            None => (Action::Copy, "missing in target".to_owned()),
-            Some(held) if held == digest => (Action::Skip, "target is equal".to_owned()),
-            Some(held) if is_immutable(tag) => {
+    let step = |Wanted { tag, digest }: &Wanted| {
+        let (digest, action, reason) = match (*digest, target.get(tag).copied()) {
+            (Some(digest), None) => (digest, Action::Copy, "missing in target".to_owned()),
+            (Some(digest), Some(held)) if held == digest => {
+                (digest, Action::Skip, "target is equal".to_owned())
+            }
+            (Some(digest), Some(held)) if is_immutable(tag) => {
                 let reason =
                     format!("target has {} under this tag, and its tags are immutable", held.short());
-                (Action::Conflict, reason)
+                (digest, Action::Conflict, reason)
             }
-            Some(held) => (Action::Copy, format!("target has {}", held.short())),
+            (Some(digest), Some(held)) => (digest, Action::Copy, format!("target has {}", held.short())),
+            (None, Some(held)) => {
+                (held, Action::Skip, "target has it, and upstream never moves it".to_owned())
+            }
+            (None, None) => return None,
         };
-        Step { tag: tag.clone(), digest: *digest, action, reason }
+        Some(Step { tag: tag.clone(), digest, action, reason })
     };
-    wanted.iter().map(step).collect()
+    wanted.iter().filter_map(step).collect()
 }
 
 #[cfg(test)]
@@ -65,13 +81,16 @@ mod tests {
     fn each_tag_gets_the_step_that_makes_it_equal() {
         let tag = |text: &str| text.parse::<Tag>().unwrap();
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
-        let wanted = ["missing", "equal", "moved", "fixed"].map(|name| (tag(name), new));
-        let target = BTreeMap::from([
-            (tag("equal"), new),
-            (tag("moved"), old),
-            (tag("fixed"), old),
-            (tag("alien"), old),
-        ]);
+        let wanted = [
+            ("missing", Some(new)),
+            ("equal", Some(new)),
+            ("moved", Some(new)),
+            ("fixed", Some(new)),
+            ("unasked", None),
+        ]
+        .map(|(name, digest)| Wanted { tag: tag(name), digest });
+        let target = [("equal", new), ("moved", old), ("fixed", old), ("unasked", old), ("alien", old)];
+        let target = target.map(|(name, digest)| (tag(name), digest)).into();
         let steps = plan(&wanted, &target, |tag| tag.as_str() == "fixed" || tag.as_str() == "equal");
         let actions: Vec<_> = steps.iter().map(|step| (step.tag.as_str(), step.action)).collect();
         let expected = [
@@ -79,6 +98,7 @@ mod tests {
             ("equal", Action::Skip),
             ("moved", Action::Copy),
             ("fixed", Action::Conflict),
+            ("unasked", Action::Skip),
         ];
         assert_eq!(actions, expected);
     }
