@@ -1,5 +1,6 @@
 //! What goes wrong between us and a registry, in terms of what a caller does about it.
 
+use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -16,12 +17,10 @@ pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
 const QUOTE_MAX_CHARS: usize = 400;
 
 /// A request that failed: what was asked, and why it failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{request}: {kind}{}", hint.as_deref().unwrap_or_default())]
+#[derive(Debug)]
 pub struct Error {
     /// Method and address, without query: it may hold a presigned signature.
     request: String,
-    #[source]
     kind: Kind,
     /// What to do about it, where that is known; starts with a line break.
     hint: Option<String>,
@@ -104,6 +103,20 @@ pub struct ApiError {
 #[derive(Deserialize)]
 struct ErrorDocument {
     errors: Vec<ApiError>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request, kind, hint } = self;
+        write!(f, "{request}: {kind}{}", hint.as_deref().unwrap_or_default())
+    }
+}
+
+/// The kind is part of the text; what is behind it is the source.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind.source()
+    }
 }
 
 impl Error {
