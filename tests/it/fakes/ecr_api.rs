@@ -1,6 +1,7 @@
 //! The API of the fake ECR, spoken by hand and by the SDK that the program uses.
 
 use aws_config::BehaviorVersion;
+use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_ecr::config::{Credentials, Region};
 use aws_sdk_ecr::types::{EncryptionConfiguration, EncryptionType, ImageIdentifier, ImageTagMutability, Tag};
 use http::Method;
@@ -29,11 +30,15 @@ pub(super) async fn token(ecr: &Ecr) -> String {
     answer["authorizationData"][0]["authorizationToken"].as_str().unwrap().to_owned()
 }
 
+fn keys() -> Credentials {
+    Credentials::new(ACCESS_KEY, "secret", None, None, "test")
+}
+
 fn sdk(ecr: &Ecr) -> aws_sdk_ecr::Client {
     let config = aws_sdk_ecr::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(ACCESS_KEY, "secret", None, None, "test"))
+        .credentials_provider(keys())
         .endpoint_url(ecr.endpoint_url())
         .build();
     aws_sdk_ecr::Client::from_conf(config)
@@ -182,18 +187,39 @@ async fn a_resource_is_tagged_by_its_arn() {
 }
 
 #[tokio::test]
-async fn roles_and_secrets_answer_beside_ecr() {
+async fn the_sdk_takes_a_role_whose_keys_are_seen_in_later_calls() {
+    let ecr = Ecr::start().await;
+    let base = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(keys())
+        .endpoint_url(ecr.endpoint_url())
+        .load()
+        .await;
+    let role = AssumeRoleProvider::builder("arn:aws:iam::123456789012:role/mirror").configure(&base);
+    let role = role.session_name("tagferry").build().await;
+    let config = aws_sdk_ecr::config::Builder::from(&base).credentials_provider(role).build();
+    aws_sdk_ecr::Client::from_conf(config).get_authorization_token().send().await.unwrap();
+    let last = ecr.requests().pop().unwrap();
+    assert!(last.head.header("authorization").unwrap().contains("Credential=ASIAmirror/"));
+    assert_eq!(last.head.header("x-amz-security-token"), Some("session-of-mirror"));
+}
+
+#[tokio::test]
+async fn secrets_are_read_beside_ecr() {
     let ecr = Ecr::start().await;
     ecr.secret("ocr", r#"{"username":"u","password":"p"}"#);
     let secret = call(&ecr, "secretsmanager.GetSecretValue", &json!({"SecretId": "ocr"})).await;
     assert_eq!(secret.json()["SecretString"], r#"{"username":"u","password":"p"}"#);
     let missing = call(&ecr, "secretsmanager.GetSecretValue", &json!({"SecretId": "x"})).await;
     assert_eq!(missing.header("x-amzn-errortype"), "ResourceNotFoundException");
+}
 
-    let headers = [("content-type", "application/x-www-form-urlencoded"), ("authorization", SIGNED)];
-    let body = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fmirror&RoleSessionName=s";
-    let role = ask(Method::POST, &ecr.endpoint_url(), &headers, body).await;
-    assert!(role.text().contains("<AccessKeyId>ASIAmirror</AccessKeyId>"), "{}", role.text());
+#[tokio::test]
+async fn a_role_can_be_denied() {
+    let ecr = Ecr::start().await;
     ecr.deny("sts:AssumeRole");
-    assert_eq!(ask(Method::POST, &ecr.endpoint_url(), &headers, body).await.status, 403);
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("authorization", SIGNED)];
+    let answer = ask(Method::POST, &ecr.endpoint_url(), &headers, "Action=AssumeRole").await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("<Code>AccessDenied</Code>"));
 }
