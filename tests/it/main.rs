@@ -1,0 +1,8 @@
+//! The integration tests: one binary, for one link. Each module is a part of the program that is tested
+//! from outside, against the registries of `tests/fake`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails; helpers are not `#[test]` functions")]
+
+#[path = "../fake/mod.rs"]
+mod fake;
+
+mod fakes;
