@@ -168,7 +168,7 @@ impl App {
     async fn target(&mut self, endpoint: &Endpoint) -> Result<Target, Error> {
         let name = match endpoint {
             Endpoint::Registry(name) => name,
-            Endpoint::Layout(dir) => return Ok(Target::Layout(crate::layout::Layout::new(dir.clone()))),
+            Endpoint::Layout(_) => todo!(),
         };
         let data = self.repository(name).await?;
         let Some(settings) = self.config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
@@ -214,7 +214,7 @@ impl App {
     ) -> Arc<dyn registry::Credentials> {
         match (credentials, ecr) {
             (Some(Credentials::Password { username, password }), _) => Arc::new(Login { username, password }),
-            (Some(Credentials::PasswordFile { username, path }), _) => Arc::new(PasswordFile::new(username, path)),
+            (Some(Credentials::PasswordFile { username, path }), _) => Arc::new(PasswordFile { username, path }),
             (Some(Credentials::Secret { id }), _) => Arc::new(ecr::SecretCredentials::new(id)),
             (None, Some(ecr)) => Arc::new(ecr::EcrCredentials::new(self.api(host, ecr).await)),
             (None, None) => {

@@ -2,9 +2,14 @@
 //!
 //! The modules in reading order, each depending only on those above it (`tests/it/arch.rs` checks):
 
+pub mod app;
+pub mod config;
+pub mod copy;
 pub mod ecr;
 pub mod event;
 pub mod oci;
+pub mod pass;
 pub mod plan;
 pub mod registry;
 pub mod select;
+pub mod target;

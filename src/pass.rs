@@ -346,7 +346,7 @@ fn sort(summary: &mut MirrorSummary) {
 }
 
 /// An error with all its causes, on one line but for its hints.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -101,6 +101,20 @@ impl Target {
         }
     }
 
+    /// Looks whether it can be reached, without writing. Tells what it found.
+    pub async fn probe(&self) -> Result<String, Error> {
+        let found = match self {
+            Self::Registry(_) => "registry answers".to_owned(),
+            Self::Ecr(repository) => repository.probe().await?,
+        };
+        // Whether there is such a tag does not matter: that the registry answers does.
+        let latest = "latest".parse::<Tag>().map_err(|_| ());
+        if let Ok(tag) = latest {
+            self.digest(&tag).await?;
+        }
+        Ok(found)
+    }
+
     /// Makes sure that the repository exists before the first byte is sent.
     pub async fn ensure(&self) -> Result<(), Error> {
         match self {

@@ -106,11 +106,8 @@ impl Other {
     pub(super) async fn reaches(&mut self, wanted: Progress) -> bool {
         let settled = |progress: &Progress| *progress >= wanted || *progress == Progress::Failed;
         // The sender's end is an answer too: what was not reached by then will not be.
-        let progress = match self.progress.wait_for(settled).await {
-            Ok(progress) => *progress,
-            Err(_) => *self.progress.borrow(),
-        };
-        progress >= wanted
+        let settled = self.progress.wait_for(settled).await.map(|progress| *progress);
+        settled.unwrap_or_else(|_| *self.progress.borrow()) >= wanted
     }
 }
 

@@ -1,6 +1,5 @@
 //! What goes wrong between us and a registry, in terms of what a caller does about it.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 

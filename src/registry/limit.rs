@@ -1,6 +1,6 @@
 //! How hard one host is asked: so many requests at once, so many a second.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub struct Limits {
     /// that resumes one must never wait for its own kind.
     pub concurrent: NonZeroUsize,
     /// Requests started a second, none for no bound.
-    pub per_second: Option<f64>,
+    pub per_second: Option<NonZeroU32>,
 }
 
 /// Lets requests through within [`Limits`].
@@ -30,7 +30,7 @@ impl Limiter {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(limits.concurrent.get().min(Semaphore::MAX_PERMITS))),
-            interval: limits.per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate)),
+            interval: limits.per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get()),
             next: Mutex::new(Instant::now()),
         }
     }
@@ -53,13 +53,14 @@ impl Limiter {
 mod tests {
     use super::*;
 
-    fn limiter(concurrent: usize, per_second: Option<f64>) -> Limiter {
+    fn limiter(concurrent: usize, per_second: Option<u32>) -> Limiter {
+        let per_second = per_second.and_then(NonZeroU32::new);
         Limiter::new(Limits { concurrent: NonZeroUsize::new(concurrent).unwrap(), per_second })
     }
 
     #[tokio::test(start_paused = true)]
     async fn requests_start_at_the_rate() {
-        let (limiter, start) = (limiter(100, Some(10.0)), Instant::now());
+        let (limiter, start) = (limiter(100, Some(10)), Instant::now());
         for _ in 0..11 {
             limiter.turn().await;
         }
