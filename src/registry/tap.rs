@@ -1,0 +1,27 @@
+//! Who counts requests: the client tells, and knows not whom.
+
+use std::sync::Arc;
+
+/// Told of every request after its answer, and of every retry before it.
+pub type Tap = Arc<dyn Fn(&Exchange<'_>) + Send + Sync>;
+
+/// What a [`Tap`] is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange<'a> {
+    /// A request was answered, or failed without an answer (`status` is none).
+    Requested {
+        /// The host that was asked.
+        host: &'a str,
+        /// The HTTP method.
+        method: &'a str,
+        /// The status of the answer.
+        status: Option<u16>,
+    },
+    /// A request is about to be tried again.
+    Retried {
+        /// The host that is asked again.
+        host: &'a str,
+        /// Why, one of a few words.
+        reason: &'static str,
+    },
+}
