@@ -1,0 +1,45 @@
+//! What all calls of the AWS API share: credentials, time limits, retries, our name.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecr::config::SharedCredentialsProvider;
+
+/// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
+const APP_NAME: &str = "tagferry";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For one attempt. The largest answers are a hundred manifests, a few megabytes.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The first attempt included.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// The settings for calls in this region, else in that of the default chain, in this role, else as who we are.
+///
+/// Reads files and environment variables. Credentials are fetched with the first call, not here.
+pub(super) async fn config(region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(behavior())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
+    if let Ok(name) = AppName::new(APP_NAME) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    let config = loader.load().await;
+    let Some(role_arn) = role_arn else { return config };
+    let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
+}
+
+/// Pinned, so that an update of the SDK changes no defaults behind our back.
+pub(super) fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}

@@ -1,0 +1,201 @@
+//! The client of the ECR API for one registry.
+
+use std::fmt;
+
+use aws_config::SdkConfig;
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::endpoint::Endpoint;
+use aws_sdk_ecr::config::interceptors::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_sdk_ecr::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_ecr::error::BoxError;
+use url::Url;
+
+use crate::ecr::aws;
+use crate::ecr::error::Call;
+use crate::oci::Repository;
+use crate::registry::{Exchange, Tap};
+
+/// Of every request: the API is of AWS' JSON kind.
+const METHOD: &str = "POST";
+
+/// Which registry is meant, and how its API is reached.
+#[derive(Clone)]
+pub struct Options {
+    /// The twelve digits of the account that owns the registry.
+    pub account: String,
+    /// Its region.
+    pub region: String,
+    /// A role to assume, for a registry of another account.
+    pub role_arn: Option<String>,
+    /// The address of the API, where it is not the public one. It replaces the choice of FIPS and dual stack.
+    pub endpoint_url: Option<Url>,
+    /// Whether to use the FIPS endpoint.
+    pub fips: bool,
+    /// Whether to use the dual-stack (IPv4 and IPv6) endpoint.
+    pub dual_stack: bool,
+    /// Who is told of each request.
+    pub tap: Tap,
+}
+
+/// The ECR API of one registry. A clone is the same client.
+#[derive(Clone)]
+pub struct Api {
+    pub(super) client: Client,
+    pub(super) account: String,
+    region: String,
+}
+
+impl Api {
+    /// Makes the client with the credentials of the AWS default chain. Contacts nobody:
+    /// that there are no credentials shows at the first call.
+    pub async fn load(options: Options) -> Self {
+        let config = aws::config(Some(&options.region), options.role_arn.as_deref()).await;
+        Self::new(options, &config)
+    }
+
+    /// Makes the client with settings at hand.
+    pub(super) fn new(options: Options, config: &SdkConfig) -> Self {
+        let mut builder = Builder::from(config).interceptor(Counter(options.tap));
+        if let Some(url) = options.endpoint_url {
+            builder = builder.endpoint_url(url);
+        } else {
+            // Only to turn on: what the environment asks for (`AWS_USE_FIPS_ENDPOINT`) remains.
+            builder.set_use_fips(options.fips.then_some(true).or(config.use_fips()));
+            builder.set_use_dual_stack(options.dual_stack.then_some(true).or(config.use_dual_stack()));
+        }
+        Self { client: Client::from_conf(builder.build()), account: options.account, region: options.region }
+    }
+
+    /// Names a call on a repository, for errors.
+    pub(super) fn call(&self, operation: &'static str, repository: &Repository) -> Call {
+        let (region, account) = (&self.region, &self.account);
+        let partition = partition(region);
+        let resource = format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}");
+        Call { service: "ecr", operation, resource }
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The partition that a region belongs to; ARNs begin with it.
+fn partition(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+}
+
+/// Tells of each attempt, retries included.
+struct Counter(Tap);
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counter(..)")
+    }
+}
+
+impl Intercept for Counter {
+    fn name(&self) -> &'static str {
+        "Counter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // The SDK numbers its attempts: `attempt=2; max=5`. Why it tries again, it does not say.
+        let attempt = context.request().headers().get("amz-sdk-request").unwrap_or_default();
+        if let Some(host) = host(bag)
+            && !attempt.is_empty()
+            && !attempt.starts_with("attempt=1;")
+        {
+            (self.0)(&Exchange::Retried { host: &host, reason: "aws" });
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // An attempt that finds no credentials ends before it has an endpoint, and sends nothing.
+        if let Some(host) = host(bag) {
+            let status = context.response().map(|response| response.status().as_u16());
+            (self.0)(&Exchange::Requested { host: &host, method: METHOD, status });
+        }
+        Ok(())
+    }
+}
+
+/// The host of the endpoint, in the form that registries have: with a port where one is given.
+fn host(bag: &ConfigBag) -> Option<String> {
+    let url = Url::parse(bag.load::<Endpoint>()?.url()).ok()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::ecr::testing::{self, FakeAws};
+
+    #[tokio::test]
+    async fn every_attempt_is_counted() {
+        let aws = FakeAws::start(|_, _, count| match count {
+            1 => (400, json!({"__type": "ThrottlingException", "message": "slower"})),
+            _ => (200, json!({"authorizationData": []})),
+        })
+        .await;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tap: Tap = {
+            let told = Arc::clone(&told);
+            Arc::new(move |exchange: &Exchange<'_>| told.lock().unwrap().push(format!("{exchange:?}")))
+        };
+        let options = Options { tap, ..aws.options() };
+        let answer = Api::new(options, &testing::config()).client.get_authorization_token().send().await;
+        assert!(answer.is_ok());
+        let host = aws.url.authority().to_owned();
+        let expected = [
+            format!("Requested {{ host: \"{host}\", method: \"POST\", status: Some(400) }}"),
+            format!("Retried {{ host: \"{host}\", reason: \"aws\" }}"),
+            format!("Requested {{ host: \"{host}\", method: \"POST\", status: Some(200) }}"),
+        ];
+        assert_eq!(*told.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn arns_name_the_partition() {
+        for (region, expected) in [
+            ("eu-central-1", "aws"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("cn-north-1", "aws-cn"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(partition(region), expected, "{region}");
+        }
+    }
+}
