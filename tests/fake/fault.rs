@@ -113,7 +113,8 @@ pub enum Action {
     CutUpload { after: usize },
     /// No more than this many bytes of the request's body are ever read.
     StallUpload { after: usize },
-    /// The connection closes after this many bytes of the answer's body.
+    /// The connection closes after this many bytes of the answer's body. A shorter body passes whole and
+    /// the fault is spent: name the blob with [`Match::containing`]. The same holds for `StallBody`.
     CutBody { after: usize },
     /// After this many bytes of the answer's body nothing more comes.
     StallBody { after: usize },

@@ -137,7 +137,7 @@ pub enum Patch {
 pub enum Mount {
     Never,
     Always,
-    /// When a manifest of the other repository refers to the blob, as at ECR.
+    /// When a manifest of the other repository refers to the blob and both have one encryption, as at ECR.
     Committed,
 }
 

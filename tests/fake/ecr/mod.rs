@@ -204,8 +204,21 @@ impl Handler for Service {
             let Ok(body) = payload.collect(0).await else { return Reply::status(400) };
             return self.call(head, &route.reference, &body);
         }
-        match self.check(head, &route) {
-            Ok(()) => self.v2.answer(head, &route, payload).await,
+        // A mount reads the other repository; who may not is asked to upload.
+        let is_mount = route.kind == Kind::UploadStart && head.query("mount").is_some();
+        if is_mount && self.is_denied("ecr:GetDownloadUrlForLayer") {
+            let plain = Head { raw_query: String::new(), ..head.clone() };
+            return self.guarded(&plain, &route, payload).await;
+        }
+        self.guarded(head, &route, payload).await
+    }
+}
+
+impl Service {
+    /// The data plane behind its access check.
+    async fn guarded(&self, head: &Head, route: &Route, payload: &mut Payload) -> Reply {
+        match self.check(head, route) {
+            Ok(()) => self.v2.answer(head, route, payload).await,
             Err(refusal) => refusal,
         }
     }

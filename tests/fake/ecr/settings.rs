@@ -62,6 +62,12 @@ impl Settings {
         }
     }
 
+    /// The type of encryption and the key.
+    pub fn key(&self) -> (&str, Option<&str>) {
+        let encryption = if self.encryption.is_empty() { "AES256" } else { &self.encryption };
+        (encryption, self.kms_key.as_deref())
+    }
+
     /// Reads mutability from a request. An error is the message of an `InvalidParameterException`.
     pub fn read_mutability(&mut self, input: &Value) -> Result<(), String> {
         if let Some(name) = input["imageTagMutability"].as_str() {
@@ -117,9 +123,9 @@ impl Settings {
             let filter = |text: &String| json!({"filterType": "WILDCARD", "filter": text});
             output["imageTagMutabilityExclusionFilters"] = self.exclude.iter().map(filter).collect();
         }
-        let encryption = if self.encryption.is_empty() { "AES256" } else { &self.encryption };
+        let (encryption, key) = self.key();
         output["encryptionConfiguration"] = json!({"encryptionType": encryption});
-        if let Some(key) = &self.kms_key {
+        if let Some(key) = key {
             output["encryptionConfiguration"]["kmsKey"] = json!(key);
         }
     }

@@ -91,10 +91,12 @@ impl V2 {
         let from = head.query("from")?;
         let mut store = self.store.lock().unwrap();
         let source = store.repositories.get(&from)?;
+        let target = store.repositories.get(&route.name)?;
+        let has_same_key = target.settings.key() == source.settings.key();
         let allowed = match self.quirks.mount {
             Mount::Never => false,
             Mount::Always => true,
-            Mount::Committed => source.is_committed(digest),
+            Mount::Committed => source.is_committed(digest) && has_same_key,
         };
         let blob = source.blobs.get(&digest).filter(|_| allowed)?.clone();
         store.repositories.get_mut(&route.name)?.blobs.insert(digest, blob);

@@ -195,12 +195,20 @@ async fn more_than_a_thousand_tags_at_once_are_refused_and_a_hundred_is_a_page()
 }
 
 #[tokio::test]
-async fn a_mount_needs_the_account_setting() {
-    for (mount, status) in [(Mount::Never, 202), (Mount::Committed, 201)] {
+async fn a_mount_needs_the_account_setting_the_permission_and_the_same_key() {
+    for (mount, denied, key, status) in [
+        (Mount::Never, "", None, 202),
+        (Mount::Committed, "", None, 201),
+        (Mount::Committed, "ecr:GetDownloadUrlForLayer", None, 202),
+        (Mount::Committed, "", Some("other".to_owned()), 202),
+    ] {
         let session = Session::of(Ecr::builder().quirks(|q| q.mount = mount).start().await).await;
+        session.ecr.deny(denied);
         session.ecr.push("from", "1", &fake::image(&["layer"]));
+        session.ecr.edit("from", |repository| repository.settings.kms_key.clone_from(&key));
         let path = format!("/v2/r/blobs/uploads/?mount={}&from=from", Digest::of(b"layer"));
-        assert_eq!(session.ask(Method::POST, &path, &[], "").await.status, status, "{mount:?}");
+        let answer = session.ask(Method::POST, &path, &[], "").await;
+        assert_eq!(answer.status, status, "{mount:?} {denied} {key:?}");
     }
 }
 
