@@ -16,10 +16,15 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The first attempt included.
 const ATTEMPTS_MAX: u32 = 5;
 
-/// The settings for calls in this region, else in that of the default chain, in this role, else as who we are.
+/// The settings for calls in this region, else in that of the default chain, in this role, else as who we are:
+/// the default chain says it where `credentials` does not.
 ///
 /// Reads files and environment variables. Credentials are fetched with the first call, not here.
-pub(super) async fn config(region: Option<&str>, role_arn: Option<&str>) -> SdkConfig {
+pub(super) async fn config(
+    region: Option<&str>,
+    role_arn: Option<&str>,
+    credentials: Option<SharedCredentialsProvider>,
+) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -32,6 +37,9 @@ pub(super) async fn config(region: Option<&str>, role_arn: Option<&str>) -> SdkC
     }
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(credentials) = credentials {
+        loader = loader.credentials_provider(credentials);
     }
     let config = loader.load().await;
     let Some(role_arn) = role_arn else { return config };

@@ -8,7 +8,7 @@ use aws_sdk_ecr::config::endpoint::Endpoint;
 use aws_sdk_ecr::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
-use aws_sdk_ecr::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_ecr::config::{Builder, ConfigBag, Intercept, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_ecr::error::BoxError;
 use url::Url;
 
@@ -29,6 +29,8 @@ pub struct Options {
     pub region: String,
     /// A role to assume, for a registry of another account.
     pub role_arn: Option<String>,
+    /// Who calls, where it is not for the default chain to find out.
+    pub credentials: Option<SharedCredentialsProvider>,
     /// The address of the API, where it is not the public one. It replaces the choice of FIPS and dual stack.
     pub endpoint_url: Option<Url>,
     /// Whether to use the FIPS endpoint.
@@ -51,7 +53,7 @@ impl Api {
     /// Makes the client with the credentials of the AWS default chain. Contacts nobody:
     /// that there are no credentials shows at the first call.
     pub async fn load(options: Options) -> Self {
-        let config = aws::config(Some(&options.region), options.role_arn.as_deref()).await;
+        let config = aws::config(Some(&options.region), options.role_arn.as_deref(), options.credentials.clone()).await;
         Self::new(options, &config)
     }
 

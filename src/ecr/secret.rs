@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::future::BoxFuture;
 
 use crate::registry::{Credentials, CredentialsError, Expiring, Freshness, Login};
@@ -13,6 +14,9 @@ use crate::registry::{Credentials, CredentialsError, Expiring, Freshness, Login}
 pub struct SecretCredentials {
     /// The ARN or the name of the secret.
     id: String,
+    /// Who calls, where it is not for the default chain to find out.
+    #[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "nobody is called then"))]
+    caller: Option<SharedCredentialsProvider>,
     login: Expiring<Login>,
     #[cfg(feature = "secrets")]
     client: tokio::sync::OnceCell<aws_sdk_secretsmanager::Client>,
@@ -26,9 +30,10 @@ impl fmt::Debug for SecretCredentials {
 
 impl SecretCredentials {
     /// Reads the secret of this ARN or name. Contacts nobody before the first login.
-    pub fn new(id: impl Into<String>) -> Self {
+    pub fn new(id: impl Into<String>, caller: Option<SharedCredentialsProvider>) -> Self {
         Self {
             id: id.into(),
+            caller,
             login: Expiring::new(),
             #[cfg(feature = "secrets")]
             client: tokio::sync::OnceCell::new(),
@@ -67,7 +72,7 @@ mod manager {
         pub(super) async fn fetch(&self) -> Result<Fresh<Login>, Error> {
             let call =
                 Call { service: "secretsmanager", operation: "GetSecretValue", resource: self.id.clone() };
-            let connect = async || Client::new(&aws::config(region(&self.id), None).await);
+            let connect = async || Client::new(&aws::config(region(&self.id), None, self.caller.clone()).await);
             let client = self.client.get_or_init(connect).await;
             let answer = match client.get_secret_value().secret_id(&self.id).send().await {
                 Ok(answer) => answer,
@@ -100,7 +105,7 @@ mod manager {
 
         fn credentials(aws: &FakeAws) -> SecretCredentials {
             let config = Builder::from(&testing::config()).endpoint_url(aws.url.as_str()).build();
-            let mut credentials = SecretCredentials::new("ocr");
+            let mut credentials = SecretCredentials::new("ocr", None);
             credentials.client = tokio::sync::OnceCell::new_with(Some(Client::from_conf(config)));
             credentials
         }

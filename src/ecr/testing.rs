@@ -53,6 +53,7 @@ impl FakeAws {
 
     pub(super) fn options(&self) -> Options {
         Options {
+            credentials: None,
             account: "123456789012".to_owned(),
             region: "eu-central-1".to_owned(),
             role_arn: None,

@@ -6,3 +6,5 @@
 mod fake;
 
 mod fakes;
+mod sync;
+mod world;

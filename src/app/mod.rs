@@ -1,31 +1,37 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
-use std::collections::BTreeMap;
+mod clients;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, Credentials, Ecr, Endpoint, Mirror, Registry};
+use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared};
-use crate::ecr;
 use crate::event::{Event, Observer, RunSummary};
 use crate::oci;
 use crate::oci::Host;
+use crate::pass;
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
-use crate::registry::{Client, DockerConfig, DockerFiles, Exchange, Limits, Login, PasswordFile, Retry, Tap};
+use crate::registry::{Exchange, Retry, Tap};
 use crate::target::Target;
 
+use self::clients::Clients;
+
 /// What is not in the configuration.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How often requests are tried.
     pub retry: Retry,
+    /// AWS credentials of the program that embeds this one, in place of the default chain.
+    pub aws: Option<SharedCredentialsProvider>,
 }
 
 /// Everything that the configuration says, ready to run.
@@ -33,7 +39,7 @@ pub struct App {
     config: Config,
     options: Options,
     observer: Arc<dyn Observer>,
-    clients: BTreeMap<Host, Client>,
+    clients: Clients,
     /// A source and a target for each mirror, in the order of the configuration.
     sides: Vec<(registry::Repository, Target)>,
     requests: Arc<AtomicU64>,
@@ -87,17 +93,15 @@ pub struct Probe {
 impl App {
     /// Makes every client. Reads files, contacts nobody.
     pub async fn new(config: Config, options: Options, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let (clients, sides, requests) = (BTreeMap::new(), Vec::new(), Arc::default());
-        let mut app = Self { config, options, observer, clients, sides, requests };
-        let mirrors: Vec<_> =
-            app.config.mirrors.iter().map(|m| (m.name.clone(), m.source.clone(), m.target.clone())).collect();
-        for (name, source, target) in mirrors {
-            let Endpoint::Registry(source) = source else { return Err(Error::Source(name)) };
-            let source = app.repository(&source).await?;
-            let target = app.target(&target).await?;
-            app.sides.push((source, target));
+        let requests = Arc::<AtomicU64>::default();
+        let mut clients = Clients::new(options.clone(), tap(Arc::clone(&requests), Arc::clone(&observer)));
+        let mut sides = Vec::with_capacity(config.mirrors.len());
+        for Mirror { name, source, target, .. } in &config.mirrors {
+            let Endpoint::Registry(source) = source else { return Err(Error::Source(name.clone())) };
+            let source = clients.repository(&config, source).await?;
+            sides.push((source, clients.target(&config, target).await?));
         }
-        Ok(app)
+        Ok(Self { config, options, observer, clients, sides, requests })
     }
 
     /// The configuration.
@@ -141,8 +145,8 @@ impl App {
                 Probe { mirror: mirror.name.clone(), side, place: place.to_string(), result }
             };
             [
-                probe("source", &mirror.source, tags.map_err(|error| crate::pass::chain(&error))),
-                probe("target", &mirror.target, found.map_err(|error| crate::pass::chain(&error))),
+                probe("source", &mirror.source, tags.map_err(|error| pass::chain(&error))),
+                probe("target", &mirror.target, found.map_err(|error| pass::chain(&error))),
             ]
         });
         let probes: Vec<_> = stream::iter(probes).buffered(self.config.concurrency.mirrors.get()).collect().await;
@@ -151,8 +155,7 @@ impl App {
 
     /// A repository of any registry, with what the configuration says of its host.
     pub async fn repository(&mut self, name: &oci::Name) -> Result<registry::Repository, Error> {
-        let client = self.client(&name.host).await?;
-        Ok(registry::Repository::new(client, name.repository.clone()))
+        self.clients.repository(&self.config, name).await
     }
 
     fn named(&self, names: &[String]) -> Result<Vec<(&Mirror, &(registry::Repository, Target))>, UnknownMirror> {
@@ -165,88 +168,15 @@ impl App {
         Ok(mirrors.iter().zip(&self.sides).filter(|(mirror, _)| is_named(mirror)).collect())
     }
 
-    async fn target(&mut self, endpoint: &Endpoint) -> Result<Target, Error> {
-        let name = match endpoint {
-            Endpoint::Registry(name) => name,
-            Endpoint::Layout(_) => todo!(),
-        };
-        let data = self.repository(name).await?;
-        let Some(settings) = self.config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
-        let api = self.api(&name.host, &settings).await;
-        let create = settings.create_repositories.then_some(settings.repository);
-        Ok(Target::Ecr(Box::new(ecr::Repository::new(api, data, create))))
-    }
+}
 
-    /// One client for each host: its limits and logins are shared by all that asks there.
-    async fn client(&mut self, host: &Host) -> Result<Client, Error> {
-        if let Some(client) = self.clients.get(host) {
-            return Ok(client.clone());
+/// Counts requests, and passes them on to whoever observes the run.
+fn tap(requests: Arc<AtomicU64>, observer: Arc<dyn Observer>) -> Tap {
+    Arc::new(move |exchange| match *exchange {
+        Exchange::Requested { host, method, status } => {
+            requests.fetch_add(1, Relaxed);
+            observer.observe(&Event::Requested { host, method, status });
         }
-        let Registry { credentials, limits, plain_http, ca_file, ecr } = self.config.registry(host);
-        let ca_pem = match ca_file {
-            None => None,
-            Some(path) => match tokio::fs::read(&path).await {
-                Ok(pem) => Some(pem),
-                Err(cause) => return Err(Error::CaFile { path, host: host.clone(), cause }),
-            },
-        };
-        let timeouts = self.config.timeouts;
-        let options = registry::Options {
-            plain_http,
-            ca_pem,
-            credentials: self.credentials(host, credentials, ecr.as_ref()).await,
-            limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
-            connect_timeout: timeouts.connect,
-            stall_timeout: timeouts.stall,
-            retry: self.options.retry,
-            tap: self.tap(),
-        };
-        let client = Client::new(host, options)?;
-        self.clients.insert(host.clone(), client.clone());
-        Ok(client)
-    }
-
-    async fn credentials(
-        &self,
-        host: &Host,
-        credentials: Option<Credentials>,
-        ecr: Option<&Ecr>,
-    ) -> Arc<dyn registry::Credentials> {
-        match (credentials, ecr) {
-            (Some(Credentials::Password { username, password }), _) => Arc::new(Login { username, password }),
-            (Some(Credentials::PasswordFile { username, path }), _) => Arc::new(PasswordFile { username, path }),
-            (Some(Credentials::Secret { id }), _) => Arc::new(ecr::SecretCredentials::new(id)),
-            (None, Some(ecr)) => Arc::new(ecr::EcrCredentials::new(self.api(host, ecr).await)),
-            (None, None) => {
-                let files = DockerFiles::from_environment(|name| std::env::var_os(name));
-                Arc::new(DockerConfig::new(host.clone(), None, files))
-            }
-        }
-    }
-
-    async fn api(&self, host: &Host, ecr: &Ecr) -> ecr::Api {
-        let known = ecr::EcrHost::parse(host);
-        ecr::Api::load(ecr::ApiOptions {
-            account: ecr.account.clone(),
-            region: ecr.region.clone(),
-            role_arn: ecr.role_arn.clone(),
-            endpoint_url: ecr.endpoint_url.clone(),
-            fips: known.as_ref().is_some_and(|host| host.fips),
-            dual_stack: known.as_ref().is_some_and(|host| host.dual_stack),
-            tap: self.tap(),
-        })
-        .await
-    }
-
-    /// Counts requests, and passes them on to whoever observes the run.
-    fn tap(&self) -> Tap {
-        let (requests, observer) = (Arc::clone(&self.requests), Arc::clone(&self.observer));
-        Arc::new(move |exchange| match *exchange {
-            Exchange::Requested { host, method, status } => {
-                requests.fetch_add(1, Relaxed);
-                observer.observe(&Event::Requested { host, method, status });
-            }
-            Exchange::Retried { host, reason } => observer.observe(&Event::Retried { host, reason }),
-        })
-    }
+        Exchange::Retried { host, reason } => observer.observe(&Event::Retried { host, reason }),
+    })
 }

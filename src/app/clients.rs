@@ -1,0 +1,122 @@
+//! One client for each host: its limits and its login are shared by all that is asked there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::app::{Error, Options};
+use crate::config::{Config, Credentials, Ecr, Endpoint, Registry};
+use crate::ecr;
+use crate::oci::{Host, Name};
+use crate::registry;
+use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Tap};
+use crate::target::Target;
+
+/// A caller of AWS: its region and the role it takes, if it takes one.
+type Caller = (String, Option<String>);
+
+/// Makes clients as they are asked for.
+pub(super) struct Clients {
+    options: Options,
+    tap: Tap,
+    registries: BTreeMap<Host, Client>,
+    apis: BTreeMap<Host, ecr::Api>,
+    /// An ECR token serves every registry that its caller may use in a region.
+    tokens: BTreeMap<Caller, Arc<ecr::EcrCredentials>>,
+}
+
+impl Clients {
+    pub(super) fn new(options: Options, tap: Tap) -> Self {
+        let (registries, apis, tokens) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { options, tap, registries, apis, tokens }
+    }
+
+    /// A repository of any registry, with what the configuration says of its host.
+    pub(super) async fn repository(&mut self, config: &Config, name: &Name) -> Result<registry::Repository, Error> {
+        let client = self.client(config, &name.host).await?;
+        Ok(registry::Repository::new(client, name.repository.clone()))
+    }
+
+    /// A repository to copy to.
+    pub(super) async fn target(&mut self, config: &Config, endpoint: &Endpoint) -> Result<Target, Error> {
+        let name = match endpoint {
+            Endpoint::Registry(name) => name,
+            Endpoint::Layout(_) => todo!(),
+        };
+        let data = self.repository(config, name).await?;
+        let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
+        let api = self.api(&name.host, &settings).await;
+        let create = settings.create_repositories.then_some(settings.repository);
+        Ok(Target::Ecr(Box::new(ecr::Repository::new(api, data, create))))
+    }
+
+    async fn client(&mut self, config: &Config, host: &Host) -> Result<Client, Error> {
+        if let Some(client) = self.registries.get(host) {
+            return Ok(client.clone());
+        }
+        let Registry { credentials, limits, plain_http, ca_file, ecr } = config.registry(host);
+        let ca_pem = match ca_file {
+            None => None,
+            Some(path) => match tokio::fs::read(&path).await {
+                Ok(pem) => Some(pem),
+                Err(cause) => return Err(Error::CaFile { path, host: host.clone(), cause }),
+            },
+        };
+        let options = registry::Options {
+            plain_http,
+            ca_pem,
+            credentials: self.credentials(host, credentials, ecr.as_ref()).await,
+            limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
+            connect_timeout: config.timeouts.connect,
+            stall_timeout: config.timeouts.stall,
+            retry: self.options.retry,
+            tap: Arc::clone(&self.tap),
+        };
+        let client = Client::new(host, options)?;
+        self.registries.insert(host.clone(), client.clone());
+        Ok(client)
+    }
+
+    async fn credentials(
+        &mut self,
+        host: &Host,
+        credentials: Option<Credentials>,
+        ecr: Option<&Ecr>,
+    ) -> Arc<dyn registry::Credentials> {
+        match (credentials, ecr) {
+            (Some(Credentials::Password { username, password }), _) => Arc::new(Login { username, password }),
+            (Some(Credentials::PasswordFile { username, path }), _) => Arc::new(PasswordFile { username, path }),
+            (Some(Credentials::Secret { id }), _) => Arc::new(ecr::SecretCredentials::new(id, self.options.aws.clone())),
+            (None, Some(ecr)) => self.token(host, ecr).await,
+            (None, None) => {
+                let files = DockerFiles::from_environment(|name| std::env::var_os(name));
+                Arc::new(DockerConfig::new(host.clone(), None, files))
+            }
+        }
+    }
+
+    async fn token(&mut self, host: &Host, ecr: &Ecr) -> Arc<ecr::EcrCredentials> {
+        let api = self.api(host, ecr).await;
+        let caller = (ecr.region.clone(), ecr.role_arn.clone());
+        Arc::clone(self.tokens.entry(caller).or_insert_with(|| Arc::new(ecr::EcrCredentials::new(api))))
+    }
+
+    async fn api(&mut self, host: &Host, ecr: &Ecr) -> ecr::Api {
+        if let Some(api) = self.apis.get(host) {
+            return api.clone();
+        }
+        let known = ecr::EcrHost::parse(host);
+        let options = ecr::ApiOptions {
+            account: ecr.account.clone(),
+            region: ecr.region.clone(),
+            role_arn: ecr.role_arn.clone(),
+            credentials: self.options.aws.clone(),
+            endpoint_url: ecr.endpoint_url.clone(),
+            fips: known.as_ref().is_some_and(|host| host.fips),
+            dual_stack: known.as_ref().is_some_and(|host| host.dual_stack),
+            tap: Arc::clone(&self.tap),
+        };
+        let api = ecr::Api::load(options).await;
+        self.apis.insert(host.clone(), api.clone());
+        api
+    }
+}
