@@ -94,6 +94,8 @@ enum TagError {
 /// What is known of the selected tags after observing and planning.
 #[derive(Default)]
 struct Planned {
+    /// All tags of the source: cosign's are looked up among them.
+    listed: Vec<Tag>,
     steps: Vec<Step>,
     /// What each tag that was asked for is to point at.
     roots: BTreeMap<Tag, Root>,
@@ -147,7 +149,8 @@ impl Pass<'_> {
             // What was selected is right all the same, and is copied.
             summary.error = Some(chain(&error));
         }
-        let planned = self.plan(selection).await?;
+        let mut planned = self.plan(selection).await?;
+        planned.listed = tags;
         if mode == Mode::Sync && planned.steps.iter().any(|step| step.action == Action::Copy) {
             self.copier.target.ensure().await.map_err(Error::Ensure)?;
         }
@@ -175,17 +178,22 @@ impl Pass<'_> {
                     wanted.push(Wanted { tag: tag.clone(), digest: Some(root.digest()) });
                     planned.roots.insert(tag, root);
                 }
-                Err(TagError::Source(cause)) if cause.is_denied() => return Err(Error::Denied { tag, cause }),
+                Err(TagError::Source(cause)) if cause.is_denied() => {
+                    return Err(Error::Denied { tag, cause });
+                }
                 Err(error) => planned.failed.push(unplanned(tag, &error)),
             }
         }
         drop(answers);
-        let differs = |wanted: &Wanted| wanted.digest.is_some_and(|digest| held.get(&wanted.tag).is_some_and(|held| *held != digest));
+        let differs = |wanted: &Wanted| {
+            wanted.digest.is_some_and(|digest| held.get(&wanted.tag).is_some_and(|held| *held != digest))
+        };
         let mutability = match wanted.iter().any(differs) {
             true => Some(self.copier.target.mutability().await.map_err(Error::Target)?),
             false => None,
         };
-        let is_immutable = |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
+        let is_immutable =
+            |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
         planned.steps = plan::plan(&wanted, &held, is_immutable);
         Ok(planned)
     }
@@ -213,7 +221,7 @@ impl Pass<'_> {
 
     /// Carries out the plan.
     async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {
-        let Planned { steps, roots, failed } = planned;
+        let Planned { listed, steps, roots, failed } = planned;
         for tag in &failed {
             self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: tag });
         }
@@ -223,9 +231,11 @@ impl Pass<'_> {
         let work = steps.iter().map(|step| async {
             let mut tag = in_plan(step);
             let result = match step.action {
-                Action::Skip => Ok(None),
+                Action::Skip if !self.mirror.referrers => Ok(None),
                 Action::Conflict => Err(Failure::Conflict(step.reason.clone())),
-                Action::Copy => self.copy_tag(step, roots.get(&step.tag), stop, &denied).await.map(Some),
+                Action::Skip | Action::Copy => {
+                    self.copy_tag(step, roots.get(&step.tag), &listed, stop, &denied).await
+                }
             };
             let denial = result.as_ref().err().and_then(Failure::denial);
             finish(&mut tag, result);
@@ -243,21 +253,33 @@ impl Pass<'_> {
         &self,
         step: &Step,
         root: Option<&Root>,
+        listed: &[Tag],
         stop: &Stop,
         denied: &CancellationToken,
-    ) -> Result<Copied, Failure> {
+    ) -> Result<Option<Copied>, Failure> {
         if stop.soft.is_cancelled() {
             return Err(Failure::NotStarted("tagferry was told to stop"));
         }
         if denied.is_cancelled() {
             return Err(Failure::NotStarted("access was denied for another tag"));
         }
-        let made = Root::Source(step.digest);
+        let work = async {
+            let as_is = Root::Source(step.digest);
+            let root = root.unwrap_or(&as_is);
+            let copied = match step.action {
+                Action::Copy => Some(self.copier.tag(&step.tag, root).await?),
+                Action::Skip | Action::Conflict => None,
+            };
+            if self.mirror.referrers {
+                self.copier.referrers(&step.tag, root, listed).await?;
+            }
+            Ok(copied)
+        };
         let result = tokio::select! {
-            result = self.copier.tag(&step.tag, root.unwrap_or(&made)) => result,
+            result = work => result,
             () = stop.hard.cancelled() => return Err(Failure::Dropped),
         };
-        result.map_err(|error| {
+        result.map_err(|error: copy::Error| {
             if error.is_denied() {
                 denied.cancel();
             }
@@ -295,7 +317,8 @@ impl Failure {
 
 /// A tag as the plan has it.
 fn in_plan(step: &Step) -> TagSummary {
-    let conflict = (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()).to_string());
+    let conflict =
+        (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()).to_string());
     TagSummary {
         tag: step.tag.clone(),
         digest: Some(step.digest),

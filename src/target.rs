@@ -90,7 +90,12 @@ impl Target {
 
     /// What one tag points at now, from the data plane: it has the last word.
     pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
-        Ok(self.data().head(&Reference::Tag(tag.clone())).await?)
+        self.holds(&Reference::Tag(tag.clone())).await
+    }
+
+    /// The digest of what is under a reference, none where there is nothing.
+    pub async fn holds(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
+        Ok(self.data().head(reference).await?)
     }
 
     /// Which tags cannot be moved.
@@ -128,14 +133,16 @@ impl Target {
         if let Self::Ecr(repository) = self {
             return Ok(repository.available(blobs).await?);
         }
-        let ask = |digest: Digest| async move { Ok::<_, Error>((digest, self.data().has_blob(digest).await?)) };
-        let answers = futures_util::stream::iter(blobs.iter().copied()).map(ask).buffer_unordered(QUESTIONS_MAX);
+        let ask =
+            |digest: Digest| async move { Ok::<_, Error>((digest, self.data().has_blob(digest).await?)) };
+        let answers =
+            futures_util::stream::iter(blobs.iter().copied()).map(ask).buffer_unordered(QUESTIONS_MAX);
         answers.try_filter_map(|(digest, has)| async move { Ok(has.then_some(digest)) }).try_collect().await
     }
 
     /// Whether the repository has a manifest.
     pub async fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
-        Ok(self.data().head(&digest.into()).await?.is_some())
+        Ok(self.holds(&digest.into()).await?.is_some())
     }
 
     /// Puts a blob: mounted from another repository where one is named and the target does it, streamed else.
@@ -173,6 +180,11 @@ impl Error {
         }
     }
 
+    /// Whether the registry refused with one of these.
+    pub fn is_status(&self, statuses: &[StatusCode]) -> bool {
+        self.refusal().is_some_and(|refusal| statuses.contains(&refusal.status))
+    }
+
     /// Whether access was refused.
     pub fn is_denied(&self) -> bool {
         match self {
@@ -187,8 +199,9 @@ impl Error {
         self.refusal().is_some_and(|refusal| {
             let codes = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
             let by_code = codes.iter().any(|code| refusal.has_code(code));
-            by_code || (refusal.status == StatusCode::NOT_FOUND || refusal.status == StatusCode::BAD_REQUEST)
-                && refusal.says("do not exist")
+            by_code
+                || (refusal.status == StatusCode::NOT_FOUND || refusal.status == StatusCode::BAD_REQUEST)
+                    && refusal.says("do not exist")
         })
     }
 

@@ -31,7 +31,11 @@ impl Clients {
     }
 
     /// A repository of any registry, with what the configuration says of its host.
-    pub(super) async fn repository(&mut self, config: &Config, name: &Name) -> Result<registry::Repository, Error> {
+    pub(super) async fn repository(
+        &mut self,
+        config: &Config,
+        name: &Name,
+    ) -> Result<registry::Repository, Error> {
         let client = self.client(config, &name.host).await?;
         Ok(registry::Repository::new(client, name.repository.clone()))
     }
@@ -84,8 +88,12 @@ impl Clients {
     ) -> Arc<dyn registry::Credentials> {
         match (credentials, ecr) {
             (Some(Credentials::Password { username, password }), _) => Arc::new(Login { username, password }),
-            (Some(Credentials::PasswordFile { username, path }), _) => Arc::new(PasswordFile { username, path }),
-            (Some(Credentials::Secret { id }), _) => Arc::new(ecr::SecretCredentials::new(id, self.options.aws.clone())),
+            (Some(Credentials::PasswordFile { username, path }), _) => {
+                Arc::new(PasswordFile { username, path })
+            }
+            (Some(Credentials::Secret { id }), _) => {
+                Arc::new(ecr::SecretCredentials::new(id, self.options.aws.clone()))
+            }
             (None, Some(ecr)) => self.token(host, ecr).await,
             (None, None) => {
                 let files = DockerFiles::from_environment(|name| std::env::var_os(name));

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, Endpoint, Mirror};
-use crate::copy::{Copier, Inflight, Shared};
+use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event::{Event, Observer, RunSummary};
 use crate::oci;
 use crate::oci::Host;
@@ -118,6 +118,7 @@ impl App {
         let concurrency = self.config.concurrency;
         let shared = Arc::new(Shared {
             inflight: Arc::new(Inflight::default()),
+            siblings: Siblings::new(self.sides.iter().map(|(_, target)| target.clone()).collect()),
             blob_slots: Semaphore::new(concurrency.blobs.get()),
             retry: self.options.retry,
         });
@@ -138,18 +139,23 @@ impl App {
 
     /// Looks at every side of every mirror: can it be reached, and what is there?
     pub async fn probe(&self) -> Vec<Probe> {
-        let probes = self.config.mirrors.iter().zip(&self.sides).map(|(mirror, (source, target))| async move {
-            let tags = source.tags().await.map(|tags| format!("{} tags", tags.len()));
-            let found = target.probe().await;
-            let probe = |side, place: &Endpoint, result| {
-                Probe { mirror: mirror.name.clone(), side, place: place.to_string(), result }
-            };
-            [
-                probe("source", &mirror.source, tags.map_err(|error| pass::chain(&error))),
-                probe("target", &mirror.target, found.map_err(|error| pass::chain(&error))),
-            ]
-        });
-        let probes: Vec<_> = stream::iter(probes).buffered(self.config.concurrency.mirrors.get()).collect().await;
+        let probes =
+            self.config.mirrors.iter().zip(&self.sides).map(|(mirror, (source, target))| async move {
+                let tags = source.tags().await.map(|tags| format!("{} tags", tags.len()));
+                let found = target.probe().await;
+                let probe = |side, place: &Endpoint, result| Probe {
+                    mirror: mirror.name.clone(),
+                    side,
+                    place: place.to_string(),
+                    result,
+                };
+                [
+                    probe("source", &mirror.source, tags.map_err(|error| pass::chain(&error))),
+                    probe("target", &mirror.target, found.map_err(|error| pass::chain(&error))),
+                ]
+            });
+        let probes: Vec<_> =
+            stream::iter(probes).buffered(self.config.concurrency.mirrors.get()).collect().await;
         probes.into_iter().flatten().collect()
     }
 
@@ -158,7 +164,10 @@ impl App {
         self.clients.repository(&self.config, name).await
     }
 
-    fn named(&self, names: &[String]) -> Result<Vec<(&Mirror, &(registry::Repository, Target))>, UnknownMirror> {
+    fn named(
+        &self,
+        names: &[String],
+    ) -> Result<Vec<(&Mirror, &(registry::Repository, Target))>, UnknownMirror> {
         let mirrors = &self.config.mirrors;
         if let Some(name) = names.iter().find(|name| !mirrors.iter().any(|mirror| mirror.name == **name)) {
             let known = mirrors.iter().map(|mirror| mirror.name.clone()).collect();
@@ -167,7 +176,6 @@ impl App {
         let is_named = |mirror: &Mirror| names.is_empty() || names.contains(&mirror.name);
         Ok(mirrors.iter().zip(&self.sides).filter(|(mirror, _)| is_named(mirror)).collect())
     }
-
 }
 
 /// Counts requests, and passes them on to whoever observes the run.

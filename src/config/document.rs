@@ -65,7 +65,11 @@ impl Document {
             }
         }
         self.removed.push(Path::default());
-        self.faults.push(Fault::new(Position::START, String::new(), "too many faults to read on: fix these first"));
+        self.faults.push(Fault::new(
+            Position::START,
+            String::new(),
+            "too many faults to read on: fix these first",
+        ));
         T::default()
     }
 

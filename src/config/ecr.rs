@@ -58,15 +58,24 @@ impl Ecr {
         let hint = "the host's name does not say it: write";
         let account_path = path.key("account");
         let account = document
-            .required(raw.account.or(account), &account_path, &format!("{hint} the twelve digits of the account"))
+            .required(
+                raw.account.or(account),
+                &account_path,
+                &format!("{hint} the twelve digits of the account"),
+            )
             .filter(|account| is_account(account, &account_path, document));
         let region_path = path.key("region");
         let region = document
-            .required(raw.region.or(region), &region_path, &format!("{hint} the region, such as `ap-northeast-1`"))
+            .required(
+                raw.region.or(region),
+                &region_path,
+                &format!("{hint} the region, such as `ap-northeast-1`"),
+            )
             .filter(|region| is_region(region, &region_path, document));
         let role_path = path.key("role_arn");
         let role_arn = raw.role_arn.filter(|arn| is_role_arn(arn, &role_path, document));
-        let endpoint_url = raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));
+        let endpoint_url =
+            raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));
         let repository = repository(raw.repository, &path.key("repository"), document);
         Some(Self {
             account: account?,
@@ -133,7 +142,9 @@ fn repository(raw: raw::Repository, path: &Path, document: &mut Document) -> Rep
         tag_mutability,
         encryption: kms_key.map_or(Encryption::Aes256, Encryption::Kms),
         tags: raw.tags,
-        lifecycle_policy: raw.lifecycle_policy.and_then(|policy| lifecycle_policy(policy, &policy_path, document)),
+        lifecycle_policy: raw
+            .lifecycle_policy
+            .and_then(|policy| lifecycle_policy(policy, &policy_path, document)),
     }
 }
 
@@ -147,8 +158,12 @@ fn tag_mutability(
     let excepting = match raw {
         None | Some(raw::TagMutability::Mutable) => Err(TagMutability::Mutable),
         Some(raw::TagMutability::Immutable) => Err(TagMutability::Immutable),
-        Some(raw::TagMutability::MutableWithExclusion) => Ok(TagMutability::MutableWithExclusion as fn(_) -> _),
-        Some(raw::TagMutability::ImmutableWithExclusion) => Ok(TagMutability::ImmutableWithExclusion as fn(_) -> _),
+        Some(raw::TagMutability::MutableWithExclusion) => {
+            Ok(TagMutability::MutableWithExclusion as fn(_) -> _)
+        }
+        Some(raw::TagMutability::ImmutableWithExclusion) => {
+            Ok(TagMutability::ImmutableWithExclusion as fn(_) -> _)
+        }
     };
     match (excepting, exclude) {
         (Ok(excepting), exclude) => {
@@ -207,13 +222,19 @@ fn lifecycle_policy(raw: raw::Policy, path: &Path, document: &mut Document) -> O
         serde_json::Value::String(text) => {
             let policy = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
             if let Err(error) = policy {
-                document.report(path, format_args!("not a JSON object: stops at {}:{}", error.line(), error.column()));
+                document.report(
+                    path,
+                    format_args!("not a JSON object: stops at {}:{}", error.line(), error.column()),
+                );
                 return None;
             }
             text
         }
         _ => {
-            document.report(path, "expected ECR's lifecycle policy, as a mapping that starts with `rules:` or as JSON text");
+            document.report(
+                path,
+                "expected ECR's lifecycle policy, as a mapping that starts with `rules:` or as JSON text",
+            );
             return None;
         }
     };

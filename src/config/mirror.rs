@@ -77,7 +77,10 @@ impl Mirror {
         let source = source(raw.source, &path.key("source"), document);
         let target = target(raw.target, &path.key("target"), document);
         if source.is_some() && source == target {
-            document.report(&path.key("target"), "the source itself: write the repository that is to hold the copies");
+            document.report(
+                &path.key("target"),
+                "the source itself: write the repository that is to hold the copies",
+            );
         }
         let rules = rules(raw.tags, &path.key("tags"), document);
         let platforms = raw.platforms.iter().enumerate().filter_map(|(index, text)| {

@@ -69,7 +69,9 @@ impl Node {
     /// Whether nothing was written: an empty value, `~` or `null`.
     pub(super) fn is_nothing(&self) -> bool {
         match &self.kind {
-            Kind::Scalar(scalar) => scalar.is_plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL"),
+            Kind::Scalar(scalar) => {
+                scalar.is_plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
+            }
             Kind::Removed => true,
             Kind::Sequence(_) | Kind::Mapping(_) => false,
         }

@@ -46,7 +46,10 @@ pub(super) struct Mirror {
     #[schemars(example = "container-registry.oracle.com/java/jdk")]
     pub(super) source: Option<String>,
     /// The repository to write, HOST[:PORT]/PATH, or `oci:DIR` for a directory in the OCI image layout.
-    #[schemars(example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk", example = "oci:./mirror")]
+    #[schemars(
+        example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk",
+        example = "oci:./mirror"
+    )]
     pub(super) target: Option<String>,
     /// The rules that choose tags. At least one; a tag that several choose is copied once.
     #[schemars(length(min = 1))]
@@ -164,7 +167,11 @@ pub(super) struct Limits {
 
 /// What only Amazon ECR has.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a mapping of settings, such as `{create_repositories: true}`")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping of settings, such as `{create_repositories: true}`"
+)]
 pub(super) struct Ecr {
     /// The AWS region. Default: as the host's name says.
     #[schemars(example = "ap-northeast-1")]
@@ -186,7 +193,11 @@ pub(super) struct Ecr {
 
 /// How created repositories are set up.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a mapping of settings, such as `{tag_mutability: mutable}`")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping of settings, such as `{tag_mutability: mutable}`"
+)]
 pub(super) struct Repository {
     /// Whether tags may move. Default: `mutable`.
     pub(super) tag_mutability: Option<TagMutability>,

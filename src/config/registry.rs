@@ -114,13 +114,17 @@ pub(super) fn registries(
         let path = path.key(&key);
         let Ok(host) = key.parse::<Host>() else {
             // The key is not repeated: a user name and password may be in it.
-            document.report_key(&path, "not a registry host: write HOST or HOST:PORT, without `https://` or a path");
+            document.report_key(
+                &path,
+                "not a registry host: write HOST or HOST:PORT, without `https://` or a path",
+            );
             continue;
         };
         let host = normal(host);
         let registry = Registry::new(&host, raw, &path, document);
         if registries.insert(host, registry).is_some() {
-            document.report_key(&path, "the same registry as another key here: put all its settings under one");
+            document
+                .report_key(&path, "the same registry as another key here: put all its settings under one");
         }
     }
     registries

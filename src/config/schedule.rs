@@ -70,7 +70,10 @@ fn timezone(name: Option<String>, path: &Path, document: &mut Document) -> Optio
 fn parse(text: &str) -> Result<Cron, String> {
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     let cron = parser.parse(text).map_err(|error| {
-        format!("not a cron expression ({}): expected five fields, such as `0 */6 * * *`, or six with seconds", lower(&error.to_string()))
+        format!(
+            "not a cron expression ({}): expected five fields, such as `0 */6 * * *`, or six with seconds",
+            lower(&error.to_string())
+        )
     })?;
     let start = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
     match cron.find_next_occurrence(&start, false) {

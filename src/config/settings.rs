@@ -118,7 +118,10 @@ fn mirrors(
         match mirrors.iter().find(|(_, other)| other.name == mirror.name) {
             Some((other, _)) => document.report(
                 &name_path,
-                format_args!("`{}` is the name of mirrors[{other}] too: give this one another `name`", mirror.name),
+                format_args!(
+                    "`{}` is the name of mirrors[{other}] too: give this one another `name`",
+                    mirror.name
+                ),
             ),
             None => mirrors.push((index, mirror)),
         }

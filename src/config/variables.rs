@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn regular_expressions_stay_as_they_are() {
-        for text in ["^21$", "a{2}$", "a${2}", "^(a|b$)$", "$", "$$", "cost $5", "${}", "${ NAME }", "$NAME"] {
+        for text in ["^21$", "a{2}$", "a${2}", "^(a|b$)$", "$", "$$", "cost $5", "${}", "${ NAME }", "$NAME"]
+        {
             assert_eq!(filled_in(text), Ok(None), "{text}");
         }
     }

@@ -42,7 +42,10 @@ impl FormFault {
 /// The error is the fault that did.
 pub(super) fn read(text: &str) -> Result<(Node, Vec<FormFault>), FormFault> {
     if text.len() > DOCUMENT_MAX_BYTES {
-        return Err(FormFault::of_document(Position::START, "longer than 1 MiB: this cannot be a configuration"));
+        return Err(FormFault::of_document(
+            Position::START,
+            "longer than 1 MiB: this cannot be a configuration",
+        ));
     }
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
@@ -92,7 +95,10 @@ enum Content {
 /// What comes next in a mapping.
 enum Expected {
     Key,
-    Value { key: String, key_position: Position },
+    Value {
+        key: String,
+        key_position: Position,
+    },
     /// A value whose key was faulty: it is read and dropped.
     Dropped,
 }

@@ -14,6 +14,19 @@ use crate::registry::{BlobReader, Kind};
 use crate::target;
 use crate::target::Put;
 
+/// What is known of a blob before it is brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Need<'a> {
+    /// The target has it.
+    Nothing,
+    /// Another of our repositories there has it.
+    Mount(&'a Repository),
+    /// Nobody there is known to have it.
+    Bytes,
+    /// The target said that it has it, and then that it has not.
+    Anew,
+}
+
 impl Copier {
     /// Brings a blob into the target. `claim` keeps being this copy's until its manifests are written.
     pub(super) async fn blob(
@@ -21,23 +34,29 @@ impl Copier {
         tag: &Tag,
         blob: &Descriptor,
         claim: &mut Claim,
-        is_present: bool,
+        need: Need<'_>,
     ) -> Result<Arrival, Error> {
-        let arrival = match claim {
-            Claim::Mine(ticket) => {
-                let arrival = if is_present { Arrival::Present } else { self.transfer(tag, blob, None).await? };
+        let arrival = match (need, claim) {
+            (Need::Nothing, Claim::Mine(ticket)) => {
+                ticket.arrived();
+                Arrival::Present
+            }
+            (Need::Nothing, Claim::Theirs(_)) => Arrival::Present,
+            (Need::Anew, _) => self.transfer(tag, blob, None).await?,
+            (Need::Mount(_) | Need::Bytes, Claim::Mine(ticket)) => {
+                let from = if let Need::Mount(from) = need { Some(from) } else { None };
+                let arrival = self.transfer(tag, blob, from).await?;
                 ticket.arrived();
                 arrival
             }
-            Claim::Theirs(_) if is_present => Arrival::Present,
-            Claim::Theirs(other) if other.repository == *self.repository() => {
-                if other.reaches(Progress::Arrived).await {
-                    Arrival::Present
-                } else {
-                    self.transfer(tag, blob, None).await?
+            (Need::Mount(from), Claim::Theirs(_)) => self.transfer(tag, blob, Some(from)).await?,
+            (Need::Bytes, Claim::Theirs(other)) if other.repository == *self.repository() => {
+                match other.reaches(Progress::Arrived).await {
+                    true => Arrival::Present,
+                    false => self.transfer(tag, blob, None).await?,
                 }
             }
-            Claim::Theirs(other) => {
+            (Need::Bytes, Claim::Theirs(other)) => {
                 let is_committed = other.reaches(Progress::Committed).await;
                 self.transfer(tag, blob, is_committed.then_some(&other.repository)).await?
             }
@@ -51,24 +70,43 @@ impl Copier {
     ///
     /// What breaks on either side starts this blob over, as often as the retries allow; wrong content from the
     /// source is tried once more.
-    async fn transfer(&self, tag: &Tag, blob: &Descriptor, from: Option<&Repository>) -> Result<Arrival, Error> {
+    async fn transfer(
+        &self,
+        tag: &Tag,
+        blob: &Descriptor,
+        from: Option<&Repository>,
+    ) -> Result<Arrival, Error> {
         let _slot = self.shared.blob_slots.acquire().await;
         let mut budget = self.shared.retry.budget();
         let mut wrong = false;
         loop {
             let error = match self.try_transfer(tag, blob, from).await {
                 Ok(Put::Mounted) => return Ok(Arrival::Mounted),
-                Ok(Put::Uploaded) => return Ok(Arrival::Uploaded),
+                Ok(Put::Uploaded) => {
+                    if from.is_some() {
+                        self.shared.siblings.decline(self.target.registry());
+                    }
+                    return Ok(Arrival::Uploaded);
+                }
                 Err(error) => error,
             };
-            let again = if is_wrong_content(&error) { !std::mem::replace(&mut wrong, true) } else { error.is_retriable() };
+            let again = if is_wrong_content(&error) {
+                !std::mem::replace(&mut wrong, true)
+            } else {
+                error.is_retriable()
+            };
             let Some(pause) = budget.spend(None).filter(|_| again) else { return Err(error) };
             tracing::debug!(%tag, blob = %blob.digest, error = %error, "Starting a blob over");
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn try_transfer(&self, tag: &Tag, blob: &Descriptor, from: Option<&Repository>) -> Result<Put, Error> {
+    async fn try_transfer(
+        &self,
+        tag: &Tag,
+        blob: &Descriptor,
+        from: Option<&Repository>,
+    ) -> Result<Put, Error> {
         // The error of the source travels beside the body: the connection to the target only sees that its
         // body broke off.
         let broken = Arc::new(Mutex::new(None));
@@ -89,7 +127,8 @@ impl Copier {
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
         let (observer, mirror) = (Arc::clone(&self.observer), Arc::clone(&self.mirror));
         futures_util::stream::unfold(Some(reader), move |reader| {
-            let (observer, mirror, tag, broken) = (observer.clone(), mirror.clone(), tag.clone(), broken.clone());
+            let (observer, mirror, tag, broken) =
+                (observer.clone(), mirror.clone(), tag.clone(), broken.clone());
             async move {
                 let mut reader = reader?;
                 match reader.chunk().await {

@@ -84,7 +84,9 @@ impl Graph {
             return Err(Error::Image(format!("the image consists of more than {MANIFESTS_MAX} manifests")));
         }
         if self.bytes > TOTAL_MAX_BYTES {
-            return Err(Error::Image(format!("its manifests are larger than {TOTAL_MAX_BYTES} bytes together")));
+            return Err(Error::Image(format!(
+                "its manifests are larger than {TOTAL_MAX_BYTES} bytes together"
+            )));
         }
         Ok(())
     }
@@ -95,7 +97,10 @@ async fn read_manifest(source: &registry::Repository, child: &Descriptor) -> Res
     let manifest = source.manifest(child.digest).await.map_err(Error::source(step))?;
     if manifest.bytes().len() as u64 != child.size {
         let (got, digest) = (manifest.bytes().len(), child.digest);
-        return Err(Error::Image(format!("manifest {digest} has {got} bytes, its index says {}", child.size)));
+        return Err(Error::Image(format!(
+            "manifest {digest} has {got} bytes, its index says {}",
+            child.size
+        )));
     }
     Ok(manifest)
 }
@@ -109,7 +114,10 @@ pub(super) fn blobs<'a>(
     for blob in manifests.into_iter().flat_map(Manifest::blobs).filter(|blob| !blob.is_foreign()) {
         let known = blobs.entry(blob.digest).or_insert_with(|| blob.clone());
         if known.size != blob.size {
-            return Err(Error::Image(format!("blob {} is said to have {} and {} bytes", blob.digest, known.size, blob.size)));
+            return Err(Error::Image(format!(
+                "blob {} is said to have {} and {} bytes",
+                blob.digest, known.size, blob.size
+            )));
         }
     }
     Ok(blobs)

@@ -67,7 +67,9 @@ impl Inflight {
         let mut entries = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
         let mut claim = |digest| {
             let key = (registry.to_owned(), digest);
-            if let Some(entry) = entries.get(&key).filter(|entry| *entry.progress.borrow() != Progress::Failed) {
+            if let Some(entry) =
+                entries.get(&key).filter(|entry| *entry.progress.borrow() != Progress::Failed)
+            {
                 let Entry { repository, progress } = entry.clone();
                 return (digest, Claim::Theirs(Other { repository, progress }));
             }
@@ -125,7 +127,9 @@ mod tests {
 
     fn pair() -> (Arc<Inflight>, Ticket, Other) {
         let inflight = Arc::new(Inflight::default());
-        let Claim::Mine(ticket) = claim(&inflight, "first") else { panic!("the first claim is the claimant's") };
+        let Claim::Mine(ticket) = claim(&inflight, "first") else {
+            panic!("the first claim is the claimant's")
+        };
         let Claim::Theirs(other) = claim(&inflight, "second") else { panic!("the second claim waits") };
         (inflight, ticket, other)
     }

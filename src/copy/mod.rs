@@ -6,8 +6,11 @@ mod blob;
 mod error;
 mod graph;
 mod inflight;
+mod referrers;
+mod siblings;
 mod tag;
 
 pub use error::{Error, Side};
 pub use inflight::Inflight;
+pub use siblings::Siblings;
 pub use tag::{Copied, Copier, Root, Shared};

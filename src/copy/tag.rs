@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 
+use crate::copy::blob::Need;
 use crate::copy::graph::{self, Trust};
 use crate::copy::inflight::Claim;
-use crate::copy::{Error, Inflight};
+use crate::copy::{Error, Inflight, Siblings};
 use crate::event::{Arrival, Blobs, Event, Observer};
 use crate::oci::{Digest, Manifest, Reference, Repository, Tag};
 use crate::registry;
@@ -23,6 +24,8 @@ const BLOBS_WAITING_MAX: usize = 64;
 pub struct Shared {
     /// Which blobs are on their way.
     pub inflight: Arc<Inflight>,
+    /// Where else in the target's registry blobs may be.
+    pub siblings: Siblings,
     /// How many of them at once.
     pub blob_slots: Semaphore,
     /// How often a blob is started over.
@@ -80,10 +83,7 @@ impl Copier {
         self.observer.observe(&Event::TagStarted { mirror: &self.mirror, tag });
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
-            Root::Source(digest) => {
-                let step = format!("read manifest {digest}");
-                self.source.manifest(*digest).await.map_err(Error::source(step))?
-            }
+            Root::Source(digest) => self.read(*digest).await?,
         };
         let reference = Reference::Tag(tag.clone());
         let copied = match self.image(tag, &root, &reference, Trust::Present).await {
@@ -97,11 +97,18 @@ impl Copier {
         Ok(copied)
     }
 
-    async fn image(&self, tag: &Tag, root: &Manifest, reference: &Reference, trust: Trust) -> Result<Copied, Error> {
+    pub(super) async fn image(
+        &self,
+        tag: &Tag,
+        root: &Manifest,
+        reference: &Reference,
+        trust: Trust,
+    ) -> Result<Copied, Error> {
         let graph = graph::read(&self.source, &self.target, root, trust).await?;
         let manifests = || graph.children.iter().chain([root]);
         let blobs = graph::blobs(manifests())?;
-        let mut claims = self.shared.inflight.claim(self.target.registry(), self.repository(), blobs.keys().copied());
+        let mut claims =
+            self.shared.inflight.claim(self.target.registry(), self.repository(), blobs.keys().copied());
         let present = match trust {
             Trust::Nothing => HashSet::new(),
             Trust::Present => {
@@ -109,16 +116,24 @@ impl Copier {
                 self.target.present(&digests).await.map_err(Error::target("ask which blobs it has"))?
             }
         };
-        let missing = blobs.values().filter(|blob| !present.contains(&blob.digest));
-        let bytes = missing.map(|blob| blob.size).sum();
+        let missing = || blobs.values().filter(|blob| !present.contains(&blob.digest));
+        let bytes = missing().map(|blob| blob.size).sum();
         self.observer.observe(&Event::TagSized { mirror: &self.mirror, tag, bytes });
+        let elsewhere = self.look_around(missing()).await;
 
         let work = claims.iter_mut().filter_map(|(digest, claim)| {
-            let (blob, is_present) = (blobs.get(digest)?, present.contains(digest));
-            Some(async move { Ok::<_, Error>((blob.size, self.blob(tag, blob, claim, is_present).await?)) })
+            let blob = blobs.get(digest)?;
+            let need = match elsewhere.get(digest) {
+                _ if trust == Trust::Nothing => Need::Anew,
+                _ if present.contains(digest) => Need::Nothing,
+                Some(holder) => Need::Mount(holder),
+                None => Need::Bytes,
+            };
+            Some(async move { Ok::<_, Error>((blob.size, self.blob(tag, blob, claim, need).await?)) })
         });
         let arrivals = futures_util::stream::iter(work).buffer_unordered(BLOBS_WAITING_MAX);
-        let copied = arrivals.try_fold(Copied::default(), |sum, (size, arrival)| async move { Ok(sum.plus(size, arrival)) });
+        let copied = arrivals
+            .try_fold(Copied::default(), |sum, (size, arrival)| async move { Ok(sum.plus(size, arrival)) });
         let copied = copied.await?;
 
         for manifest in &graph.children {
@@ -150,6 +165,10 @@ impl Copier {
             Some(held) => Err(Error::Unverified(format!("expected {expected}, got {held}"))),
             None => Err(Error::Unverified(format!("expected {expected}, got nothing"))),
         }
+    }
+
+    pub(super) async fn read(&self, digest: Digest) -> Result<Manifest, Error> {
+        self.source.manifest(digest).await.map_err(Error::source(format!("read manifest {digest}")))
     }
 
     pub(super) fn repository(&self) -> &Repository {

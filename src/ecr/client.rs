@@ -53,7 +53,9 @@ impl Api {
     /// Makes the client with the credentials of the AWS default chain. Contacts nobody:
     /// that there are no credentials shows at the first call.
     pub async fn load(options: Options) -> Self {
-        let config = aws::config(Some(&options.region), options.role_arn.as_deref(), options.credentials.clone()).await;
+        let config =
+            aws::config(Some(&options.region), options.role_arn.as_deref(), options.credentials.clone())
+                .await;
         Self::new(options, &config)
     }
 

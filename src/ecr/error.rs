@@ -120,7 +120,10 @@ impl Error {
 
     /// Whether access was refused, to all that the caller may ask alike.
     pub fn is_denied(&self) -> bool {
-        matches!(self.kind, Kind::NoCredentials | Kind::Credentials | Kind::Denied { .. } | Kind::Rejected { .. })
+        matches!(
+            self.kind,
+            Kind::NoCredentials | Kind::Credentials | Kind::Denied { .. } | Kind::Rejected { .. }
+        )
     }
 
     /// A repository that has to exist and does not.

@@ -72,7 +72,8 @@ mod manager {
         pub(super) async fn fetch(&self) -> Result<Fresh<Login>, Error> {
             let call =
                 Call { service: "secretsmanager", operation: "GetSecretValue", resource: self.id.clone() };
-            let connect = async || Client::new(&aws::config(region(&self.id), None, self.caller.clone()).await);
+            let connect =
+                async || Client::new(&aws::config(region(&self.id), None, self.caller.clone()).await);
             let client = self.client.get_or_init(connect).await;
             let answer = match client.get_secret_value().secret_id(&self.id).send().await {
                 Ok(answer) => answer,

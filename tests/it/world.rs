@@ -56,7 +56,8 @@ pub struct Side {
 
 impl From<&Registry> for Side {
     fn from(registry: &Registry) -> Self {
-        let settings = format!("{{plain_http: true, credentials: {{username: {USER}, password: {PASSWORD}}}}}");
+        let settings =
+            format!("{{plain_http: true, credentials: {{username: {USER}, password: {PASSWORD}}}}}");
         Self { host: registry.host(), settings }
     }
 }
