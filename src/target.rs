@@ -31,7 +31,7 @@ pub enum Error {
     Registry(#[from] registry::Error),
     /// Of the AWS API.
     #[error(transparent)]
-    Ecr(#[from] ecr::Error),
+    Ecr(Box<ecr::Error>),
 }
 
 /// How a blob was put.
@@ -169,6 +169,12 @@ impl Target {
     /// Writes a manifest under its digest or a tag.
     pub async fn put_manifest(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
         Ok(self.data().put_manifest(manifest, reference).await?)
+    }
+}
+
+impl From<ecr::Error> for Error {
+    fn from(error: ecr::Error) -> Self {
+        Self::Ecr(Box::new(error))
     }
 }
 

@@ -41,9 +41,12 @@ pub struct App {
     observer: Arc<dyn Observer>,
     clients: Clients,
     /// A source and a target for each mirror, in the order of the configuration.
-    sides: Vec<(registry::Repository, Target)>,
+    sides: Vec<Sides>,
     requests: Arc<AtomicU64>,
 }
+
+/// The two ends of a mirror.
+type Sides = (registry::Repository, Target);
 
 /// The configuration is right, and still nothing can be built from it here.
 #[derive(Debug, thiserror::Error)]
@@ -164,10 +167,7 @@ impl App {
         self.clients.repository(&self.config, name).await
     }
 
-    fn named(
-        &self,
-        names: &[String],
-    ) -> Result<Vec<(&Mirror, &(registry::Repository, Target))>, UnknownMirror> {
+    fn named(&self, names: &[String]) -> Result<Vec<(&Mirror, &Sides)>, UnknownMirror> {
         let mirrors = &self.config.mirrors;
         if let Some(name) = names.iter().find(|name| !mirrors.iter().any(|mirror| mirror.name == **name)) {
             let known = mirrors.iter().map(|mirror| mirror.name.clone()).collect();

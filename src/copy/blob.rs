@@ -51,9 +51,10 @@ impl Copier {
             }
             (Need::Mount(from), Claim::Theirs(_)) => self.transfer(tag, blob, Some(from)).await?,
             (Need::Bytes, Claim::Theirs(other)) if other.repository == *self.repository() => {
-                match other.reaches(Progress::Arrived).await {
-                    true => Arrival::Present,
-                    false => self.transfer(tag, blob, None).await?,
+                if other.reaches(Progress::Arrived).await {
+                    Arrival::Present
+                } else {
+                    self.transfer(tag, blob, None).await?
                 }
             }
             (Need::Bytes, Claim::Theirs(other)) => {

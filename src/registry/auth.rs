@@ -25,7 +25,7 @@ use crate::registry::wire::{Body, Parcel, Wire};
 /// A token answer larger than this is refused.
 const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
 /// The life of a token that does not say, and the least that counts (distribution token specification).
-const TOKEN_LIFE_MIN: Duration = Duration::from_secs(60);
+const TOKEN_LIFE_MIN: Duration = Duration::from_mins(1);
 /// So many scopes of one registry are remembered; beyond that all is forgotten and learned again.
 const SCOPES_MAX: usize = 10_000;
 
@@ -222,7 +222,7 @@ async fn fetch_token(
         .map_or(TOKEN_LIFE_MIN, Duration::from_secs)
         .clamp(TOKEN_LIFE_MIN, Duration::from_hours(24));
     // Early enough that a token does not die between two requests, late enough to be worth having.
-    let margin = (life / 4).min(Duration::from_secs(60));
+    let margin = (life / 4).min(Duration::from_mins(1));
     Ok(Fresh { value, refresh_at: asked_at + life - margin, expires_at: asked_at + life })
 }
 

@@ -21,7 +21,7 @@ use crate::registry::{denied, origin};
 /// So many redirects in a row are followed.
 const REDIRECTS_MAX: usize = 5;
 /// Connections that were not used for this long are closed.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+const IDLE_MAX: Duration = Duration::from_mins(1);
 /// The name that Docker Hub's API goes by.
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
 

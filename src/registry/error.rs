@@ -17,7 +17,10 @@ const QUOTE_MAX_CHARS: usize = 400;
 
 /// A request that failed: what was asked, and why it failed.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     /// Method and address, without query: it may hold a presigned signature.
     request: String,
     kind: Kind,
@@ -106,7 +109,7 @@ struct ErrorDocument {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { request, kind, hint } = self;
+        let Inner { request, kind, hint } = &*self.0;
         write!(f, "{request}: {kind}{}", hint.as_deref().unwrap_or_default())
     }
 }
@@ -114,7 +117,7 @@ impl fmt::Display for Error {
 /// The kind is part of the text; what is behind it is the source.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.kind.source()
+        self.0.kind.source()
     }
 }
 
@@ -125,22 +128,22 @@ impl Error {
 
     /// A failure of the request that the line names.
     pub(super) fn of(request: &str, kind: Kind) -> Self {
-        Self { request: request.to_owned(), kind, hint: None }
+        Self(Box::new(Inner { request: request.to_owned(), kind, hint: None }))
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.map(|hint| format!("\nhint: {hint}"));
+        self.0.hint = hint.map(|hint| format!("\nhint: {hint}"));
         self
     }
 
     /// Why.
     pub fn kind(&self) -> &Kind {
-        &self.kind
+        &self.0.kind
     }
 
     /// The refusal, if the registry answered with one.
     pub fn refusal(&self) -> Option<&Refusal> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Refused(refusal) => Some(refusal),
             _ => None,
         }
@@ -158,7 +161,7 @@ impl Error {
 
     /// The word for what may pass by itself, none for what will not.
     pub fn transient(&self) -> Option<&'static str> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Transport(error) => (!error.is_builder() && !is_certificate(error)).then_some("transport"),
             Kind::Stalled(_) => Some("stalled"),
             Kind::Truncated { .. } => Some("truncated"),
@@ -176,7 +179,7 @@ impl Error {
                 || refusal.has_code("BLOB_UPLOAD_INVALID")
         };
         let is_logged_out = self.is_status(StatusCode::UNAUTHORIZED) || self.is_expired_login();
-        self.request.starts_with("PUT ")
+        self.0.request.starts_with("PUT ")
             && (self.transient().is_some() || is_logged_out || self.refusal().is_some_and(is_gone))
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A registry that asks for more patience than this is not waited for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// The bounds of trying again.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let now = "2026-08-01T12:00:00Z".parse().unwrap();
         assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Sat, 01 Aug 2026 12:01:00 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("Sat, 01 Aug 2026 12:01:00 GMT", now), Some(Duration::from_mins(1)));
         assert_eq!(retry_after("Sat, 01 Aug 2026 11:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
     }

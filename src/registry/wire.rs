@@ -18,7 +18,7 @@ use crate::registry::limit::Limiter;
 use crate::registry::tap::{Exchange, Tap};
 
 /// A registry that has all bytes of a blob may take this long to store them before it answers.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(300);
+const COMMIT_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The way to one host.
 pub(super) struct Wire {

@@ -1,0 +1,136 @@
+//! The second half of a pass: carry out the plan, tag by tag.
+
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::copy;
+use crate::copy::{Copied, Root};
+use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
+use crate::oci::Tag;
+use crate::pass::prepare::Planned;
+use crate::pass::{Pass, Stop, chain};
+use crate::plan::{Action, Step};
+
+impl Pass<'_> {
+    /// Carries out the plan.
+    pub(super) async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {
+        let Planned { listed, steps, roots, failed } = planned;
+        for tag in &failed {
+            self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: tag });
+        }
+        summary.tags = failed;
+        // Access that is refused for one tag is refused for all: no need to be told a hundred times.
+        let denied = CancellationToken::new();
+        let work = steps.iter().map(|step| async {
+            let mut tag = in_plan(step);
+            let result = match step.action {
+                Action::Skip if !self.mirror.referrers => Ok(None),
+                Action::Conflict => Err(Failure::Conflict(step.reason.clone())),
+                Action::Skip | Action::Copy => {
+                    self.copy_tag(step, roots.get(&step.tag), &listed, stop, &denied).await
+                }
+            };
+            let denial = result.as_ref().err().and_then(Failure::denial);
+            finish(&mut tag, result);
+            self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: &tag });
+            (tag, denial)
+        });
+        let mut done = futures_util::stream::iter(work).buffer_unordered(self.tags_max.get());
+        while let Some((tag, denial)) = done.next().await {
+            summary.tags.push(tag);
+            summary.error = summary.error.take().or(denial);
+        }
+    }
+
+    async fn copy_tag(
+        &self,
+        step: &Step,
+        root: Option<&Root>,
+        listed: &[Tag],
+        told: &Stop,
+        denied: &CancellationToken,
+    ) -> Result<Option<Copied>, Failure> {
+        if told.soft.is_cancelled() {
+            return Err(Failure::NotStarted("tagferry was told to stop"));
+        }
+        if denied.is_cancelled() {
+            return Err(Failure::NotStarted("access was denied for another tag"));
+        }
+        let work = async {
+            let as_is = Root::Source(step.digest);
+            let root = root.unwrap_or(&as_is);
+            let copied = match step.action {
+                Action::Copy => Some(self.copier.tag(&step.tag, root).await?),
+                Action::Skip | Action::Conflict => None,
+            };
+            if self.mirror.referrers {
+                self.copier.referrers(&step.tag, root, listed).await?;
+            }
+            Ok(copied)
+        };
+        let result = tokio::select! {
+            result = work => result,
+            () = told.hard.cancelled() => return Err(Failure::Dropped),
+        };
+        result.map_err(|error: copy::Error| {
+            if error.is_denied() {
+                denied.cancel();
+            }
+            Failure::Copy(error)
+        })
+    }
+}
+
+/// Why a planned tag did not arrive.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("conflict: {0}; let the tag move, or take it out of the rules")]
+    Conflict(String),
+    #[error("not started: {0}")]
+    NotStarted(&'static str),
+    #[error("dropped: the time to finish was up; the tag is as it was, the next run goes on")]
+    Dropped,
+    #[error(transparent)]
+    Copy(copy::Error),
+}
+
+impl Failure {
+    /// The words for the whole mirror, where access was refused.
+    fn denial(&self) -> Option<String> {
+        match self {
+            Self::Copy(error) if error.is_denied() => Some(chain(error)),
+            _ => None,
+        }
+    }
+}
+
+/// A tag as the plan has it.
+pub(super) fn in_plan(step: &Step) -> TagSummary {
+    let conflict =
+        (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()).to_string());
+    TagSummary {
+        tag: step.tag.clone(),
+        digest: Some(step.digest),
+        action: Some(step.action),
+        outcome: None,
+        reason: step.reason.clone(),
+        bytes: 0,
+        blobs: Blobs::default(),
+        error: conflict,
+    }
+}
+
+fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, Failure>) {
+    match result {
+        Ok(None) => tag.outcome = Some(TagOutcome::UpToDate),
+        Ok(Some(copied)) => {
+            tag.outcome = Some(TagOutcome::Copied);
+            tag.bytes = copied.bytes;
+            tag.blobs = copied.blobs;
+        }
+        Err(failure) => {
+            tag.outcome = Some(TagOutcome::Failed);
+            tag.error = Some(chain(&failure));
+        }
+    }
+}

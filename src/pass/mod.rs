@@ -1,0 +1,128 @@
+//! One mirror once: observe, select, plan, copy, summarise. The way of a tag begins and ends here.
+
+mod execute;
+mod prepare;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Mirror;
+use crate::copy::Copier;
+use crate::event::{Event, MirrorSummary, RunOutcome};
+use crate::oci::Tag;
+use crate::registry;
+use crate::target;
+
+/// How far a pass goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Up to the plan; nothing is written.
+    Plan,
+    /// To the end.
+    Sync,
+}
+
+/// How a run is told to end before its time.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// No new work is taken.
+    pub soft: CancellationToken,
+    /// Copies in flight are dropped. A tag is written last, so none is left wrong.
+    pub hard: CancellationToken,
+}
+
+/// One mirror, ready to be passed over.
+#[derive(Clone)]
+pub struct Pass<'a> {
+    /// What the configuration says of it.
+    pub mirror: &'a Mirror,
+    /// Its two sides, and how to copy between them.
+    pub copier: Copier,
+    /// So many of its tags are copied at once.
+    pub tags_max: NonZeroUsize,
+}
+
+/// Why a mirror as a whole failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot read the tags of the source")]
+    Tags(#[source] registry::Error),
+    #[error("the source refuses to show tag {tag}")]
+    Denied {
+        tag: Tag,
+        #[source]
+        cause: registry::Error,
+    },
+    #[error("{}", too_few(*.selected, *.at_least, *.listed))]
+    TooFew { selected: usize, at_least: usize, listed: usize },
+    #[error("cannot ask the target what it has")]
+    Target(#[source] target::Error),
+    #[error("cannot prepare the target's repository")]
+    Ensure(#[source] target::Error),
+    #[error("stopped before its end")]
+    Stopped,
+}
+
+fn too_few(selected: usize, at_least: usize, listed: usize) -> String {
+    match selected {
+        0 => format!(
+            "the rules select none of the {listed} tags of the source; `tagferry plan` shows why for each of them"
+        ),
+        _ => format!("the rules select {selected} of {listed} tags, fewer than `at_least: {at_least}`"),
+    }
+}
+
+impl Pass<'_> {
+    /// Makes the pass. Never fails: what goes wrong is in the summary.
+    pub async fn run(&self, mode: Mode, stop: &Stop) -> MirrorSummary {
+        self.observe(&Event::MirrorStarted { mirror: &self.mirror.name });
+        let mut summary = MirrorSummary {
+            name: self.mirror.name.clone(),
+            source: self.mirror.source.to_string(),
+            target: self.mirror.target.to_string(),
+            outcome: RunOutcome::Succeeded,
+            error: None,
+            tags: Vec::new(),
+            selection: None,
+        };
+        let planned = tokio::select! {
+            biased;
+            () = stop.soft.cancelled() => Err(Error::Stopped),
+            planned = self.prepare(&mut summary, mode) => planned,
+        };
+        match planned {
+            Ok(planned) if mode == Mode::Plan => {
+                summary.tags = planned.failed;
+                summary.tags.extend(planned.steps.iter().map(execute::in_plan));
+            }
+            Ok(planned) => self.copy(planned, stop, &mut summary).await,
+            Err(error) => summary.error = Some(chain(&error)),
+        }
+        sort(&mut summary);
+        if summary.error.is_some() || summary.tags.iter().any(|tag| tag.error.is_some()) {
+            summary.outcome = RunOutcome::Failed;
+        }
+        self.observe(&Event::MirrorFinished { summary: &summary });
+        summary
+    }
+
+    fn observe(&self, event: &Event<'_>) {
+        self.copier.observer.observe(event);
+    }
+}
+
+/// Brings the tags into the order of the selection: work ends in any order.
+fn sort(summary: &mut MirrorSummary) {
+    let Some(selection) = &summary.selection else { return };
+    let order: HashMap<&Tag, usize> =
+        selection.verdicts.iter().enumerate().map(|(index, verdict)| (&verdict.tag, index)).collect();
+    summary.tags.sort_by_key(|tag| order.get(&tag.tag).copied());
+}
+
+/// An error with all its causes, on one line but for its hints.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,140 @@
+//! The first half of a pass: list, select, observe, plan. Writes nothing but, for a sync, the repository.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt;
+
+use crate::copy::Root;
+use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
+use crate::oci::{ManifestError, Reference, Tag};
+use crate::pass::{Error, Mode, Pass, chain};
+use crate::plan;
+use crate::plan::{Action, Step, Wanted};
+use crate::registry;
+use crate::select;
+use crate::select::Selection;
+
+/// So many tags are asked for at the source at once; its own limits come on top.
+const QUESTIONS_MAX: usize = 32;
+
+/// What is known of the selected tags after observing and planning.
+#[derive(Default)]
+pub(super) struct Planned {
+    /// All tags of the source: cosign's are looked up among them.
+    pub(super) listed: Vec<Tag>,
+    pub(super) steps: Vec<Step>,
+    /// What each tag that was asked for is to point at.
+    pub(super) roots: BTreeMap<Tag, Root>,
+    /// Tags that cannot be planned.
+    pub(super) failed: Vec<TagSummary>,
+}
+
+/// What goes wrong with one tag before it is copied.
+#[derive(Debug, thiserror::Error)]
+enum TagError {
+    #[error("source: cannot ask for the tag")]
+    Source(#[source] registry::Error),
+    #[error("source: the tag is listed, but there is no image under it")]
+    Vanished,
+    #[error("source: cannot choose platforms")]
+    Platforms(#[source] ManifestError),
+}
+
+impl Pass<'_> {
+    /// Observes, selects and plans; for a sync, makes sure that there is a repository to copy to.
+    pub(super) async fn prepare(&self, summary: &mut MirrorSummary, mode: Mode) -> Result<Planned, Error> {
+        let tags = self.copier.source.tags().await.map_err(Error::Tags)?;
+        let selection = summary.selection.insert(select::select(&tags, &self.mirror.rules));
+        let selected = selection.selected().count();
+        self.observe(&Event::TagsSelected { mirror: &self.mirror.name, listed: tags.len(), selected });
+        let at_least = self.mirror.at_least;
+        if selected < at_least {
+            let error = Error::TooFew { selected, at_least, listed: tags.len() };
+            // What was selected is right all the same, and is copied.
+            summary.error = Some(chain(&error));
+        }
+        let mut planned = self.plan(selection).await?;
+        planned.listed = tags;
+        if mode == Mode::Sync && planned.steps.iter().any(|step| step.action == Action::Copy) {
+            self.copier.target.ensure().await.map_err(Error::Ensure)?;
+        }
+        Ok(planned)
+    }
+
+    async fn plan(&self, selection: &Selection) -> Result<Planned, Error> {
+        let tags: Vec<Tag> = selection.selected().map(|verdict| verdict.tag.clone()).collect();
+        if tags.is_empty() {
+            return Ok(Planned::default());
+        }
+        let held = self.copier.target.digests(&tags).await.map_err(Error::Target)?;
+        let mut planned = Planned::default();
+        let mut wanted = Vec::with_capacity(tags.len());
+        let (unasked, asked): (Vec<_>, Vec<_>) =
+            selection.selected().partition(|verdict| verdict.immutable && held.contains_key(&verdict.tag));
+        wanted.extend(unasked.into_iter().map(|verdict| Wanted { tag: verdict.tag.clone(), digest: None }));
+
+        let ask = |tag: Tag| async move { (self.root(&tag).await, tag) };
+        let asked = asked.into_iter().map(|verdict| verdict.tag.clone());
+        let mut answers = futures_util::stream::iter(asked).map(ask).buffer_unordered(QUESTIONS_MAX);
+        while let Some((answer, tag)) = answers.next().await {
+            match answer {
+                Ok(root) => {
+                    wanted.push(Wanted { tag: tag.clone(), digest: Some(root.digest()) });
+                    planned.roots.insert(tag, root);
+                }
+                Err(TagError::Source(cause)) if cause.is_denied() => {
+                    return Err(Error::Denied { tag, cause });
+                }
+                Err(error) => planned.failed.push(unplanned(tag, &error)),
+            }
+        }
+        drop(answers);
+        let differs = |wanted: &Wanted| {
+            wanted.digest.is_some_and(|digest| held.get(&wanted.tag).is_some_and(|held| *held != digest))
+        };
+        let mutability = if wanted.iter().any(differs) {
+            Some(self.copier.target.mutability().await.map_err(Error::Target)?)
+        } else {
+            None
+        };
+        let is_immutable =
+            |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
+        planned.steps = plan::plan(&wanted, &held, is_immutable);
+        Ok(planned)
+    }
+
+    /// Asks the source what a tag is, and works out what the target's tag is to be.
+    async fn root(&self, tag: &Tag) -> Result<Root, TagError> {
+        let source = &self.copier.source;
+        let head = source.head(&Reference::Tag(tag.clone())).await.map_err(TagError::Source)?;
+        let digest = head.ok_or(TagError::Vanished)?;
+        let wanted = &self.mirror.platforms;
+        if wanted.is_empty() {
+            return Ok(Root::Source(digest));
+        }
+        let manifest = source.manifest(digest).await.map_err(TagError::Source)?;
+        if manifest.children().is_empty() {
+            // One image, and what platform it is for stands in its config: what there is to choose was chosen.
+            return Ok(Root::Source(digest));
+        }
+        let filtered = manifest.filtered(wanted).map_err(TagError::Platforms)?;
+        match filtered.children() {
+            [only] if wanted.len() == 1 => Ok(Root::Source(only.digest)),
+            _ => Ok(Root::Made(filtered)),
+        }
+    }
+}
+
+/// A tag that did not come so far as to be planned.
+fn unplanned(tag: Tag, error: &TagError) -> TagSummary {
+    TagSummary {
+        tag,
+        digest: None,
+        action: None,
+        outcome: Some(TagOutcome::Failed),
+        reason: "the source could not be asked".to_owned(),
+        bytes: 0,
+        blobs: Blobs::default(),
+        error: Some(chain(error)),
+    }
+}
