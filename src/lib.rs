@@ -4,6 +4,7 @@
 
 pub mod ecr;
 pub mod event;
+pub mod layout;
 pub mod oci;
 pub mod plan;
 pub mod registry;
