@@ -7,6 +7,7 @@ pub mod config;
 pub mod copy;
 pub mod ecr;
 pub mod event;
+pub mod layout;
 pub mod oci;
 pub mod pass;
 pub mod plan;
