@@ -1,0 +1,236 @@
+//! Mirrors: a source, a target and the rules between them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::config::document::Document;
+use crate::config::place::Path;
+use crate::config::raw;
+use crate::config::schedule::Schedule;
+use crate::config::value::normal;
+use crate::oci::{Host, Name, Platform};
+use crate::select;
+
+/// Marks a directory in the OCI image layout where a repository may stand.
+const LAYOUT_PREFIX: &str = "oci:";
+/// Names are labels of metrics and part of addresses.
+const NAME_MAX_CHARS: usize = 128;
+
+/// One source repository, one target repository, and the rules that choose the tags.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// What it is called; unique.
+    pub name: String,
+    /// Where images come from.
+    pub source: Endpoint,
+    /// Where they go.
+    pub target: Endpoint,
+    /// What chooses tags; at least one.
+    pub rules: Vec<select::Rule>,
+    /// Fewer selected tags fail the mirror.
+    pub at_least: usize,
+    /// Only these platforms are kept; all, when empty.
+    pub platforms: Vec<Platform>,
+    /// Whether signatures, SBOMs and attestations are copied too.
+    pub referrers: bool,
+    /// When the daemon runs it; only when asked, when none.
+    pub schedule: Option<Schedule>,
+}
+
+/// A side of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// A repository in a registry.
+    Registry(Name),
+    /// A directory in the OCI image layout.
+    Layout(PathBuf),
+}
+
+impl Endpoint {
+    /// The registry's host; a directory has none.
+    pub fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Registry(name) => Some(&name.host),
+            Self::Layout(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(name) => name.fmt(f),
+            Self::Layout(directory) => write!(f, "{LAYOUT_PREFIX}{}", directory.display()),
+        }
+    }
+}
+
+impl Mirror {
+    /// Reads one mirror. `default_schedule` is that of all mirrors without one of their own.
+    pub(super) fn new(
+        raw: raw::Mirror,
+        default_schedule: Option<&Schedule>,
+        path: &Path,
+        document: &mut Document,
+    ) -> Option<Self> {
+        let name = name(raw.name, &path.key("name"), document);
+        let source = source(raw.source, &path.key("source"), document);
+        let target = target(raw.target, &path.key("target"), document);
+        if source.is_some() && source == target {
+            document.report(
+                &path.key("target"),
+                "the source itself: write the repository that is to hold the copies",
+            );
+        }
+        let rules = rules(raw.tags, &path.key("tags"), document);
+        let platforms = raw.platforms.iter().enumerate().filter_map(|(index, text)| {
+            document.parsed::<Platform>(text, &path.key("platforms").index(index))
+        });
+        let platforms = platforms.collect();
+        let schedule = match raw.schedule {
+            Some(own) => Schedule::new(own, &path.key("schedule"), document),
+            None => default_schedule.cloned(),
+        };
+        let source = source?;
+        Some(Self {
+            name: name.unwrap_or_else(|| default_name(&source)),
+            source,
+            target: target?,
+            rules,
+            at_least: raw.at_least.map_or(1, |least| usize::try_from(least).unwrap_or(usize::MAX)),
+            platforms,
+            referrers: raw.referrers.unwrap_or(false),
+            schedule,
+        })
+    }
+}
+
+/// A repository's path says what its images are; so does a directory's name.
+fn default_name(source: &Endpoint) -> String {
+    match source {
+        Endpoint::Registry(name) => name.repository.to_string(),
+        Endpoint::Layout(directory) => {
+            directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned()
+        }
+    }
+}
+
+fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<String> {
+    let name = document.text(name, path)?;
+    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
+    if name.contains(is_odd) || name.chars().count() > NAME_MAX_CHARS {
+        document.report(path, format!("expected at most {NAME_MAX_CHARS} characters without spaces"));
+        return None;
+    }
+    Some(name)
+}
+
+fn source(text: Option<String>, path: &Path, document: &mut Document) -> Option<Endpoint> {
+    let hint = "write the repository to read, such as `source: container-registry.oracle.com/java/jdk`";
+    let text = document.required(text, path, hint)?;
+    if text.starts_with(LAYOUT_PREFIX) {
+        document.report(path, "a directory (`oci:`) can be a target only: write HOST/PATH");
+        return None;
+    }
+    repository(&text, path, document)
+}
+
+fn target(text: Option<String>, path: &Path, document: &mut Document) -> Option<Endpoint> {
+    let hint = "write the repository to fill, such as \
+                `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`";
+    let text = document.required(text, path, hint)?;
+    match text.strip_prefix(LAYOUT_PREFIX) {
+        Some(directory) if directory.starts_with("//") => {}
+        Some("") => {
+            document.report(path, "no directory: write `oci:DIR`");
+            return None;
+        }
+        Some(directory) => return Some(Endpoint::Layout(directory.into())),
+        None => {}
+    }
+    let first = text.split('/').next().unwrap_or_default();
+    if !first.contains(['.', ':']) && first != "localhost" && !text.is_empty() {
+        // Docker's rule would make it Docker Hub, to which nobody mirrors by leaving something out.
+        document.report(path, "names no registry: a target is HOST[:PORT]/PATH");
+        return None;
+    }
+    repository(&text, path, document)
+}
+
+fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        // What follows is not repeated: a user name and password may be in it.
+        let hint = if names_user(rest) { ", and who we are in `registries`" } else { "" };
+        let scheme: String = scheme.chars().take(10).collect();
+        document.report(path, format!("write HOST/PATH without `{scheme}://`{hint}"));
+        return None;
+    }
+    if names_user(text) {
+        document.report(path, "write HOST/PATH alone, and who we are under `registries`, `credentials`");
+        return None;
+    }
+    if text.trim().is_empty() {
+        document.report_empty(path);
+        return None;
+    }
+    let mut name: Name = document.parsed(text, path)?;
+    name.host = normal(name.host);
+    Some(Endpoint::Registry(name))
+}
+
+/// Whether it is `USER@HOST/…` rather than `PATH@DIGEST`.
+fn names_user(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(host, _)| host.contains('@'))
+}
+
+fn rules(raw: Option<Vec<raw::Rule>>, path: &Path, document: &mut Document) -> Vec<select::Rule> {
+    let hint = "say which tags to mirror: under `tags:` an item such as `- match: ^21$`";
+    let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
+    if raw.is_empty() {
+        document.report(path, format!("empty: {hint}"));
+    }
+    let rules = raw.into_iter().enumerate();
+    rules.filter_map(|(index, raw)| rule(raw, &path.index(index), document)).collect()
+}
+
+fn rule(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<select::Rule> {
+    let newest_path = path.key("newest");
+    let has_newest = raw.newest.is_some() || document.is_removed(&newest_path);
+    let newest = document.count(raw.newest, &newest_path);
+    let (per, is_list) = match raw.per {
+        None => (Vec::new(), false),
+        Some(raw::OneOrMore::One(group)) => (vec![group], false),
+        Some(raw::OneOrMore::More(groups)) => (groups, true),
+    };
+    if !per.is_empty() && !has_newest {
+        document.report(&path.key("per"), "has no meaning without `newest`: say how many of each to keep");
+    }
+    let range = raw.range.and_then(|text| range(&text, &path.key("range"), document));
+    let hint = "write a regular expression over the tag, such as `match: ^21$`";
+    let match_path = path.key("match");
+    let pattern = document.required(raw.r#match, &match_path, hint)?;
+    // An empty one would match every tag, and is most likely an empty variable.
+    let pattern = document.text(Some(pattern), &match_path)?;
+    let spec = select::Spec {
+        pattern,
+        except: raw.except,
+        newest,
+        per,
+        range,
+        prereleases: raw.prereleases.unwrap_or(false),
+        immutable: raw.immutable.unwrap_or(false),
+    };
+    let report = |error: select::RuleError| match &error {
+        select::RuleError::Per { index, .. } if is_list => {
+            document.report(&path.key("per").index(*index), error.to_string());
+        }
+        _ => document.report(&path.key(error.field()), error.to_string()),
+    };
+    select::Rule::new(spec).map_err(|errors| errors.into_iter().for_each(report)).ok()
+}
+
+fn range(text: &str, path: &Path, document: &mut Document) -> Option<semver::VersionReq> {
+    let range = text.parse::<semver::VersionReq>();
+    let what = |error| format!("not a semver requirement such as `>=21, <26`: {error}");
+    range.map_err(|error| document.report(path, what(error))).ok()
+}

@@ -1,0 +1,314 @@
+//! What may be written: the keys of the configuration, their shapes and their meaning. The JSON Schema is made of it.
+//!
+//! Everything is optional here and nothing is checked but its kind, so that one reading finds every fault. What is
+//! required and what is valid is decided by the modules of the types that these become.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de};
+
+/// The configuration of tagferry: which tags of which repositories to keep where.
+///
+/// `${NAME}` and `${NAME:-default}` in values are read from the environment; `$${NAME}` is a literal `${NAME}`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping that starts with `mirrors:`")]
+#[schemars(title = "tagferry", extend("required" = ["mirrors"]))]
+pub(super) struct Config {
+    /// The repositories to mirror. At least one.
+    #[schemars(length(min = 1))]
+    pub(super) mirrors: Option<Vec<Mirror>>,
+    /// When `tagferry serve` runs a mirror that has no schedule of its own. Without: only when asked.
+    pub(super) schedule: Option<Schedule>,
+    /// Settings of registries, by HOST or HOST:PORT.
+    pub(super) registries: BTreeMap<String, Registry>,
+    /// How much is done at a time.
+    pub(super) concurrency: Concurrency,
+    /// How long to wait for a registry.
+    pub(super) timeouts: Timeouts,
+    /// How long copies in flight may go on after SIGTERM or SIGINT. Default: `25s`, as ECS and Kubernetes kill after 30.
+    #[schemars(example = "25s")]
+    pub(super) shutdown_grace: Option<String>,
+}
+
+/// One source repository, one target repository, and the tags to keep in it.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `source`, `target` and `tags`")]
+#[schemars(extend("required" = ["source", "target", "tags"]))]
+pub(super) struct Mirror {
+    /// What the mirror is called in `--mirror`, metrics and the API. Default: the source's path, such as `java/jdk`.
+    #[schemars(length(min = 1, max = 128))]
+    pub(super) name: Option<String>,
+    /// The repository to read, HOST[:PORT]/PATH. Without a host Docker Hub's rules apply: `nginx` is
+    /// `docker.io/library/nginx`.
+    #[schemars(example = "container-registry.oracle.com/java/jdk")]
+    pub(super) source: Option<String>,
+    /// The repository to write, HOST[:PORT]/PATH, or `oci:DIR` for a directory in the OCI image layout.
+    #[schemars(
+        example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk",
+        example = "oci:./mirror"
+    )]
+    pub(super) target: Option<String>,
+    /// The rules that choose tags. At least one; a tag that several choose is copied once.
+    #[schemars(length(min = 1))]
+    pub(super) tags: Option<Vec<Rule>>,
+    /// The mirror fails when its rules choose fewer tags than this, so a mishap upstream never looks like success.
+    /// Default: 1.
+    pub(super) at_least: Option<u64>,
+    /// Keep only these platforms. One gives its manifest under the tag, several an index of them. Default: all.
+    #[schemars(example = ["linux/amd64", "linux/arm64"])]
+    pub(super) platforms: Vec<String>,
+    /// Copy signatures, SBOMs and attestations too, as far as the target takes them. Default: false.
+    pub(super) referrers: Option<bool>,
+    /// When `tagferry serve` runs this mirror, instead of the schedule for all.
+    pub(super) schedule: Option<Schedule>,
+}
+
+/// One way of choosing tags.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping such as `match: ^21$`")]
+#[schemars(extend("required" = ["match"]))]
+pub(super) struct Rule {
+    /// A regular expression over the whole tag, anchored only where it is anchored (`^…$`). A group named `version`
+    /// is compared instead of the whole tag; a group named `variant` replaces the variant that was detected.
+    #[schemars(example = r"^21\.0\.[0-9]+$", example = r"^(?<line>17|21|25)\..*-oraclelinux9$")]
+    pub(super) r#match: Option<String>,
+    /// Leave out tags that also match this regular expression.
+    pub(super) except: Option<String>,
+    /// How many versions to keep, of each variant and each value of `per`. Default: all.
+    #[schemars(range(min = 1))]
+    pub(super) newest: Option<u64>,
+    /// A named group of `match`, or a list of them: `newest` counts within each of their values.
+    pub(super) per: Option<OneOrMore>,
+    /// A semver requirement on the first three numbers of the version.
+    #[schemars(example = ">=21, <26")]
+    pub(super) range: Option<String>,
+    /// Whether `newest` and `range` take pre-releases too. Default: false.
+    pub(super) prereleases: Option<bool>,
+    /// The source never moves these tags, so one that the target has is not asked for again. Default: false.
+    pub(super) immutable: Option<bool>,
+}
+
+/// When to run, for `tagferry serve`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping such as `{cron: \"0 */6 * * *\"}`")]
+#[schemars(extend("required" = ["cron"]))]
+pub(super) struct Schedule {
+    /// Minute, hour, day of month, month, day of week; with six fields the first are seconds.
+    #[schemars(example = "0 */6 * * *")]
+    pub(super) cron: Option<String>,
+    /// The time zone of `cron`, by its IANA name. Default: `UTC`.
+    #[schemars(example = "Asia/Tokyo")]
+    pub(super) timezone: Option<String>,
+    /// Start later by a random time of up to this. Default: `0s`.
+    #[schemars(example = "5m")]
+    pub(super) jitter: Option<String>,
+    /// Run when the daemon starts, too. Default: false.
+    pub(super) on_start: Option<bool>,
+}
+
+/// Settings of one registry.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping of settings, such as `{plain_http: true}`")]
+pub(super) struct Registry {
+    /// Who we are there. Default: as Docker's `config.json` and its helpers say, else anonymous; at ECR the AWS
+    /// default chain.
+    pub(super) credentials: Option<Credentials>,
+    /// How hard the registry may be asked.
+    pub(super) limits: Limits,
+    /// Talk HTTP without TLS. Default: false.
+    pub(super) plain_http: Option<bool>,
+    /// A PEM file of certificate authorities to trust besides the known ones; relative to the working directory.
+    pub(super) ca_file: Option<String>,
+    /// The registry is Amazon ECR. Needed for settings, and for hosts whose name does not say so.
+    pub(super) ecr: Option<Ecr>,
+}
+
+/// `username` with `password` or `password_file`, or `secret`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `username` and `password`")]
+pub(super) struct Credentials {
+    /// The user.
+    #[schemars(example = "${OCR_USERNAME}")]
+    pub(super) username: Option<String>,
+    /// The password or token; best from a variable.
+    #[schemars(example = "${OCR_AUTH_TOKEN}")]
+    pub(super) password: Option<Password>,
+    /// A file that holds the password or token; read again when needed; relative to the working directory.
+    pub(super) password_file: Option<String>,
+    /// The ARN or name of a secret in AWS Secrets Manager whose JSON holds `username` and `password`.
+    pub(super) secret: Option<String>,
+}
+
+/// A text that is never shown.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Password(#[schemars(with = "String")] pub(super) SecretString);
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+/// How hard a registry may be asked.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `concurrent` or `per_second`")]
+pub(super) struct Limits {
+    /// Requests at a time. Default: 8.
+    #[schemars(range(min = 1))]
+    pub(super) concurrent: Option<u64>,
+    /// Requests a second. Default: no limit.
+    #[schemars(range(min = 1, max = 4_294_967_295_u64))]
+    pub(super) per_second: Option<u64>,
+}
+
+/// What only Amazon ECR has.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping of settings, such as `{create_repositories: true}`"
+)]
+pub(super) struct Ecr {
+    /// The AWS region. Default: as the host's name says.
+    #[schemars(example = "ap-northeast-1")]
+    pub(super) region: Option<String>,
+    /// The twelve digits of the account that owns the registry. Default: as the host's name says.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    pub(super) account: Option<String>,
+    /// A role to assume for this registry.
+    #[schemars(example = "arn:aws:iam::123456789012:role/mirror")]
+    pub(super) role_arn: Option<String>,
+    /// The address of the AWS API for ECR, where it is not the public one.
+    #[schemars(example = "http://127.0.0.1:4566")]
+    pub(super) endpoint_url: Option<String>,
+    /// Create target repositories that do not exist. Default: false.
+    pub(super) create_repositories: Option<bool>,
+    /// How created repositories are set up; those that exist stay as they are.
+    pub(super) repository: Repository,
+}
+
+/// How created repositories are set up.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping of settings, such as `{tag_mutability: mutable}`"
+)]
+pub(super) struct Repository {
+    /// Whether tags may move. Default: `mutable`.
+    pub(super) tag_mutability: Option<TagMutability>,
+    /// The tags that `…_with_exclusion` excepts: 1 to 5 names, in which `*` stands for anything.
+    #[schemars(length(min = 1, max = 5), inner(regex(pattern = r"^[0-9a-zA-Z._*-]{1,128}$")))]
+    pub(super) exclude: Option<Vec<String>>,
+    /// The KMS key (ARN, id or alias) that encrypts the images. Default: S3's own encryption.
+    #[schemars(length(min = 1, max = 2048))]
+    pub(super) kms_key: Option<String>,
+    /// Resource tags, for cost and access; not image tags.
+    pub(super) tags: BTreeMap<String, String>,
+    /// ECR's lifecycle policy, as a mapping or as JSON text.
+    pub(super) lifecycle_policy: Option<Policy>,
+}
+
+/// Whether a repository's tags may move.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TagMutability {
+    /// Every tag may move.
+    Mutable,
+    /// No tag may move.
+    Immutable,
+    /// Every tag may move but those of `exclude`.
+    MutableWithExclusion,
+    /// No tag may move but those of `exclude`.
+    ImmutableWithExclusion,
+}
+
+/// How much is done at a time.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `mirrors`, `tags` or `blobs`")]
+pub(super) struct Concurrency {
+    /// Mirrors at a time. Default: 2.
+    #[schemars(range(min = 1))]
+    pub(super) mirrors: Option<u64>,
+    /// Tags of one mirror at a time. Default: 4.
+    #[schemars(range(min = 1))]
+    pub(super) tags: Option<u64>,
+    /// Layers at a time, in all. Default: 8.
+    #[schemars(range(min = 1))]
+    pub(super) blobs: Option<u64>,
+}
+
+/// How long to wait for a registry.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `connect` or `stall`")]
+pub(super) struct Timeouts {
+    /// For a connection. Default: `10s`.
+    #[schemars(example = "10s")]
+    pub(super) connect: Option<String>,
+    /// For the next byte of a transfer. Default: `30s`.
+    #[schemars(example = "30s")]
+    pub(super) stall: Option<String>,
+}
+
+/// A text, or a list of texts.
+pub(super) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(OneOrMore::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = items.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMore::More(texts))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for OneOrMore {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OneOrMore".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": ["string", "array"], "items": {"type": "string"}})
+    }
+}
+
+/// JSON as such or as its text.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("type" = ["object", "string"]))]
+pub(super) struct Policy(pub(super) serde_json::Value);
+
+/// The JSON Schema of the configuration, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Config).to_value()
+}

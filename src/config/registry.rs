@@ -1,0 +1,180 @@
+//! Settings of registries.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::document::Document;
+use crate::config::ecr::Ecr;
+use crate::config::place::Path;
+use crate::config::raw;
+use crate::config::value::normal;
+use crate::oci::Host;
+
+/// Settings of one registry.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// Who we are there. None: whatever Docker's `config.json` says; at ECR the AWS default chain.
+    pub credentials: Option<Credentials>,
+    /// How hard it may be asked.
+    pub limits: Limits,
+    /// Whether to talk HTTP without TLS.
+    pub plain_http: bool,
+    /// A PEM file of further certificate authorities to trust, as it was written: relative to the working directory.
+    pub ca_file: Option<PathBuf>,
+    /// What only Amazon ECR has. None: any other registry.
+    pub ecr: Option<Ecr>,
+}
+
+/// Who we are at a registry.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A user name and a password or token.
+    Password {
+        /// The user.
+        username: String,
+        /// The password or token.
+        password: SecretString,
+    },
+    /// A user name, and the file that holds the password or token.
+    PasswordFile {
+        /// The user.
+        username: String,
+        /// The file, as it was written: relative to the working directory.
+        path: PathBuf,
+    },
+    /// A secret in AWS Secrets Manager whose JSON holds `username` and `password`.
+    Secret {
+        /// Its ARN or name.
+        id: String,
+    },
+}
+
+/// How hard a registry may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests at a time.
+    pub concurrent: NonZeroUsize,
+    /// Requests a second. None: no limit.
+    pub per_second: Option<NonZeroU32>,
+}
+
+impl Limits {
+    const DEFAULT_CONCURRENT: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrent: Self::DEFAULT_CONCURRENT, per_second: None }
+    }
+}
+
+impl Registry {
+    /// The settings of a host that has none of its own.
+    pub fn of_host(host: &Host) -> Self {
+        Self { ecr: Ecr::of_host(host), ..Self::default() }
+    }
+
+    fn new(host: &Host, raw: raw::Registry, path: &Path, document: &mut Document) -> Self {
+        let credentials_path = path.key("credentials");
+        let credentials = raw.credentials.and_then(|raw| Credentials::new(raw, &credentials_path, document));
+        let limits_path = path.key("limits");
+        let concurrent = document.count(raw.limits.concurrent, &limits_path.key("concurrent"));
+        let per_second = document.count(raw.limits.per_second, &limits_path.key("per_second"));
+        let plain_http = raw.plain_http.unwrap_or(false);
+        let ca_path = path.key("ca_file");
+        let ca_file = document.text(raw.ca_file, &ca_path);
+        if plain_http && ca_file.is_some() {
+            document.report(&ca_path, "has no meaning with `plain_http`: leave one of them out");
+        }
+        let ecr = match raw.ecr {
+            Some(raw) => Ecr::new(host, raw, &path.key("ecr"), document),
+            None => Ecr::of_host(host),
+        };
+        Self {
+            credentials,
+            limits: Limits { concurrent: concurrent.unwrap_or(Limits::DEFAULT_CONCURRENT), per_second },
+            plain_http,
+            ca_file: ca_file.map(PathBuf::from),
+            ecr,
+        }
+    }
+}
+
+/// Reads the settings of all registries.
+pub(super) fn registries(
+    raw: BTreeMap<String, raw::Registry>,
+    path: &Path,
+    document: &mut Document,
+) -> BTreeMap<Host, Registry> {
+    let mut registries = BTreeMap::new();
+    for (key, raw) in raw {
+        let path = path.key(&key);
+        let Ok(host) = key.parse::<Host>() else {
+            // The key is not repeated: a user name and password may be in it.
+            document.report_key(
+                &path,
+                "not a registry host: write HOST or HOST:PORT, without `https://` or a path",
+            );
+            continue;
+        };
+        let host = normal(host);
+        let registry = Registry::new(&host, raw, &path, document);
+        if registries.insert(host, registry).is_some() {
+            document
+                .report_key(&path, "the same registry as another key here: put all its settings under one");
+        }
+    }
+    registries
+}
+
+impl Credentials {
+    /// Exactly one of the three kinds has to be written, and all of it.
+    fn new(raw: raw::Credentials, path: &Path, document: &mut Document) -> Option<Self> {
+        let [username_path, password_path, file_path, secret_path] =
+            ["username", "password", "password_file", "secret"].map(|key| path.key(key));
+        let kinds = [
+            (raw.password.is_some(), &password_path),
+            (raw.password_file.is_some(), &file_path),
+            (raw.secret.is_some(), &secret_path),
+        ];
+        let mut given = kinds.iter().filter(|(is_given, path)| *is_given || document.is_removed(path));
+        let (first, second) = (given.next(), given.next());
+        if let Some((_, path)) = second {
+            document.report(path, "one too many: write only one of `password`, `password_file` and `secret`");
+            return None;
+        }
+        if first.is_none() {
+            document.report(
+                path,
+                "incomplete: write `username` with `password` or `password_file`, or `secret` alone",
+            );
+            return None;
+        }
+        if raw.secret.is_some() {
+            if raw.username.is_some() {
+                document.report(&username_path, "the secret holds the user name too: leave it out");
+            }
+            return Some(Self::Secret { id: document.text(raw.secret, &secret_path)? });
+        }
+        let username = if document.is_removed(&secret_path) {
+            None
+        } else {
+            document.required(raw.username, &username_path, "write whose password this is")
+        };
+        let username = document.text(username, &username_path);
+        match (raw.password, raw.password_file) {
+            (Some(raw::Password(password)), _) if password.expose_secret().is_empty() => {
+                document.report_empty(&password_path);
+                None
+            }
+            (Some(raw::Password(password)), _) => Some(Self::Password { username: username?, password }),
+            (None, file) => {
+                let path = document.text(file, &file_path)?.into();
+                Some(Self::PasswordFile { username: username?, path })
+            }
+        }
+    }
+}

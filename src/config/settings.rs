@@ -1,0 +1,167 @@
+//! The whole configuration.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::config::document::Document;
+use crate::config::fault::Faults;
+use crate::config::mirror::Mirror;
+use crate::config::place::Path;
+use crate::config::raw;
+use crate::config::registry::{Registry, registries};
+use crate::config::schedule::Schedule;
+use crate::config::value::normal;
+use crate::oci::Host;
+
+/// ECS and Kubernetes kill what still runs 30 seconds after the signal.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
+
+/// What tagferry is to do, every value valid.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The mirrors in the order of the text, their names unique. At least one, unless this is the default.
+    pub mirrors: Vec<Mirror>,
+    /// Settings of the hosts that have some. [`Config::registry`] knows those of every host.
+    pub registries: BTreeMap<Host, Registry>,
+    /// How much is done at a time.
+    pub concurrency: Concurrency,
+    /// How long to wait for a registry.
+    pub timeouts: Timeouts,
+    /// How long copies in flight may go on after a signal to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// How much is done at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Mirrors.
+    pub mirrors: NonZeroUsize,
+    /// Tags of one mirror.
+    pub tags: NonZeroUsize,
+    /// Layers, in all.
+    pub blobs: NonZeroUsize,
+}
+
+/// How long to wait for a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the next byte of a transfer.
+    pub stall: Duration,
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// `origin` is what messages call it, such as `tagferry.yaml`; `env` gives the values of environment variables.
+    /// Fails with every fault of the text. Contacts nothing, reads no file and no clock.
+    pub fn parse(origin: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut document = Document::read(text);
+        document.replace_variables(env);
+        let raw: raw::Config = document.deserialize();
+        let config = Self::new(raw, &mut document);
+        document.into_faults(origin).map_or(Ok(config), Err)
+    }
+
+    /// The settings of a host, be there an entry for it or not.
+    pub fn registry(&self, host: &Host) -> Registry {
+        self.registries.get(&normal(host.clone())).cloned().unwrap_or_else(|| Registry::of_host(host))
+    }
+
+    /// What is left of `raw` when everything faulty is left out.
+    fn new(raw: raw::Config, document: &mut Document) -> Self {
+        let root = Path::default();
+        let default_schedule =
+            raw.schedule.and_then(|raw| Schedule::new(raw, &root.key("schedule"), document));
+        let defaults = Self::default();
+        let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
+        Self {
+            mirrors: mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document),
+            registries: registries(raw.registries, &root.key("registries"), document),
+            concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
+            timeouts: Timeouts::new(raw.timeouts, &root.key("timeouts"), document),
+            shutdown_grace: shutdown_grace.unwrap_or(defaults.shutdown_grace),
+        }
+    }
+}
+
+/// Nothing to mirror, and the settings of a configuration that says nothing of them.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mirrors: Vec::new(),
+            registries: BTreeMap::new(),
+            concurrency: Concurrency::default(),
+            timeouts: Timeouts::default(),
+            shutdown_grace: SHUTDOWN_GRACE,
+        }
+    }
+}
+
+fn mirrors(
+    raw: Option<Vec<raw::Mirror>>,
+    default_schedule: Option<&Schedule>,
+    path: &Path,
+    document: &mut Document,
+) -> Vec<Mirror> {
+    let hint = "write under `mirrors:` at least one item with `source`, `target` and `tags`";
+    let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
+    if raw.is_empty() {
+        document.report(path, format!("empty: {hint}"));
+    }
+    let mut mirrors: Vec<(usize, Mirror)> = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let path = path.index(index);
+        let name_path = path.key(if raw.name.is_some() { "name" } else { "source" });
+        let Some(mirror) = Mirror::new(raw, default_schedule, &path, document) else { continue };
+        match mirrors.iter().find(|(_, other)| other.name == mirror.name) {
+            Some((other, _)) => document.report(
+                &name_path,
+                format!(
+                    "`{}` is the name of mirrors[{other}] too: give this one another `name`",
+                    mirror.name
+                ),
+            ),
+            None => mirrors.push((index, mirror)),
+        }
+    }
+    mirrors.into_iter().map(|(_, mirror)| mirror).collect()
+}
+
+impl Concurrency {
+    fn new(raw: &raw::Concurrency, path: &Path, document: &mut Document) -> Self {
+        let defaults = Self::default();
+        Self {
+            mirrors: document.count(raw.mirrors, &path.key("mirrors")).unwrap_or(defaults.mirrors),
+            tags: document.count(raw.tags, &path.key("tags")).unwrap_or(defaults.tags),
+            blobs: document.count(raw.blobs, &path.key("blobs")).unwrap_or(defaults.blobs),
+        }
+    }
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        const MIRRORS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+        const TAGS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        const BLOBS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+        Self { mirrors: MIRRORS, tags: TAGS, blobs: BLOBS }
+    }
+}
+
+impl Timeouts {
+    fn new(raw: raw::Timeouts, path: &Path, document: &mut Document) -> Self {
+        let defaults = Self::default();
+        Self {
+            connect: document.timeout(raw.connect, &path.key("connect")).unwrap_or(defaults.connect),
+            stall: document.timeout(raw.stall, &path.key("stall")).unwrap_or(defaults.stall),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), stall: Duration::from_secs(30) }
+    }
+}

@@ -1,0 +1,200 @@
+//! A rule: one way of choosing tags.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::oci::Tag;
+use crate::select::version::Version;
+
+/// A pattern that compiles to more is refused; a whole page of alternatives stays far below.
+const PATTERN_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// What one way of choosing tags may say; [`Rule::new`] checks it.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// A regular expression over the whole tag, anchored only where it anchors itself. A group named `version` is
+    /// what gets compared instead of the whole tag; a group named `variant` replaces the detected variant.
+    pub pattern: String,
+    /// Tags that also match this are left out.
+    pub except: Option<String>,
+    /// How many versions to keep, per variant and per value of `per`.
+    pub newest: Option<NonZeroUsize>,
+    /// Named groups of `pattern`. Without `newest` they have no effect.
+    pub per: Vec<String>,
+    /// A requirement on the first three numbers of the version.
+    pub range: Option<semver::VersionReq>,
+    /// Whether `newest` and `range` may choose pre-releases.
+    pub prereleases: bool,
+    /// Whether upstream never moves these tags.
+    pub immutable: bool,
+}
+
+/// What is wrong with a [`Spec`]. The text leaves out the field, which [`RuleError::field`] names.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum RuleError {
+    /// `match` is not a regular expression.
+    #[error("{}", describe(.0))]
+    Match(regex::Error),
+    /// `except` is not a regular expression.
+    #[error("{}", describe(.0))]
+    Except(regex::Error),
+    /// `per` names a group that `match` does not have.
+    #[error("no group named `{group}` in `match`")]
+    Per {
+        /// The name.
+        group: String,
+        /// Where it stands in `per`, from 0.
+        index: usize,
+    },
+}
+
+impl RuleError {
+    /// The configuration key at fault.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Match(_) => "match",
+            Self::Except(_) => "except",
+            Self::Per { .. } => "per",
+        }
+    }
+}
+
+/// One way of choosing tags, checked and compiled.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pattern: Regex,
+    except: Option<Regex>,
+    pub(super) newest: Option<NonZeroUsize>,
+    pub(super) range: Option<Arc<semver::VersionReq>>,
+    pub(super) prereleases: bool,
+    immutable: bool,
+    groups: Groups,
+}
+
+/// The groups of `pattern` that mean something to us, by their index in it.
+#[derive(Clone, Debug)]
+struct Groups {
+    version: Option<usize>,
+    variant: Option<usize>,
+    per: Vec<(String, usize)>,
+}
+
+/// A tag as a rule reads it.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) version: Option<Version>,
+    pub(super) variant: String,
+}
+
+/// What a rule's patterns say of a tag.
+pub(super) enum Outcome {
+    /// `match` does not match.
+    Unmatched,
+    /// `except` does too.
+    Excepted,
+    /// The tag is the rule's business.
+    Matched {
+        /// How the rule's groups read the tag; `None` where they leave the tag as it reads itself.
+        reading: Option<Reading>,
+        /// What each of the `per` groups matched.
+        per: Vec<String>,
+    },
+}
+
+impl Rule {
+    /// Checks and compiles a rule. Fails with every fault of it.
+    pub fn new(spec: Spec) -> Result<Self, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let pattern = compile(&spec.pattern).map_err(|error| errors.push(RuleError::Match(error))).ok();
+        let except = spec.except.as_deref().map(compile).transpose();
+        let except = except.map_err(|error| errors.push(RuleError::Except(error))).unwrap_or_default();
+        let Some(pattern) = pattern else { return Err(errors) };
+        let find = |name: &str| pattern.capture_names().position(|group| group == Some(name));
+        let mut groups = Groups { version: find("version"), variant: find("variant"), per: Vec::new() };
+        for (index, group) in spec.per.into_iter().enumerate() {
+            match find(&group) {
+                Some(position) => groups.per.push((group, position)),
+                None => errors.push(RuleError::Per { group, index }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
+            pattern,
+            except,
+            newest: spec.newest,
+            range: spec.range.map(Arc::new),
+            prereleases: spec.prereleases,
+            immutable: spec.immutable,
+            groups,
+        })
+    }
+
+    /// Whether upstream never moves the tags that this rule selects.
+    pub fn immutable(&self) -> bool {
+        self.immutable
+    }
+
+    /// The names of the `per` groups.
+    pub(super) fn per(&self) -> impl Iterator<Item = &str> {
+        self.groups.per.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Asks `match` and `except`. `whole` is the tag as it reads itself.
+    pub(super) fn read(&self, tag: &Tag, whole: &Reading) -> Outcome {
+        let text = tag.as_str();
+        let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text));
+        if !self.groups.are_used() {
+            return match self.pattern.is_match(text) {
+                false => Outcome::Unmatched,
+                true if is_excepted() => Outcome::Excepted,
+                true => Outcome::Matched { reading: None, per: Vec::new() },
+            };
+        }
+        let Some(captures) = self.pattern.captures(text) else { return Outcome::Unmatched };
+        if is_excepted() {
+            return Outcome::Excepted;
+        }
+        let group = |index| captures.get(index).map_or("", |group| group.as_str());
+        let mut reading = self.groups.version.map(|index| Reading::of(group(index)));
+        if let Some(index) = self.groups.variant {
+            let version = reading.map_or_else(|| whole.version.clone(), |reading| reading.version);
+            reading = Some(Reading { version, variant: group(index).to_owned() });
+        }
+        let per = self.groups.per.iter().map(|&(_, index)| group(index).to_owned()).collect();
+        Outcome::Matched { reading, per }
+    }
+}
+
+impl Groups {
+    fn are_used(&self) -> bool {
+        self.version.is_some() || self.variant.is_some() || !self.per.is_empty()
+    }
+}
+
+impl Reading {
+    /// Reads a tag, or the part of it that a rule names.
+    pub(super) fn of(text: &str) -> Self {
+        Version::parse(text).map_or_else(
+            || Self { version: None, variant: String::new() },
+            |(version, variant)| Self { version: Some(version), variant },
+        )
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(PATTERN_MAX_BYTES).build()
+}
+
+/// In one line. The last line of the error is what is wrong; the lines before it repeat the pattern.
+fn describe(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(limit) = error {
+        return format!("too large a regular expression: compiles to more than {limit} bytes");
+    }
+    let text = error.to_string();
+    let fault = text.lines().last().unwrap_or_default();
+    format!("not a regular expression: {}", fault.strip_prefix("error: ").unwrap_or(fault))
+}

@@ -1,0 +1,221 @@
+//! How a tag is read, and that versions have a total order.
+
+use std::cmp::Ordering;
+
+use proptest::prelude::*;
+
+use super::{everything, newest};
+use crate::oci::Tag;
+use crate::select::{Rule, Spec, Version, select};
+
+#[track_caller]
+fn check(tag: &str, version: &str, variant: &str) {
+    let read = Version::parse(tag).map(|(version, variant)| (version.to_string(), variant));
+    assert_eq!(read, Some((version.to_owned(), variant.to_owned())), "{tag}");
+}
+
+#[test]
+fn tags_are_read_as_version_and_variant() {
+    check("21", "21", "");
+    check("v1.2.3", "1.2.3", "");
+    check("v1.2.3-rc.1", "1.2.3-rc.1", "");
+    check("1.2.0rc2", "1.2.0rc2", "");
+    check("8u491-oraclelinux8", "8u491", "oraclelinux8");
+    check("7.0b1046", "7.0b1046", "");
+    check("3.13.0b1-slim", "3.13.0b1", "slim");
+    check("1.8.0_371", "1.8.0_371", "");
+    check("java11-21.3.0", "21.3.0", "java11");
+    check("latest-19", "19", "latest");
+    check("14.1.1.0-11-ol8", "14.1.1.0", "11-ol8");
+    check("14.1.1.0-dev-8", "14.1.1.0", "dev-8");
+    check("14.1.2.0-generic-jdk17-ol8-241204", "14.1.2.0-241204", "generic-jdk17-ol8");
+    check("RDBMS_23.26.3.0.0DBRU_LINUX.X64_260704-lite", "23.26.3.0.0-260704", "RDBMS-DBRU_LINUX.X64-lite");
+    check("20.11.1-alpine3.19", "20.11.1", "alpine3.19");
+    check("21-muslib", "21", "muslib");
+    check("26-ea-b12", "26-ea-b12", "");
+    check("26-ea-b12-8-ol9", "26-ea-b12", "8-ol9");
+    check("2.0-M1", "2.0-M1", "");
+    check("2.0-m", "2.0", "m");
+    check("2.0.0.RC1", "2.0.0-RC1", "");
+    check("1.0-pre-alpine", "1.0-pre", "alpine");
+    check("1.2.3-x86_64", "1.2.3", "x86_64");
+    check("x86_64-1.2.3", "1.2.3", "x86_64");
+    check("1.0-nightly.20240501", "1.0-nightly-20240501", "");
+    check("nightly-2024-05-01", "2024-05-01-nightly", "");
+    check("1.2.3-2024-05-01", "1.2.3-2024-05-01", "");
+    check("20240501.2", "20240501.2", "");
+    check("202405011230", "202405011230", "");
+    check("RELEASE.2024-05-10T01-41-38Z", "2024-05-10T01-41-38Z", "RELEASE");
+    // The thirteenth month: a number of the variant, not a date.
+    check("1.2.3-241304", "1.2.3", "241304");
+    check("2024-13-01", "2024", "13-01");
+    check("v1.2.3-5-g1a2b3c4", "1.2.3-5-g1a2b3c4", "");
+    check("v1.2.3-5-alpine", "1.2.3", "5-alpine");
+}
+
+#[test]
+fn tags_without_a_number_of_their_own_have_no_version() {
+    for tag in [
+        "latest",
+        "latest-lite",
+        "ol8-java17",
+        "lts-alpine3.19",
+        "x86_64",
+        "sha-1234567",
+        "1a2b3c4",
+        "_",
+        "v",
+        "",
+    ] {
+        assert_eq!(Version::parse(tag), None, "{tag}");
+    }
+}
+
+/// Every version is older than the next.
+#[track_caller]
+fn check_ascending(tags: &[&str]) {
+    let versions: Vec<_> = tags.iter().map(|tag| Version::parse(tag).unwrap().0).collect();
+    for (index, pair) in versions.windows(2).enumerate() {
+        assert_eq!(pair[0].cmp(&pair[1]), Ordering::Less, "{} < {}", tags[index], tags[index + 1]);
+    }
+}
+
+#[test]
+fn numbers_compare_as_numbers() {
+    check_ascending(&["8", "8u131", "8u381", "8u1000", "11", "11.0.9", "11.0.31"]);
+    check_ascending(&["21", "21.0", "21.0.0", "21.0.1"]);
+    check_ascending(&[
+        "1.18446744073709551615",
+        "1.18446744073709551616",
+        "1.99999999999999999999",
+        "1.100000000000000000000",
+    ]);
+}
+
+#[test]
+fn pre_releases_come_before_their_release() {
+    check_ascending(&[
+        "0.9",
+        "1.0-nightly-20240501",
+        "1.0-canary",
+        "1.0-SNAPSHOT",
+        "1.0-alpha",
+        "1.0-alpha.1",
+        "1.0-ea-b12",
+        "1.0-preview1",
+        "1.0-beta2",
+        "1.0-beta10",
+        "1.0-M1",
+        "1.0-rc",
+        "1.0rc1",
+        "1.0-rc.2",
+        "1.0",
+        "1.0.0-rc1",
+    ]);
+}
+
+#[test]
+fn builds_come_before_what_moves() {
+    check_ascending(&[
+        "20230101",
+        "1.0-241204",
+        "1.0-20250424",
+        "1.0-1a2b3c4",
+        "1.0-9-gfa2b3c4",
+        "1.0-10-g1a2b3c4",
+        "1.0",
+        "1.1-200101",
+    ]);
+}
+
+#[test]
+fn equal_versions_may_be_spelled_differently() {
+    let version = |tag| Version::parse(tag).unwrap().0;
+    for (a, b) in
+        [("v1.2", "1.02"), ("1.0rc1", "1.0-RC.1"), ("1-240501", "1-20240501"), ("2024-05-01", "20240501")]
+    {
+        assert_eq!(version(a), version(b));
+    }
+}
+
+/// Tags of Oracle's and others' kinds, from few parts so that equal starts are frequent.
+fn any_tag() -> impl Strategy<Value = Tag> {
+    let prefix = prop::sample::select(vec!["", "", "", "v", "java11-", "RDBMS_", "latest-", "nightly-"]);
+    let numbers = prop::sample::select(vec![
+        "8",
+        "8u131",
+        "8u491",
+        "1.8.0_371",
+        "21",
+        "21.0.7",
+        "21.0.10",
+        "021.0.7",
+        "23.9.0.0",
+        "23.26.0.0",
+        "20240501",
+        "2024-05-01",
+        "99999999999999999999.1",
+        "100000000000000000000.1",
+        "0b1046",
+        "3.13.0b1",
+        "edge",
+    ]);
+    let prerelease = prop::sample::select(vec!["", "", "", "-ea", "rc1", "-rc.2", "-M1", "-alpha.1.2"]);
+    let suffix = prop::sample::select(vec![
+        "",
+        "",
+        "-oraclelinux9",
+        "-lite-arm64",
+        "-dev-8",
+        "DBRU_LINUX.X64",
+        "-alpine3.19",
+    ]);
+    let build = prop::sample::select(vec!["", "", "-241204", "-250424", "_260704", "-20250424", "-1a2b3c4"]);
+    let parts = (prefix, numbers, prerelease, suffix, build);
+    let known = parts.prop_map(|(prefix, numbers, prerelease, suffix, build)| {
+        format!("{prefix}{numbers}{prerelease}{suffix}{build}")
+    });
+    let text = prop_oneof![4 => known, 1 => "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,20}", 1 => "[0-9bmruv._-]{1,12}"];
+    text.prop_filter_map("starts with a separator", |text| text.parse().ok())
+}
+
+fn any_version() -> impl Strategy<Value = Version> {
+    any_tag()
+        .prop_filter_map("has no version", |tag| Version::parse(tag.as_str()).map(|(version, _)| version))
+}
+
+proptest! {
+    #[test]
+    fn the_order_is_total(a in any_version(), b in any_version(), c in any_version()) {
+        prop_assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+        prop_assert_eq!(a.cmp(&b) == Ordering::Equal, a == b);
+        prop_assert_eq!(a.cmp(&a), Ordering::Equal);
+        if a <= b && b <= c {
+            prop_assert!(a <= c);
+        }
+    }
+
+    #[test]
+    fn any_text_can_be_read(text in "\\PC{0,40}") {
+        Version::parse(&text);
+    }
+
+    #[test]
+    fn the_order_of_the_list_does_not_matter(
+        (tags, shuffled) in prop::collection::vec(any_tag(), 0..30).prop_flat_map(|tags| (Just(tags.clone()), Just(tags).prop_shuffle())),
+        count in 1_usize..4,
+    ) {
+        let per = vec!["first".to_owned()];
+        let pattern = "^(?<first>[0-9])?".to_owned();
+        let specs = [Spec { pattern, per, newest: newest(count), ..Spec::default() }, Spec { newest: newest(1), ..everything() }];
+        let rules: Vec<_> = specs.map(|spec| Rule::new(spec).unwrap()).into();
+        let selection = select(&tags, &rules);
+        prop_assert_eq!(&selection, &select(&shuffled, &rules));
+        let mut expected = tags;
+        expected.sort();
+        expected.dedup();
+        let mut found: Vec<_> = selection.verdicts.into_iter().map(|verdict| verdict.tag).collect();
+        found.sort();
+        prop_assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,187 @@
+//! What the keys of a rule do, alone and together.
+
+use super::{apply, everything, newest, selected, tags};
+use crate::select::{Reason, Rule, RuleError, Spec, select};
+
+fn matching(pattern: &str) -> Spec {
+    Spec { pattern: pattern.to_owned(), ..Spec::default() }
+}
+
+#[track_caller]
+fn check_errors(spec: Spec, expected: &[(&str, &str)]) {
+    let errors = Rule::new(spec).err().unwrap_or_default();
+    let found: Vec<_> = errors.iter().map(|error| (error.field(), error.to_string())).collect();
+    let expected: Vec<_> = expected.iter().map(|&(field, text)| (field, text.to_owned())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_fault_is_reported() {
+    let per = vec!["line".to_owned(), "lin".to_owned()];
+    let spec = Spec { except: Some("[".to_owned()), per, ..matching("^(?<line>21)$") };
+    check_errors(
+        spec,
+        &[
+            ("except", "not a regular expression: unclosed character class"),
+            ("per", "no group named `lin` in `match`"),
+        ],
+    );
+    // Without a pattern nothing can be said of its groups.
+    let spec = Spec { except: Some("(".to_owned()), per: vec!["line".to_owned()], ..matching("(?<line>21") };
+    check_errors(
+        spec,
+        &[
+            ("match", "not a regular expression: unclosed group"),
+            ("except", "not a regular expression: unclosed group"),
+        ],
+    );
+}
+
+#[test]
+fn the_place_in_per_is_reported() {
+    let per = vec!["line".to_owned(), "lin".to_owned()];
+    let errors = Rule::new(Spec { per, ..matching("^(?<line>21)$") }).unwrap_err();
+    assert_eq!(errors, [RuleError::Per { group: "lin".to_owned(), index: 1 }]);
+}
+
+#[test]
+fn patterns_are_limited() {
+    check_errors(
+        matching(r"(\w{1,500}){1,500}"),
+        &[("match", "too large a regular expression: compiles to more than 8388608 bytes")],
+    );
+    assert!(Rule::new(matching(r"^\w{1,128}-\d{1,128}$")).is_ok());
+}
+
+#[test]
+fn patterns_are_anchored_only_where_they_say_so() {
+    assert_eq!(selected("21 21.0.1 1.21", &[matching("21")]), "21.0.1 21 1.21");
+    assert_eq!(selected("21 21.0.1 1.21", &[matching("^21$")]), "21");
+}
+
+#[test]
+fn the_version_group_is_compared_instead_of_the_tag() {
+    let rule = Spec { newest: newest(1), ..matching(r"^go(?<version>[0-9.]+)(-.*)?$") };
+    assert_eq!(selected("go1.9 go1.22.1-x go1.22", std::slice::from_ref(&rule)), "go1.22.1-x");
+    let selection = apply("go1.9 go1.22.1-x", &[rule]);
+    let read: Vec<_> =
+        selection.verdicts.iter().map(|v| (v.version.as_ref().unwrap().to_string(), &*v.variant)).collect();
+    assert_eq!(read, [("1.22.1".to_owned(), ""), ("1.9".to_owned(), "")]);
+}
+
+#[test]
+fn a_version_group_that_took_no_part_is_no_version() {
+    let rule = Spec { newest: newest(1), ..matching(r"^(?:go(?<version>[0-9.]+)|[0-9.]+)$") };
+    assert_eq!(selected("go1.9 2.0", &[rule]), "go1.9");
+}
+
+#[test]
+fn the_variant_group_replaces_the_detected_one() {
+    let text = "21.0.1-ol8 21.0.2-ol9 21.0.3-slim-ol9 21.0.4";
+    let rule = Spec { newest: newest(1), ..matching("(?<variant>slim)?") };
+    assert_eq!(selected(text, std::slice::from_ref(&rule)), "21.0.4");
+    let rule = Spec { newest: newest(1), ..matching("^[0-9.]+-?(?<variant>slim)?") };
+    assert_eq!(selected(text, &[rule]), "21.0.4 21.0.3-slim-ol9");
+}
+
+#[test]
+fn groups_without_a_part_are_one_empty_value() {
+    let text = "21.0.1-ol8 21.0.2-ol8 22.0.1-ol8 23.0.1-ol8";
+    let rule = Spec { newest: newest(1), per: vec!["line".to_owned()], ..matching(r"^(?<line>21)?.*") };
+    let selection = apply(text, &[rule]);
+    let lines: Vec<_> = selection.selected().map(|v| format!("{}: {}", v.tag, v.reason)).collect();
+    assert_eq!(
+        lines,
+        [
+            "23.0.1-ol8: newest 1 of 2 in variant ol8, line (none)",
+            "21.0.2-ol8: newest 1 of 2 in variant ol8, line 21",
+        ]
+    );
+}
+
+#[test]
+fn several_groups_count_together() {
+    let per = vec!["line".to_owned(), "system".to_owned()];
+    let rule = Spec { newest: newest(1), per, ..matching(r"^(?<line>\d+)\.[\d.]+-(?<system>ol\d)") };
+    assert_eq!(
+        selected("21.0.1-ol8 21.0.2-ol8 21.0.3-ol9 17.0.2-ol8 17.0.1-ol8", &[rule]),
+        "21.0.2-ol8 17.0.2-ol8 21.0.3-ol9"
+    );
+}
+
+#[test]
+fn range_counts_before_newest() {
+    let rule = Spec { newest: newest(1), range: Some("<22".parse().unwrap()), ..everything() };
+    assert_eq!(selected("21.0.1 21.0.2 22.0.0", &[rule]), "21.0.2");
+}
+
+#[test]
+fn without_newest_and_range_everything_that_matches_is_selected() {
+    assert_eq!(selected("1.0-rc1 latest 1.0", &[everything()]), "1.0 1.0-rc1 latest");
+}
+
+#[test]
+fn the_first_rule_that_selects_decides() {
+    let rules = [
+        Spec { newest: newest(1), ..everything() },
+        Spec { immutable: true, ..matching("^1") },
+        matching("^1.1$"),
+    ];
+    let selection = apply("1.0 1.1 2.0 3-ea latest", &rules);
+    let found: Vec<_> =
+        selection.verdicts.iter().map(|v| (v.tag.as_str(), v.rule, v.immutable, v.is_selected())).collect();
+    assert_eq!(
+        found,
+        [
+            ("3-ea", Some(0), false, false),
+            ("2.0", Some(0), false, true),
+            ("1.1", Some(1), true, true),
+            ("1.0", Some(1), true, true),
+            ("latest", Some(0), false, false),
+        ]
+    );
+}
+
+#[test]
+fn a_tag_that_no_rule_selects_names_the_rule_that_came_nearest() {
+    let rules = [
+        Spec { except: Some(".".to_owned()), ..everything() },
+        Spec { newest: newest(1), ..matching("^[12]") },
+        Spec { newest: newest(1), range: Some("<2".parse().unwrap()), ..matching("^[12]") },
+    ];
+    let selection = apply("1.0 1.1 2.0 2.1 2.2-rc1 0.1 x", &rules);
+    let found: Vec<_> =
+        selection.verdicts.iter().map(|v| format!("{} {:?}: {}", v.tag, v.rule, v.reason)).collect();
+    assert_eq!(
+        found,
+        [
+            "2.2-rc1 Some(1): pre-release: needs `prereleases: true`",
+            "2.1 Some(1): newest 1 of 4",
+            "2.0 Some(1): older than the newest 1",
+            "1.1 Some(2): newest 1 of 2",
+            "1.0 Some(1): older than the newest 1",
+            "0.1 Some(0): excluded by `except`",
+            "x Some(0): excluded by `except`",
+        ]
+    );
+}
+
+#[test]
+fn newest_of_few_says_how_many_there_are() {
+    let selection = apply("1.0 1.1 v1.1", &[Spec { newest: newest(5), ..everything() }]);
+    let reasons: Vec<_> = selection.verdicts.iter().map(|verdict| verdict.reason.to_string()).collect();
+    assert_eq!(reasons, ["newest 2 of 2"; 3]);
+}
+
+#[test]
+fn no_rules_and_no_tags_select_nothing() {
+    assert!(apply("", &[everything()]).verdicts.is_empty());
+    let selection = select(&tags("1.0"), &[]);
+    assert_eq!((selection.selected().count(), &selection.verdicts[0].reason), (0, &Reason::Unmatched));
+}
+
+#[test]
+fn a_tag_listed_twice_counts_once() {
+    let rule = Spec { newest: newest(2), ..everything() };
+    assert_eq!(selected("1.0 1.1 1.1 latest latest", &[rule]), "1.1 1.0");
+}

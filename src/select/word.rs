@@ -1,0 +1,179 @@
+//! The words that a tag is made of, and what a word may mean.
+
+use crate::select::version::{Moment, Stage};
+
+/// What upstreams call a build before the release. `m` counts only with a number: `2.0-M1`.
+const STAGES: [(&str, Stage); 10] = [
+    ("nightly", Stage::Nightly),
+    ("canary", Stage::Canary),
+    ("snapshot", Stage::Snapshot),
+    ("alpha", Stage::Alpha),
+    ("ea", Stage::EarlyAccess),
+    ("pre", Stage::Preview),
+    ("preview", Stage::Preview),
+    ("beta", Stage::Beta),
+    ("m", Stage::Milestone),
+    ("rc", Stage::Candidate),
+];
+
+/// Git abbreviates commits to at least this many digits.
+const COMMIT_MIN_DIGITS: usize = 7;
+/// A whole SHA-256; a commit's SHA-1 has 40.
+const COMMIT_MAX_DIGITS: usize = 64;
+
+/// A part of a tag between separators.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word<'a> {
+    /// What stands before it. Nothing before the first word, and before what is glued to a number (`rc1` in `1.2rc1`).
+    pub(super) separator: Option<u8>,
+    /// Where it starts in the text, in bytes.
+    pub(super) start: usize,
+    /// The word, never empty.
+    pub(super) text: &'a str,
+}
+
+impl<'a> Word<'a> {
+    /// Where it ends in the text, in bytes.
+    pub(super) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    /// Whether it follows `separator`.
+    pub(super) fn follows(&self, separator: u8) -> bool {
+        self.separator == Some(separator)
+    }
+
+    /// What remains after the first `length` bytes, as a word glued to these.
+    pub(super) fn from(self, length: usize) -> Self {
+        if length == 0 {
+            return self;
+        }
+        Self { separator: None, start: self.start + length, text: &self.text[length..] }
+    }
+
+    /// The word without the `v` of `v1.2.3`.
+    pub(super) fn without_v(self) -> Self {
+        match self.text.as_bytes() {
+            [b'v' | b'V', digit, ..] if digit.is_ascii_digit() => self.from(1),
+            _ => self,
+        }
+    }
+
+    pub(super) fn starts_with_digit(&self) -> bool {
+        self.text.starts_with(|c: char| c.is_ascii_digit())
+    }
+
+    /// The digits that it starts with.
+    pub(super) fn leading_digits(&self) -> &'a str {
+        let end = self.text.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.text.len());
+        &self.text[..end]
+    }
+
+    /// Whether it is a number and nothing else.
+    pub(super) fn is_number(&self) -> bool {
+        is_digits(self.text)
+    }
+
+    /// Whether it counts builds as OpenJDK does: `b08` in `8u412-b08`.
+    pub(super) fn is_openjdk_build(&self) -> bool {
+        self.separator.is_some() && self.text.strip_prefix('b').is_some_and(is_digits)
+    }
+
+    /// Whether it is a pre-release in Python's form (PEP 440: `b1` in `3.13.0b1`) rather than a letter between two
+    /// numbers (`0b1046`): at most two digits follow, and nothing else.
+    pub(super) fn is_pep440(&self) -> bool {
+        let number = self.text.strip_prefix(['a', 'b']);
+        self.separator.is_none() && number.is_some_and(|number| number.len() <= 2 && is_digits(number))
+    }
+
+    /// The date and time that this one word gives.
+    pub(super) fn moment(&self) -> Option<Moment> {
+        if self.is_number() { Moment::from_digits(self.text) } else { None }
+    }
+
+    /// Whether it looks like an abbreviated or whole commit or digest: hexadecimal with both letters and digits,
+    /// or a commit of [`Word::is_described`].
+    pub(super) fn is_commit(&self) -> bool {
+        let has = |what: fn(&u8) -> bool| self.text.as_bytes().iter().any(what);
+        self.is_described() || is_hash(self.text) && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
+    }
+
+    /// Whether it is a commit as `git describe` writes it: `g1a2b3c4` in `v1.2.3-5-g1a2b3c4`.
+    pub(super) fn is_described(&self) -> bool {
+        self.text.strip_prefix('g').is_some_and(is_hash)
+    }
+
+    /// The pre-release stage that it names, and the number glued to that, which may be missing.
+    pub(super) fn stage(&self) -> Option<(Stage, &'a str)> {
+        let digits = self.text.find(|c: char| c.is_ascii_digit()).unwrap_or(self.text.len());
+        let (name, number) = self.text.split_at(digits);
+        let stage = match name {
+            "a" if self.is_pep440() => Stage::Alpha,
+            "b" if self.is_pep440() => Stage::Beta,
+            _ => STAGES.iter().find(|(word, _)| word.eq_ignore_ascii_case(name))?.1,
+        };
+        let is_whole = if number.is_empty() { stage != Stage::Milestone } else { is_digits(number) };
+        is_whole.then_some((stage, number))
+    }
+}
+
+/// The words of a tag.
+pub(super) fn split(text: &str) -> Vec<Word<'_>> {
+    let bytes = text.as_bytes();
+    let mut words = Vec::with_capacity(8);
+    let mut start = 0;
+    for end in 0..=bytes.len() {
+        if bytes.get(end).is_none_or(|b| matches!(b, b'-' | b'_' | b'.')) {
+            if start < end {
+                let separator = start.checked_sub(1).map(|before| bytes[before]);
+                words.push(Word { separator, start, text: &text[start..end] });
+            }
+            start = end + 1;
+        }
+    }
+    words
+}
+
+/// The date and time that the first of these words give, and how many they are:
+/// `20240501`, `2024-05-01`, or `2024-05-10T01-41-38Z` as MinIO writes.
+pub(super) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
+    let first = words.first()?;
+    if let Some(moment) = first.moment() {
+        return Some((moment, 1));
+    }
+    let [year, month, day, rest @ ..] = words else { return None };
+    let is_dashed = year.text.len() == 4 && month.text.len() == 2 && month.follows(b'-') && day.follows(b'-');
+    if !is_dashed {
+        return None;
+    }
+    let (digits, used) = match (day.text.split_once('T'), rest) {
+        (None, _) => (format!("{}{}{}", year.text, month.text, day.text), 3),
+        (Some((day, hour)), [minute, second, ..]) => {
+            let second = second.text.strip_suffix('Z')?;
+            (format!("{}{}{day}{hour}{}{second}", year.text, month.text, minute.text), 5)
+        }
+        (Some(_), _) => return None,
+    };
+    // Shorter digits would be read in another form than that of the dashes.
+    let is_whole = digits.len() == if used == 3 { 8 } else { 14 };
+    let moment = if is_whole && is_digits(&digits) { Moment::from_digits(&digits)? } else { return None };
+    Some((moment, used))
+}
+
+/// Whether the tag names a digest or a commit: `sha256-….sig`, `sha-1a2b3c4`.
+/// Commits without such a word in front are told by [`Word::is_commit`].
+pub(super) fn is_hash_name(words: &[Word<'_>]) -> bool {
+    let [algorithm, hash, ..] = words else { return false };
+    matches!(algorithm.text, "sha" | "sha1" | "sha256" | "sha384" | "sha512")
+        && hash.text.len() >= COMMIT_MIN_DIGITS
+        && hash.text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn is_hash(text: &str) -> bool {
+    (COMMIT_MIN_DIGITS..=COMMIT_MAX_DIGITS).contains(&text.len())
+        && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
