@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app::{Error, Options};
 use crate::config::{Config, Credentials, Ecr, Endpoint, Registry};
 use crate::ecr;
+use crate::layout::Layout;
 use crate::oci::{Host, Name};
 use crate::registry;
 use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Tap};
@@ -44,7 +45,7 @@ impl Clients {
     pub(super) async fn target(&mut self, config: &Config, endpoint: &Endpoint) -> Result<Target, Error> {
         let name = match endpoint {
             Endpoint::Registry(name) => name,
-            Endpoint::Layout(_) => todo!(),
+            Endpoint::Layout(dir) => return Ok(Target::Layout(Layout::new(dir.clone()))),
         };
         let data = self.repository(config, name).await?;
         let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };

@@ -19,7 +19,7 @@ pub struct Inflight {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    repository: Repository,
+    repository: Option<Repository>,
     progress: watch::Receiver<Progress>,
 }
 
@@ -52,7 +52,8 @@ pub(super) struct Ticket(watch::Sender<Progress>);
 /// Another copy that brings the blob.
 #[derive(Debug)]
 pub(super) struct Other {
-    pub(super) repository: Repository,
+    /// The repository that it brings it to; none in a target without repositories.
+    pub(super) repository: Option<Repository>,
     progress: watch::Receiver<Progress>,
 }
 
@@ -61,7 +62,7 @@ impl Inflight {
     pub(super) fn claim(
         self: &Arc<Self>,
         registry: &str,
-        repository: &Repository,
+        repository: Option<&Repository>,
         blobs: impl IntoIterator<Item = Digest>,
     ) -> HashMap<Digest, Claim> {
         let mut entries = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +75,7 @@ impl Inflight {
                 return (digest, Claim::Theirs(Other { repository, progress }));
             }
             let (sender, progress) = watch::channel(Progress::Moving);
-            entries.insert(key, Entry { repository: repository.clone(), progress });
+            entries.insert(key, Entry { repository: repository.cloned(), progress });
             (digest, Claim::Mine(Ticket(sender)))
         };
         blobs.into_iter().map(&mut claim).collect()
@@ -121,7 +122,7 @@ mod tests {
 
     fn claim(inflight: &Arc<Inflight>, repository: &str) -> Claim {
         let digest = Digest::of(b"blob");
-        let mut claims = inflight.claim("registry", &repository.parse().unwrap(), [digest]);
+        let mut claims = inflight.claim("registry", Some(&repository.parse().unwrap()), [digest]);
         claims.remove(&digest).unwrap()
     }
 
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn a_second_claimant_waits_for_the_first() {
         let (_, ticket, mut other) = pair();
-        assert_eq!(other.repository.as_str(), "first");
+        assert_eq!(other.repository.as_ref().unwrap().as_str(), "first");
         assert_eq!(other.reaches(Progress::Arrived).now_or_never(), None);
         ticket.arrived();
         assert_eq!(other.reaches(Progress::Arrived).now_or_never(), Some(true));

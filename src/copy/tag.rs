@@ -108,7 +108,7 @@ impl Copier {
         let manifests = || graph.children.iter().chain([root]);
         let blobs = graph::blobs(manifests())?;
         let mut claims =
-            self.shared.inflight.claim(self.target.registry(), self.repository(), blobs.keys().copied());
+            self.shared.inflight.claim(&self.target.registry(), self.repository(), blobs.keys().copied());
         let present = match trust {
             Trust::Nothing => HashSet::new(),
             Trust::Present => {
@@ -171,7 +171,7 @@ impl Copier {
         self.source.manifest(digest).await.map_err(Error::source(format!("read manifest {digest}")))
     }
 
-    pub(super) fn repository(&self) -> &Repository {
+    pub(super) fn repository(&self) -> Option<&Repository> {
         self.target.repository()
     }
 }
