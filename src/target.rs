@@ -157,6 +157,14 @@ impl Target {
         }
     }
 
+    /// The same where the repository vanished since. Makes it at most once for each time that it vanished.
+    pub async fn restore(&self) -> Result<(), Error> {
+        match self {
+            Self::Ecr(repository) => Ok(repository.restore().await?),
+            Self::Registry(_) | Self::Layout(_) => self.ensure().await,
+        }
+    }
+
     /// Which of these blobs the repository has. A wrong "absent" costs an upload, never more.
     pub async fn present(&self, blobs: &[Digest]) -> Result<HashSet<Digest>, Error> {
         let registry = match self {
@@ -253,6 +261,14 @@ impl Error {
                 || (refusal.status == StatusCode::NOT_FOUND || refusal.status == StatusCode::BAD_REQUEST)
                     && refusal.says("do not exist")
         })
+    }
+
+    /// Whether the repository is not there.
+    pub fn is_missing_repository(&self) -> bool {
+        match self {
+            Self::Ecr(error) => error.is_repository_missing(),
+            _ => self.refusal().is_some_and(|refusal| refusal.has_code("NAME_UNKNOWN")),
+        }
     }
 
     /// Whether a tag was refused because it exists and cannot be overwritten.

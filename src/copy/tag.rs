@@ -91,6 +91,11 @@ impl Copier {
             Err(Error::Target { cause, .. }) if cause.is_missing_reference() => {
                 self.image(tag, &root, &reference, Trust::Nothing).await?
             }
+            // Somebody deleted the repository: all of the image went with it.
+            Err(Error::Target { cause, .. }) if cause.is_missing_repository() => {
+                self.target.restore().await.map_err(Error::target("restore the repository"))?;
+                self.image(tag, &root, &reference, Trust::Nothing).await?
+            }
             result => result?,
         };
         self.verify(tag, root.digest()).await?;
