@@ -13,5 +13,6 @@ pub mod oci;
 pub mod pass;
 pub mod plan;
 pub mod registry;
+pub mod report;
 pub mod select;
 pub mod target;

@@ -1,0 +1,89 @@
+//! Errors in full, below the tables: hints have several lines, and a cell has one.
+
+use std::fmt;
+use std::io;
+use std::io::Write;
+
+use crate::event::{MirrorSummary, TagSummary};
+use crate::oci::Tag;
+
+/// So many tags of one error are named; the others are counted.
+const NAMED_TAGS_MAX: usize = 3;
+
+/// Writes every error of the mirrors, each once however many tags failed with it.
+pub(super) fn write(out: &mut dyn Write, mirrors: &[MirrorSummary]) -> io::Result<()> {
+    for mirror in mirrors {
+        if let Some(error) = &mirror.error {
+            writeln!(out, "error: {}: {error}", mirror.name)?;
+        }
+        for Group { error, tags } in groups(&mirror.tags) {
+            // What failed for all of them was told as the mirror's error.
+            if mirror.error.as_deref() != Some(error) {
+                writeln!(out, "error: {}{}: {error}", mirror.name, Tags(&tags))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Group<'a> {
+    error: &'a str,
+    tags: Vec<&'a Tag>,
+}
+
+/// The tags by their errors, in the order of the first of each.
+fn groups(tags: &[TagSummary]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for TagSummary { tag, error, .. } in tags {
+        let Some(error) = error else { continue };
+        match groups.iter_mut().find(|group| group.error == error) {
+            Some(group) => group.tags.push(tag),
+            None => groups.push(Group { error, tags: vec![tag] }),
+        }
+    }
+    groups
+}
+
+/// `:21.0.7`, or ` (21.0.7, 21.0.6 and 12 more)` for more than one tag.
+struct Tags<'a>(&'a [&'a Tag]);
+
+impl fmt::Display for Tags<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [tag] = self.0 {
+            return write!(f, ":{tag}");
+        }
+        let (named, others) = self.0.split_at(self.0.len().min(NAMED_TAGS_MAX));
+        let named: Vec<_> = named.iter().map(|tag| tag.as_str()).collect();
+        write!(f, " ({}", named.join(", "))?;
+        if !others.is_empty() {
+            write!(f, " and {} more", others.len())?;
+        }
+        f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::samples;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_many_tags_is_told_once_and_its_hint_stays_whole() {
+        let mut mirror = samples::mirror("java/jdk");
+        let denied =
+            "source: cannot read the manifest: GET https://a.example/v2/x: 403 Forbidden\nhint: log in";
+        mirror.error = Some(denied.to_owned());
+        mirror.tags = vec![samples::failed("21", denied)];
+        mirror.tags.extend(["20", "19", "18", "17"].map(|tag| samples::failed(tag, "not started")));
+        mirror.tags.push(samples::failed("16", "conflict"));
+        let mut out = Vec::new();
+        write(&mut out, &[mirror]).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
+        error: java/jdk: source: cannot read the manifest: GET https://a.example/v2/x: 403 Forbidden
+        hint: log in
+        error: java/jdk (20, 19, 18 and 1 more): not started
+        error: java/jdk:16: conflict
+        ");
+    }
+}

@@ -1,0 +1,137 @@
+//! Documents for scripts. Their keys are part of the interface.
+
+use std::io;
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::event::RunSummary;
+use crate::oci::{Repository, Tag};
+
+/// Writes the document of a run or a plan.
+pub fn document(out: &mut dyn Write, summary: &RunSummary) -> io::Result<()> {
+    write(out, summary)
+}
+
+/// Writes tags in the shape of the Registry API's answer to `GET /v2/<name>/tags/list`.
+pub fn tag_list(out: &mut dyn Write, name: &Repository, tags: &[&Tag]) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct TagList<'a> {
+        name: &'a Repository,
+        tags: &'a [&'a Tag],
+    }
+    write(out, &TagList { name, tags })
+}
+
+fn write(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::samples;
+
+    use super::*;
+
+    fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_document_of_a_run_has_the_documented_keys() {
+        insta::assert_snapshot!(text(|out| document(out, &samples::run())), @r#"
+        {
+          "outcome": "failed",
+          "started_at": "2026-09-01T00:00:00Z",
+          "finished_at": "2026-09-01T00:03:05Z",
+          "mirrors": [
+            {
+              "name": "java/jdk",
+              "source": "container-registry.oracle.com/java/jdk",
+              "target": "registry.test/oracle/java/jdk",
+              "outcome": "failed",
+              "error": null,
+              "tags": [
+                {
+                  "tag": "21.0.7",
+                  "digest": "sha256:39a069e3150946ba678d8e2b3ec2c338b8204584bdede5158fc823962d9a5b5a",
+                  "action": "copy",
+                  "outcome": "copied",
+                  "reason": "missing in target",
+                  "bytes": 188951345,
+                  "blobs": {
+                    "uploaded": 3,
+                    "mounted": 0,
+                    "present": 2
+                  },
+                  "error": null
+                },
+                {
+                  "tag": "21.0.6",
+                  "digest": "sha256:d59799860b234e8889afbfc9e581cf8a1e760469328f2d458ce11f14a2ba7fe5",
+                  "action": "skip",
+                  "outcome": "up_to_date",
+                  "reason": "target is equal",
+                  "bytes": 0,
+                  "blobs": {
+                    "uploaded": 0,
+                    "mounted": 0,
+                    "present": 0
+                  },
+                  "error": null
+                },
+                {
+                  "tag": "21",
+                  "digest": null,
+                  "action": null,
+                  "outcome": "failed",
+                  "reason": "",
+                  "bytes": 0,
+                  "blobs": {
+                    "uploaded": 0,
+                    "mounted": 0,
+                    "present": 0
+                  },
+                  "error": "source: cannot read the manifest: GET https://a.example/v2/x: 503\nhint: try later"
+                }
+              ]
+            },
+            {
+              "name": "database/free",
+              "source": "container-registry.oracle.com/database/free",
+              "target": "registry.test/oracle/database/free",
+              "outcome": "failed",
+              "error": "cannot read the tags of the source: connection refused",
+              "tags": []
+            }
+          ],
+          "totals": {
+            "selected": 3,
+            "copied": 1,
+            "up_to_date": 1,
+            "failed": 1,
+            "bytes": 188951345,
+            "requests": 17
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_tag_list_has_the_shape_of_the_registry_api() {
+        let tags: [Tag; 2] = ["21.0.7", "21.0.6"].map(|tag| tag.parse().unwrap());
+        let tags: Vec<_> = tags.iter().collect();
+        insta::assert_snapshot!(text(|out| tag_list(out, &"java/jdk".parse().unwrap(), &tags)), @r#"
+        {
+          "name": "java/jdk",
+          "tags": [
+            "21.0.7",
+            "21.0.6"
+          ]
+        }
+        "#);
+    }
+}

@@ -1,0 +1,209 @@
+//! Progress as log lines, where there is no terminal to draw on.
+//!
+//! The lines go the way of all logs, so that levels, the format and the place are the same for all of them.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, error, info};
+
+use crate::event::{Event, MirrorSummary, Observer, TagOutcome, TagSummary};
+use crate::oci::Tag;
+use crate::report::transfers::Transfers;
+use crate::report::units::{Bytes, Span};
+
+/// A copy that takes longer says how far it is, again and again after this time.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// Logs what happens.
+#[derive(Debug, Default)]
+pub struct Lines {
+    transfers: Transfers<Transfer>,
+}
+
+/// How far a copy is.
+#[derive(Debug)]
+struct Transfer {
+    started: Instant,
+    /// Bytes to move, as far as known.
+    size: AtomicU64,
+    moved: AtomicU64,
+    /// Milliseconds from the start to the heartbeat that is due.
+    due: AtomicU64,
+}
+
+impl Observer for Lines {
+    fn observe(&self, event: &Event<'_>) {
+        match *event {
+            Event::MirrorStarted { mirror } => info!(mirror, "Looking at `{mirror}`"),
+            Event::TagsSelected { mirror, listed, selected } => {
+                info!(mirror, listed, selected, "`{mirror}`: {selected} of {listed} tags selected");
+            }
+            Event::TagStarted { mirror, tag } => {
+                self.transfers.insert(mirror, tag, Transfer::new());
+                debug!(mirror, %tag, "Copying {mirror}:{tag}");
+            }
+            Event::TagSized { mirror, tag, bytes } => {
+                if let Some(transfer) = self.transfers.get(mirror, tag) {
+                    transfer.size.fetch_add(bytes, Relaxed);
+                }
+            }
+            Event::BytesCopied { mirror, tag, bytes } => {
+                if let Some(transfer) = self.transfers.get(mirror, tag) {
+                    transfer.advance(mirror, tag, bytes);
+                }
+            }
+            Event::TagFinished { mirror, summary } => {
+                finish(mirror, summary, self.transfers.remove(mirror, &summary.tag).as_deref());
+            }
+            Event::MirrorFinished { summary } => finish_mirror(summary),
+            Event::BlobArrived { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
+        }
+    }
+}
+
+impl Transfer {
+    fn new() -> Self {
+        let due = AtomicU64::new(millis(HEARTBEAT));
+        Self { started: Instant::now(), size: AtomicU64::default(), moved: AtomicU64::default(), due }
+    }
+
+    /// Counts bytes, and says so where the last word is too long ago.
+    fn advance(&self, mirror: &str, tag: &Tag, bytes: u64) {
+        let moved = self.moved.fetch_add(bytes, Relaxed) + bytes;
+        let elapsed = self.started.elapsed();
+        let due = self.due.load(Relaxed);
+        // Chunks of several blobs come at once: the one that moves the due time speaks.
+        let is_due = millis(elapsed) >= due
+            && self.due.compare_exchange(due, millis(elapsed + HEARTBEAT), Relaxed, Relaxed).is_ok();
+        if is_due {
+            let (size, took) = (self.size.load(Relaxed), Span(elapsed));
+            let progress = format!("{} of {} after {took}", Bytes(moved), Bytes(size));
+            info!(mirror, %tag, bytes = moved, size, "Copying {mirror}:{tag}: {progress}");
+        }
+    }
+}
+
+fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
+    let TagSummary { tag, outcome, bytes, error, .. } = summary;
+    let took = transfer.map(|transfer| transfer.started.elapsed()).unwrap_or_default();
+    let seconds = took.as_secs_f64();
+    match outcome {
+        Some(TagOutcome::Copied) => {
+            let what = format!("{} in {}", Bytes(*bytes), Span(took));
+            info!(mirror, %tag, bytes, seconds, "Copied {mirror}:{tag}: {what}");
+        }
+        Some(TagOutcome::Failed) => {
+            let error = error.as_deref().unwrap_or_default();
+            error!(mirror, %tag, error = %error, "Could not copy {mirror}:{tag}");
+        }
+        Some(TagOutcome::UpToDate) | None => debug!(mirror, %tag, "Up to date {mirror}:{tag}"),
+    }
+}
+
+fn finish_mirror(summary: &MirrorSummary) {
+    let mirror = summary.name.as_str();
+    if let Some(error) = &summary.error {
+        error!(mirror, error = %error, "Could not finish `{mirror}`");
+        return;
+    }
+    if summary.tags.iter().all(|tag| tag.outcome.is_none()) {
+        info!(mirror, tags = summary.tags.len(), "Planned `{mirror}`");
+        return;
+    }
+    let count = |outcome| summary.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count();
+    let [copied, up_to_date, failed] =
+        [TagOutcome::Copied, TagOutcome::UpToDate, TagOutcome::Failed].map(count);
+    let counts = format!("{copied} copied, {up_to_date} up to date, {failed} failed");
+    info!(mirror, copied, up_to_date, failed, "Done `{mirror}`: {counts}");
+}
+
+/// Milliseconds; those of half a billion years and more are too many to matter.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use crate::report::samples;
+
+    use super::*;
+
+    /// The lines that are logged meanwhile, without times.
+    fn logged(act: impl FnOnce()) -> String {
+        let text = Text::default();
+        let writer = text.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .finish();
+        tracing::subscriber::with_default(subscriber, act);
+        String::from_utf8(text.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_is_told_in_lines() {
+        let (mirror, lines) = ("java/jdk", Lines::default());
+        let mut summary = samples::run().mirrors.remove(0);
+        let told = logged(|| {
+            lines.observe(&Event::MirrorStarted { mirror });
+            lines.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3 });
+            for tag in &summary.tags {
+                lines.observe(&Event::TagStarted { mirror, tag: &tag.tag });
+                lines.observe(&Event::TagFinished { mirror, summary: tag });
+            }
+            lines.observe(&Event::MirrorFinished { summary: &summary });
+            lines.observe(&Event::MirrorFinished { summary: &samples::plan().mirrors[0] });
+            summary.error = Some("stopped before its end".to_owned());
+            lines.observe(&Event::MirrorFinished { summary: &summary });
+        });
+        insta::assert_snapshot!(told, @r#"
+         INFO Looking at `java/jdk` mirror="java/jdk"
+         INFO `java/jdk`: 3 of 40 tags selected mirror="java/jdk" listed=40 selected=3
+         INFO Copied java/jdk:21.0.7: 180.2 MiB in 0.0 s mirror="java/jdk" tag=21.0.7 bytes=188951345 seconds=0.0
+        ERROR Could not copy java/jdk:21 mirror="java/jdk" tag=21 error=source: cannot read the manifest: GET https://a.example/v2/x: 503
+        hint: try later
+         INFO Done `java/jdk`: 1 copied, 1 up to date, 1 failed mirror="java/jdk" copied=1 up_to_date=1 failed=1
+         INFO Planned `java/jdk` mirror="java/jdk" tags=4
+        ERROR Could not finish `java/jdk` mirror="java/jdk" error=stopped before its end
+        "#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_copy_says_every_half_minute_how_far_it_is() {
+        let (mirror, tag, lines) = ("java/jdk", &samples::tag("21.0.7"), Lines::default());
+        lines.observe(&Event::TagStarted { mirror, tag });
+        lines.observe(&Event::TagSized { mirror, tag, bytes: 4 << 30 });
+        let mut told = String::new();
+        for _ in 0..7 {
+            tokio::time::advance(Duration::from_secs(10)).await;
+            let chunk = Event::BytesCopied { mirror, tag, bytes: 100 << 20 };
+            told += &logged(|| lines.observe(&chunk));
+        }
+        insta::assert_snapshot!(told, @r#"
+        INFO Copying java/jdk:21.0.7: 300.0 MiB of 4.0 GiB after 30.0 s mirror="java/jdk" tag=21.0.7 bytes=314572800 size=4294967296
+        INFO Copying java/jdk:21.0.7: 600.0 MiB of 4.0 GiB after 1 min 0 s mirror="java/jdk" tag=21.0.7 bytes=629145600 size=4294967296
+        "#);
+    }
+
+    #[derive(Clone, Default)]
+    struct Text(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Text {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}

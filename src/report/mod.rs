@@ -1,0 +1,25 @@
+//! What happened, for people and scripts: tables and documents of what is over, bars and log lines of what goes on.
+//!
+//! Renders what `event` and `select` say and decides nothing. Everything is written to a writer that the caller
+//! gives; bars are the exception, they belong to the terminal behind standard error.
+
+mod errors;
+mod json;
+mod lines;
+mod plan;
+mod progress;
+mod sync;
+mod table;
+mod transfers;
+mod units;
+
+#[cfg(test)]
+mod samples;
+
+pub use json::{document, tag_list};
+pub use lines::Lines;
+pub use plan::{explain, plan};
+pub use progress::{LogWriter, Progress};
+pub use sync::sync;
+pub use table::{Look, Table};
+pub use units::{Bytes, Span};

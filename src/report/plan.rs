@@ -1,0 +1,173 @@
+//! The tables that say why: of a plan, and of what a rule would choose.
+
+use std::collections::HashMap;
+use std::io;
+use std::io::Write;
+
+use crate::event::{MirrorSummary, RunSummary, TagSummary};
+use crate::oci::Tag;
+use crate::plan::Action;
+use crate::report::errors;
+use crate::report::table::{Look, Table};
+use crate::select::{Selection, Verdict};
+
+/// Writes for each mirror every tag of its source, the selected ones first, with what is to be done and why.
+pub fn plan(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result<()> {
+    for mirror in &summary.mirrors {
+        writeln!(out, "{}: {} -> {}", mirror.name, mirror.source, mirror.target)?;
+        if let Some(selection) = &mirror.selection {
+            table(mirror, selection, look).write(out)?;
+        }
+        writeln!(out)?;
+    }
+    errors::write(out, &summary.mirrors)?;
+    writeln!(out, "{}; requests: {}", Counts::of(summary).line(), summary.totals.requests)
+}
+
+/// Writes what a rule says of every tag, in the order of versions.
+pub fn explain(out: &mut dyn Write, selection: &Selection, look: Look) -> io::Result<()> {
+    let mut table = Table::new(look, ["TAG", "VERSION", "VARIANT", "KEPT", "REASON"]);
+    for verdict in &selection.verdicts {
+        let kept = if verdict.is_selected() { "yes" } else { "no" };
+        let [tag, version, variant] = reading(verdict);
+        table.row([tag, version, variant, kept.to_owned(), verdict.reason.to_string()]);
+    }
+    table.write(out)
+}
+
+fn table(mirror: &MirrorSummary, selection: &Selection, look: Look) -> Table {
+    let tags: HashMap<&Tag, &TagSummary> = mirror.tags.iter().map(|tag| (&tag.tag, tag)).collect();
+    let header = ["TAG", "VERSION", "VARIANT", "RULE", "ACTION", "DIGEST", "REASON"];
+    let mut table = Table::new(look, header);
+    let left_out = selection.verdicts.iter().filter(|verdict| !verdict.is_selected());
+    for verdict in selection.selected().chain(left_out) {
+        let summary = tags.get(&verdict.tag).copied();
+        let [tag, version, variant] = reading(verdict);
+        let rule = verdict.rule.map(|rule| format!("tags[{rule}]")).unwrap_or_default();
+        let digest = summary.and_then(|summary| summary.digest).map(|digest| digest.short());
+        let why = summary.map(|summary| summary.reason.as_str()).filter(|why| !why.is_empty());
+        let reason = match why {
+            Some(why) => format!("{}; {why}", verdict.reason),
+            None => verdict.reason.to_string(),
+        };
+        let action = action(verdict, summary).to_owned();
+        table.row([tag, version, variant, rule, action, digest.unwrap_or_default(), reason]);
+    }
+    table
+}
+
+/// The tag and how it was read.
+fn reading(verdict: &Verdict) -> [String; 3] {
+    let version = verdict.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    [verdict.tag.to_string(), version, verdict.variant.clone()]
+}
+
+fn action(verdict: &Verdict, summary: Option<&TagSummary>) -> &'static str {
+    match summary.map(|summary| summary.action) {
+        None if verdict.is_selected() => "",
+        None => "leave out",
+        Some(Some(Action::Copy)) => "copy",
+        Some(Some(Action::Skip)) => "skip",
+        Some(Some(Action::Conflict)) => "conflict",
+        Some(None) => "failed",
+    }
+}
+
+/// How many tags get which step.
+#[derive(Default)]
+struct Counts {
+    selected: usize,
+    copy: usize,
+    skip: usize,
+    conflict: usize,
+    failed: usize,
+    left_out: usize,
+}
+
+impl Counts {
+    fn of(summary: &RunSummary) -> Self {
+        let mut counts = Self::default();
+        for mirror in &summary.mirrors {
+            for tag in &mirror.tags {
+                counts.selected += 1;
+                match tag.action {
+                    Some(Action::Copy) => counts.copy += 1,
+                    Some(Action::Skip) => counts.skip += 1,
+                    Some(Action::Conflict) => counts.conflict += 1,
+                    None => counts.failed += 1,
+                }
+            }
+            let verdicts = mirror.selection.iter().flat_map(|selection| &selection.verdicts);
+            counts.left_out += verdicts.filter(|verdict| !verdict.is_selected()).count();
+        }
+        counts
+    }
+
+    fn line(&self) -> String {
+        let Self { selected, copy, skip, conflict, failed, left_out } = self;
+        format!(
+            "{selected} selected: {copy} to copy, {skip} up to date, {conflict} in conflict, {failed} failed; \
+             {left_out} left out"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::samples;
+
+    use super::*;
+
+    fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_plan_gives_every_tag_with_its_step_and_its_reason() {
+        insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Look::Plain)), @"
+        java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
+        TAG                  VERSION    VARIANT       RULE     ACTION     DIGEST        REASON
+        21.0.7               21.0.7     -             tags[0]  copy       39a069e31509  newest 2 of 3; missing in target
+        21.0.6               21.0.6     -             tags[0]  skip       d59799860b23  newest 2 of 3; target is equal
+        21.0.7-oraclelinux9  21.0.7     oraclelinux9  tags[0]  conflict   0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
+        latest               -          -             tags[1]  failed     -             matches
+        21.0.8-ea            21.0.8-ea  -             tags[0]  leave out  -             pre-release: needs `prereleases: true`
+        21.0.5               21.0.5     -             tags[0]  leave out  -             older than the newest 2
+        8u491                8u491      -             -        leave out  -             matches no rule
+
+        error: java/jdk:21.0.7-oraclelinux9: conflict: its tags are immutable
+        error: java/jdk:latest: HEAD https://a.example/v2/x: 503
+        4 selected: 1 to copy, 1 up to date, 1 in conflict, 1 failed; 3 left out; requests: 9
+        ");
+    }
+
+    #[test]
+    fn a_mirror_without_a_tag_list_is_its_error() {
+        insta::assert_snapshot!(text(|out| plan(out, &samples::run(), Look::Plain)), @"
+        java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
+
+        database/free: container-registry.oracle.com/database/free -> registry.test/oracle/database/free
+
+        error: java/jdk:21: source: cannot read the manifest: GET https://a.example/v2/x: 503
+        hint: try later
+        error: database/free: cannot read the tags of the source: connection refused
+        3 selected: 1 to copy, 1 up to date, 0 in conflict, 1 failed; 0 left out; requests: 17
+        ");
+    }
+
+    #[test]
+    fn an_explanation_keeps_the_order_of_versions() {
+        insta::assert_snapshot!(text(|out| explain(out, &samples::selection(), Look::Plain)), @"
+        TAG                  VERSION    VARIANT       KEPT  REASON
+        21.0.8-ea            21.0.8-ea  -             no    pre-release: needs `prereleases: true`
+        21.0.7               21.0.7     -             yes   newest 2 of 3
+        21.0.6               21.0.6     -             yes   newest 2 of 3
+        21.0.5               21.0.5     -             no    older than the newest 2
+        8u491                8u491      -             no    matches no rule
+        21.0.7-oraclelinux9  21.0.7     oraclelinux9  yes   newest 1 of 1 in variant oraclelinux9
+        latest               -          -             yes   matches
+        ");
+    }
+}

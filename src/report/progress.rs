@@ -1,0 +1,235 @@
+//! Progress as bars, on a terminal.
+//!
+//! A line for each mirror, a bar for each tag in flight, and one bar for all bytes. Bars throttle their drawing
+//! themselves; an event costs an atomic addition.
+
+use std::collections::HashMap;
+use std::io;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::{Event, Observer};
+use crate::report::transfers::Transfers;
+
+/// Lines that wait for something turn their wheel so often.
+const TICK: Duration = Duration::from_millis(200);
+
+const LISTING: &str = "{spinner} {prefix}: reading the tags of the source";
+const MIRROR: &str = "{spinner} {prefix}: {pos} of {len} tags";
+const PREPARING: &str = "  {spinner} {prefix}: reading the manifest";
+const TAG: &str = "  {spinner} {prefix} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+const TOTAL: &str = "  all of it {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+
+/// Draws what happens.
+#[derive(Debug)]
+pub struct Progress {
+    bars: MultiProgress,
+    mirrors: Mutex<HashMap<String, ProgressBar>>,
+    tags: Transfers<ProgressBar>,
+    total: ProgressBar,
+}
+
+/// Standard error beside the bars: what is written does not tear them.
+#[derive(Clone, Debug)]
+pub struct LogWriter(MultiProgress);
+
+impl Progress {
+    /// Bars on standard error. They hide themselves where that is no terminal.
+    pub fn stderr() -> Self {
+        Self::on(ProgressDrawTarget::stderr())
+    }
+
+    fn on(terminal: ProgressDrawTarget) -> Self {
+        let bars = MultiProgress::with_draw_target(terminal);
+        let total = bars.add(ProgressBar::no_length()).with_style(style(TOTAL));
+        Self { bars, mirrors: Mutex::default(), tags: Transfers::default(), total }
+    }
+
+    /// What logs have to go through while there are bars.
+    pub fn log_writer(&self) -> LogWriter {
+        LogWriter(self.bars.clone())
+    }
+
+    /// Takes all bars away.
+    pub fn clear(&self) {
+        self.total.finish_and_clear();
+        let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+        mirrors.drain().for_each(|(_, bar)| bar.finish_and_clear());
+        // A terminal that went away has no bars either.
+        let _ = self.bars.clear();
+    }
+
+    /// A line above the bar of all bytes.
+    fn line(&self, prefix: String, template: &str) -> ProgressBar {
+        let bar = self.bars.insert_before(&self.total, ProgressBar::no_length());
+        bar.set_style(style(template));
+        bar.set_prefix(prefix);
+        bar.enable_steady_tick(TICK);
+        bar
+    }
+
+    fn with_mirror(&self, mirror: &str, act: impl FnOnce(&ProgressBar)) {
+        let mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = mirrors.get(mirror) {
+            act(bar);
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&self, event: &Event<'_>) {
+        match *event {
+            Event::MirrorStarted { mirror } => {
+                let bar = self.line(mirror.to_owned(), LISTING);
+                let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+                mirrors.insert(mirror.to_owned(), bar);
+            }
+            Event::TagsSelected { mirror, selected, .. } => self.with_mirror(mirror, |bar| {
+                bar.set_length(selected as u64);
+                bar.set_style(style(MIRROR));
+            }),
+            Event::TagStarted { mirror, tag } => {
+                self.tags.insert(mirror, tag, self.line(format!("{mirror}:{tag}"), PREPARING));
+            }
+            Event::TagSized { mirror, tag, bytes } => {
+                grow(&self.total, bytes);
+                if let Some(bar) = self.tags.get(mirror, tag) {
+                    grow(&bar, bytes);
+                    bar.set_style(style(TAG));
+                }
+            }
+            Event::BytesCopied { mirror, tag, bytes } => {
+                self.total.inc(bytes);
+                if let Some(bar) = self.tags.get(mirror, tag) {
+                    bar.inc(bytes);
+                }
+            }
+            Event::TagFinished { mirror, summary } => {
+                if let Some(bar) = self.tags.remove(mirror, &summary.tag) {
+                    bar.finish_and_clear();
+                    self.bars.remove(&bar);
+                }
+                self.with_mirror(mirror, |bar| bar.inc(1));
+            }
+            Event::MirrorFinished { summary } => {
+                let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(bar) = mirrors.remove(&summary.name) {
+                    bar.finish_and_clear();
+                    self.bars.remove(&bar);
+                }
+            }
+            Event::BlobArrived { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
+        }
+    }
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// Adds to a length that may not be known yet.
+fn grow(bar: &ProgressBar, bytes: u64) {
+    match bar.length() {
+        None => bar.set_length(bytes),
+        Some(_) => bar.inc_length(bytes),
+    }
+}
+
+/// The templates are ours and right, as a test sees; a wrong one would cost its looks.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use indicatif::TermLike;
+
+    use crate::report::samples;
+
+    use super::*;
+
+    #[test]
+    fn every_template_is_one() {
+        for template in [LISTING, MIRROR, PREPARING, TAG, TOTAL] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_tag_in_flight_has_a_bar_until_it_is_done() {
+        let screen = Screen::default();
+        let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
+        let (mirror, tag) = ("java/jdk", &samples::tag("21.0.7"));
+        progress.observe(&Event::MirrorStarted { mirror });
+        progress.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3 });
+        progress.observe(&Event::TagStarted { mirror, tag });
+        progress.observe(&Event::TagSized { mirror, tag, bytes: 1024 });
+        progress.observe(&Event::TagSized { mirror, tag, bytes: 3072 });
+        progress.observe(&Event::BytesCopied { mirror, tag, bytes: 1024 });
+        let bar = progress.tags.get(mirror, tag).unwrap();
+        assert_eq!((bar.position(), bar.length()), (1024, Some(4096)));
+        assert_eq!((progress.total.position(), progress.total.length()), (1024, Some(4096)));
+        progress.observe(&Event::TagFinished { mirror, summary: &samples::copied("21.0.7") });
+        assert!(progress.tags.get(mirror, tag).is_none() && bar.is_finished());
+        progress.with_mirror(mirror, |bar| assert_eq!((bar.position(), bar.length()), (1, Some(3))));
+        progress.observe(&Event::MirrorFinished { summary: &samples::mirror(mirror) });
+        progress.clear();
+        let drawn = screen.0.lock().unwrap().clone();
+        assert!(drawn.contains("java/jdk: reading the tags of the source"), "{drawn}");
+        assert!(drawn.contains("java/jdk:21.0.7: reading the manifest"), "{drawn}");
+    }
+
+    /// A terminal that remembers all that was drawn.
+    #[derive(Clone, Debug, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            100
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a run may leave behind, for the tests of everything that renders it.
+
+use jiff::Timestamp;
+
+use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
+use crate::oci::{Digest, Tag};
+use crate::plan::Action;
+use crate::select::{Rule, Selection, Spec, select};
+
+pub(super) fn tag(text: &str) -> Tag {
+    text.parse().unwrap()
+}
+
+/// A mirror without tags.
+pub(super) fn mirror(name: &str) -> MirrorSummary {
+    MirrorSummary {
+        name: name.to_owned(),
+        source: format!("container-registry.oracle.com/{name}"),
+        target: format!("registry.test/oracle/{name}"),
+        outcome: RunOutcome::Succeeded,
+        error: None,
+        tags: Vec::new(),
+        selection: None,
+    }
+}
+
+fn planned(text: &str, action: Action, reason: &str) -> TagSummary {
+    TagSummary {
+        tag: tag(text),
+        digest: Some(Digest::of(text.as_bytes())),
+        action: Some(action),
+        outcome: None,
+        reason: reason.to_owned(),
+        bytes: 0,
+        blobs: Blobs::default(),
+        error: None,
+    }
+}
+
+pub(super) fn copied(text: &str) -> TagSummary {
+    TagSummary {
+        outcome: Some(TagOutcome::Copied),
+        bytes: 188_951_345,
+        blobs: Blobs { uploaded: 3, mounted: 0, present: 2 },
+        ..planned(text, Action::Copy, "missing in target")
+    }
+}
+
+pub(super) fn up_to_date(text: &str) -> TagSummary {
+    TagSummary { outcome: Some(TagOutcome::UpToDate), ..planned(text, Action::Skip, "target is equal") }
+}
+
+pub(super) fn failed(text: &str, error: &str) -> TagSummary {
+    TagSummary {
+        digest: None,
+        action: None,
+        outcome: Some(TagOutcome::Failed),
+        error: Some(error.to_owned()),
+        ..planned(text, Action::Copy, "")
+    }
+}
+
+/// A run of two mirrors, one of which failed.
+pub(super) fn run() -> RunSummary {
+    let mut jdk = mirror("java/jdk");
+    jdk.outcome = RunOutcome::Failed;
+    jdk.tags = vec![
+        copied("21.0.7"),
+        up_to_date("21.0.6"),
+        failed("21", "source: cannot read the manifest: GET https://a.example/v2/x: 503\nhint: try later"),
+    ];
+    let mut database = mirror("database/free");
+    database.outcome = RunOutcome::Failed;
+    database.error = Some("cannot read the tags of the source: connection refused".to_owned());
+    RunSummary {
+        outcome: RunOutcome::Failed,
+        started_at: "2026-09-01T00:00:00Z".parse().unwrap(),
+        finished_at: "2026-09-01T00:03:05Z".parse::<Timestamp>().unwrap(),
+        mirrors: vec![jdk, database],
+        totals: Totals { selected: 3, copied: 1, up_to_date: 1, failed: 1, bytes: 188_951_345, requests: 17 },
+    }
+}
+
+/// What two rules say of a few tags: the newest two of 21, and `latest`.
+pub(super) fn selection() -> Selection {
+    let newest =
+        Spec { pattern: r"^21\.".to_owned(), newest: Some(2.try_into().unwrap()), ..Spec::default() };
+    let latest = Spec { pattern: "^latest$".to_owned(), ..Spec::default() };
+    let rules = [newest, latest].map(|spec| Rule::new(spec).unwrap());
+    let tags = ["21.0.5", "21.0.6", "21.0.7", "21.0.7-oraclelinux9", "21.0.8-ea", "8u491", "latest"];
+    select(&tags.map(tag), &rules)
+}
+
+/// A plan of one mirror.
+pub(super) fn plan() -> RunSummary {
+    let mut jdk = mirror("java/jdk");
+    jdk.outcome = RunOutcome::Failed;
+    jdk.selection = Some(selection());
+    jdk.tags = vec![
+        planned("21.0.7", Action::Copy, "missing in target"),
+        planned("21.0.6", Action::Skip, "target is equal"),
+        TagSummary {
+            error: Some("conflict: its tags are immutable".to_owned()),
+            ..planned("21.0.7-oraclelinux9", Action::Conflict, "its tags are immutable")
+        },
+        TagSummary { outcome: None, ..failed("latest", "HEAD https://a.example/v2/x: 503") },
+    ];
+    RunSummary {
+        totals: Totals { selected: 4, requests: 9, ..Totals::default() },
+        mirrors: vec![jdk],
+        ..run()
+    }
+}

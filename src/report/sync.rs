@@ -1,0 +1,144 @@
+//! The table of a run.
+
+use std::io;
+use std::io::Write;
+
+use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
+use crate::report::errors;
+use crate::report::table::{Look, Table};
+use crate::report::units::{Bytes, Span};
+
+/// More tags than these that needed nothing are counted and not listed: what was done would drown in them.
+const UP_TO_DATE_ROWS_MAX: u64 = 20;
+
+/// Writes a row for each tag that was copied or failed, the errors in full, and the counts.
+pub fn sync(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result<()> {
+    let RunSummary { outcome, mirrors, totals, .. } = summary;
+    let has_row = |tag: &&TagSummary| {
+        tag.outcome != Some(TagOutcome::UpToDate) || totals.up_to_date <= UP_TO_DATE_ROWS_MAX
+    };
+    let header = ["MIRROR", "TAG", "OUTCOME", "DIGEST", "SENT", "BLOBS", "REASON"];
+    let mut table = Table::new(look, header).align_right(4);
+    for mirror in mirrors {
+        for tag in mirror.tags.iter().filter(has_row) {
+            table.row(row(&mirror.name, tag));
+        }
+    }
+    table.write(out)?;
+    errors::write(out, mirrors)?;
+    if mirrors.len() > 1 {
+        for mirror in mirrors {
+            writeln!(out, "{}: {}: {}", mirror.name, word(mirror.outcome), counts(&totals_of(mirror)))?;
+        }
+    }
+    let took = Span(summary.finished_at.duration_since(summary.started_at).unsigned_abs());
+    let requests = totals.requests;
+    writeln!(out, "{} in {took}: {}; requests: {requests}", word(*outcome), counts(totals))
+}
+
+fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
+    let outcome = match tag.outcome {
+        Some(TagOutcome::Copied) => "copied",
+        Some(TagOutcome::UpToDate) => "up to date",
+        Some(TagOutcome::Failed) => "failed",
+        None => "",
+    };
+    [
+        mirror.to_owned(),
+        tag.tag.to_string(),
+        outcome.to_owned(),
+        tag.digest.map(|digest| digest.short()).unwrap_or_default(),
+        if tag.blobs.uploaded > 0 { Bytes(tag.bytes).to_string() } else { String::new() },
+        blobs(tag.blobs),
+        tag.reason.clone(),
+    ]
+}
+
+/// `3 sent, 2 present`: how the blobs of a tag arrived.
+fn blobs(Blobs { uploaded, mounted, present }: Blobs) -> String {
+    let ways = [(uploaded, "sent"), (mounted, "mounted"), (present, "present")];
+    let ways = ways.into_iter().filter(|(count, _)| *count > 0);
+    ways.map(|(count, way)| format!("{count} {way}")).collect::<Vec<_>>().join(", ")
+}
+
+/// One mirror's share of the totals, all but its requests.
+fn totals_of(mirror: &MirrorSummary) -> Totals {
+    let count = |outcome| mirror.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count() as u64;
+    Totals {
+        selected: mirror.tags.len() as u64,
+        copied: count(TagOutcome::Copied),
+        up_to_date: count(TagOutcome::UpToDate),
+        failed: count(TagOutcome::Failed),
+        bytes: mirror.tags.iter().map(|tag| tag.bytes).sum(),
+        requests: 0,
+    }
+}
+
+fn counts(&Totals { selected, copied, up_to_date, failed, bytes, .. }: &Totals) -> String {
+    let bytes = Bytes(bytes);
+    format!("{selected} selected, {copied} copied ({bytes}), {up_to_date} up to date, {failed} failed")
+}
+
+/// How a run or a mirror ended.
+pub(super) fn word(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Succeeded => "succeeded",
+        RunOutcome::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::samples;
+
+    use super::*;
+
+    fn text(summary: &RunSummary) -> String {
+        let mut out = Vec::new();
+        sync(&mut out, summary, Look::Plain).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn errors_stand_below_the_table_and_counts_at_the_end() {
+        insta::assert_snapshot!(text(&samples::run()), @"
+        MIRROR    TAG     OUTCOME     DIGEST             SENT  BLOBS              REASON
+        java/jdk  21.0.7  copied      39a069e31509  180.2 MiB  3 sent, 2 present  missing in target
+        java/jdk  21.0.6  up to date  d59799860b23          -  -                  target is equal
+        java/jdk  21      failed      -                     -  -                  -
+        error: java/jdk:21: source: cannot read the manifest: GET https://a.example/v2/x: 503
+        hint: try later
+        error: database/free: cannot read the tags of the source: connection refused
+        java/jdk: failed: 3 selected, 1 copied (180.2 MiB), 1 up to date, 1 failed
+        database/free: failed: 0 selected, 0 copied (0 B), 0 up to date, 0 failed
+        failed in 3 min 5 s: 3 selected, 1 copied (180.2 MiB), 1 up to date, 1 failed; requests: 17
+        ");
+    }
+
+    #[test]
+    fn hundreds_of_tags_that_needed_nothing_are_one_number() {
+        let mut summary = samples::run();
+        let mut jdk = samples::mirror("java/jdk");
+        jdk.tags = (0..300).map(|update| samples::up_to_date(&format!("21.0.{update}"))).collect();
+        jdk.tags.push(samples::copied("25"));
+        summary.mirrors = vec![jdk];
+        summary.outcome = RunOutcome::Succeeded;
+        summary.totals = Totals { requests: 17, ..totals_of(&summary.mirrors[0]) };
+        insta::assert_snapshot!(text(&summary), @"
+        MIRROR    TAG  OUTCOME  DIGEST             SENT  BLOBS              REASON
+        java/jdk  25   copied   b7a56873cd77  180.2 MiB  3 sent, 2 present  missing in target
+        succeeded in 3 min 5 s: 301 selected, 1 copied (180.2 MiB), 300 up to date, 0 failed; requests: 17
+        ");
+    }
+
+    #[test]
+    fn a_run_in_which_no_tag_was_reached_has_no_table() {
+        let mut summary = samples::run();
+        summary.mirrors.remove(0);
+        summary.totals = Totals { requests: 1, ..Totals::default() };
+        insta::assert_snapshot!(text(&summary), @"
+        error: database/free: cannot read the tags of the source: connection refused
+        failed in 3 min 5 s: 0 selected, 0 copied (0 B), 0 up to date, 0 failed; requests: 1
+        ");
+    }
+}
