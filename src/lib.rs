@@ -3,6 +3,7 @@
 //! The modules in reading order, each depending only on those above it (`tests/it/arch.rs` checks):
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod copy;
 pub mod ecr;
