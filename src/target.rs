@@ -1,5 +1,6 @@
 //! The verbs of a target, whatever its kind: matched once, here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
@@ -7,6 +8,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::StatusCode;
 
 use crate::ecr;
+use crate::layout;
+use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::registry;
 use crate::registry::{Refusal, Started};
@@ -21,6 +24,14 @@ pub enum Target {
     Registry(registry::Repository),
     /// Amazon ECR: the data plane is a registry, the rest goes through the AWS API.
     Ecr(Box<ecr::Repository>),
+    /// A directory as an OCI image layout.
+    Layout(Layout),
+}
+
+/// What takes blobs and manifests.
+enum Data<'a> {
+    Registry(&'a registry::Repository),
+    Layout(&'a Layout),
 }
 
 /// A failure at the target.
@@ -32,6 +43,9 @@ pub enum Error {
     /// Of the AWS API.
     #[error(transparent)]
     Ecr(Box<ecr::Error>),
+    /// Of the directory.
+    #[error(transparent)]
+    Layout(#[from] layout::Error),
 }
 
 /// How a blob was put.
@@ -55,21 +69,27 @@ impl Mutability {
 }
 
 impl Target {
-    /// The repository's path.
-    pub fn repository(&self) -> &Repository {
-        self.data().path()
+    /// The repository's path in its registry; none where there are no paths.
+    pub fn repository(&self) -> Option<&Repository> {
+        match self.data() {
+            Data::Registry(repository) => Some(repository.path()),
+            Data::Layout(_) => None,
+        }
     }
 
     /// The registry as a key: blobs are shared within one.
-    pub fn registry(&self) -> &str {
-        self.data().host().as_str()
+    pub fn registry(&self) -> Cow<'_, str> {
+        match self.data() {
+            Data::Registry(repository) => repository.host().as_str().into(),
+            Data::Layout(layout) => layout.dir().to_string_lossy(),
+        }
     }
 
-    /// The registry that takes blobs and manifests.
-    fn data(&self) -> &registry::Repository {
+    fn data(&self) -> Data<'_> {
         match self {
-            Self::Registry(repository) => repository,
-            Self::Ecr(repository) => repository.data(),
+            Self::Registry(repository) => Data::Registry(repository),
+            Self::Ecr(repository) => Data::Registry(repository.data()),
+            Self::Layout(layout) => Data::Layout(layout),
         }
     }
 
@@ -78,6 +98,7 @@ impl Target {
         let (mut known, unsure) = match self {
             Self::Registry(_) => (BTreeMap::new(), tags.to_vec()),
             Self::Ecr(repository) => repository.digests(tags).await?,
+            Self::Layout(layout) => return Ok(layout.digests(tags).await?),
         };
         let ask = |tag: Tag| async move { Ok::<_, Error>((self.digest(&tag).await?, tag)) };
         let mut answers = futures_util::stream::iter(unsure).map(ask).buffer_unordered(QUESTIONS_MAX);
@@ -95,13 +116,19 @@ impl Target {
 
     /// The digest of what is under a reference, none where there is nothing.
     pub async fn holds(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
-        Ok(self.data().head(reference).await?)
+        match (self.data(), reference) {
+            (Data::Registry(repository), _) => Ok(repository.head(reference).await?),
+            (Data::Layout(layout), Reference::Tag(tag)) => Ok(layout.digest(tag).await?),
+            (Data::Layout(layout), Reference::Digest(digest)) => {
+                Ok(layout.has_manifest(*digest).await?.then_some(*digest))
+            }
+        }
     }
 
     /// Which tags cannot be moved.
     pub async fn mutability(&self) -> Result<Mutability, Error> {
         match self {
-            Self::Registry(_) => Ok(Mutability(None)),
+            Self::Registry(_) | Self::Layout(_) => Ok(Mutability(None)),
             Self::Ecr(repository) => Ok(Mutability(repository.mutability().await?)),
         }
     }
@@ -111,6 +138,7 @@ impl Target {
         let found = match self {
             Self::Registry(_) => "registry answers".to_owned(),
             Self::Ecr(repository) => repository.probe().await?,
+            Self::Layout(_) => "directory can be read".to_owned(),
         };
         // Whether there is such a tag does not matter: that the registry answers does.
         let latest = "latest".parse::<Tag>().map_err(|_| ());
@@ -125,24 +153,29 @@ impl Target {
         match self {
             Self::Registry(_) => Ok(()),
             Self::Ecr(repository) => Ok(repository.ensure().await?),
+            Self::Layout(layout) => Ok(layout.ensure().await?),
+        }
+    }
+
+    /// The same where the repository vanished since. Makes it at most once for each time that it vanished.
+    pub async fn restore(&self) -> Result<(), Error> {
+        match self {
+            Self::Ecr(repository) => Ok(repository.restore().await?),
+            Self::Registry(_) | Self::Layout(_) => self.ensure().await,
         }
     }
 
     /// Which of these blobs the repository has. A wrong "absent" costs an upload, never more.
     pub async fn present(&self, blobs: &[Digest]) -> Result<HashSet<Digest>, Error> {
-        if let Self::Ecr(repository) = self {
-            return Ok(repository.available(blobs).await?);
-        }
-        let ask =
-            |digest: Digest| async move { Ok::<_, Error>((digest, self.data().has_blob(digest).await?)) };
+        let registry = match self {
+            Self::Registry(repository) => repository,
+            Self::Ecr(repository) => return Ok(repository.available(blobs).await?),
+            Self::Layout(layout) => return Ok(layout.present(blobs).await?),
+        };
+        let ask = |digest: Digest| async move { Ok::<_, Error>((digest, registry.has_blob(digest).await?)) };
         let answers =
             futures_util::stream::iter(blobs.iter().copied()).map(ask).buffer_unordered(QUESTIONS_MAX);
         answers.try_filter_map(|(digest, has)| async move { Ok(has.then_some(digest)) }).try_collect().await
-    }
-
-    /// Whether the repository has a manifest.
-    pub async fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
-        Ok(self.holds(&digest.into()).await?.is_some())
     }
 
     /// Puts a blob: mounted from another repository where one is named and the target does it, streamed else.
@@ -157,10 +190,17 @@ impl Target {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        match self.data().start_upload(blob.digest, from).await? {
+        let repository = match self.data() {
+            Data::Registry(repository) => repository,
+            Data::Layout(layout) => {
+                layout.put_blob(blob, body()).await?;
+                return Ok(Put::Uploaded);
+            }
+        };
+        match repository.start_upload(blob.digest, from).await? {
             Started::Mounted => Ok(Put::Mounted),
             Started::Upload(upload) => {
-                self.data().put_blob(upload, blob, body()).await?;
+                repository.put_blob(upload, blob, body()).await?;
                 Ok(Put::Uploaded)
             }
         }
@@ -168,7 +208,10 @@ impl Target {
 
     /// Writes a manifest under its digest or a tag.
     pub async fn put_manifest(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
-        Ok(self.data().put_manifest(manifest, reference).await?)
+        match self.data() {
+            Data::Registry(repository) => Ok(repository.put_manifest(manifest, reference).await?),
+            Data::Layout(layout) => Ok(layout.put_manifest(manifest, reference).await?),
+        }
     }
 }
 
@@ -182,7 +225,7 @@ impl Error {
     fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Registry(error) => error.refusal(),
-            Self::Ecr(_) => None,
+            Self::Ecr(_) | Self::Layout(_) => None,
         }
     }
 
@@ -196,12 +239,16 @@ impl Error {
         match self {
             Self::Registry(error) => error.is_denied(),
             Self::Ecr(error) => error.is_denied(),
+            Self::Layout(error) => error.is_denied(),
         }
     }
 
     /// Whether a manifest was refused because something that it refers to is not there. Registries name it in
     /// any of several errors, not always the first.
     pub fn is_missing_reference(&self) -> bool {
+        if let Self::Layout(error) = self {
+            return error.is_missing_reference();
+        }
         self.refusal().is_some_and(|refusal| {
             let codes = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
             let by_code = codes.iter().any(|code| refusal.has_code(code));
@@ -209,6 +256,14 @@ impl Error {
                 || (refusal.status == StatusCode::NOT_FOUND || refusal.status == StatusCode::BAD_REQUEST)
                     && refusal.says("do not exist")
         })
+    }
+
+    /// Whether the repository is not there.
+    pub fn is_missing_repository(&self) -> bool {
+        match self {
+            Self::Ecr(error) => error.is_repository_missing(),
+            _ => self.refusal().is_some_and(|refusal| refusal.has_code("NAME_UNKNOWN")),
+        }
     }
 
     /// Whether a tag was refused because it exists and cannot be overwritten.

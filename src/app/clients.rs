@@ -1,15 +1,20 @@
 //! One client for each host: its limits and its login are shared by all that is asked there.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::app::{Error, Options};
 use crate::config::{Config, Credentials, Ecr, Endpoint, Registry};
 use crate::ecr;
+use crate::layout::Layout;
 use crate::oci::{Host, Name};
 use crate::registry;
 use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Tap};
 use crate::target::Target;
+
+/// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below.
+const ECR_MANIFESTS_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(8);
 
 /// A caller of AWS: its region and the role it takes, if it takes one.
 type Caller = (String, Option<String>);
@@ -44,7 +49,7 @@ impl Clients {
     pub(super) async fn target(&mut self, config: &Config, endpoint: &Endpoint) -> Result<Target, Error> {
         let name = match endpoint {
             Endpoint::Registry(name) => name,
-            Endpoint::Layout(_) => todo!(),
+            Endpoint::Layout(dir) => return Ok(Target::Layout(Layout::new(dir.clone()))),
         };
         let data = self.repository(config, name).await?;
         let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
@@ -70,6 +75,7 @@ impl Clients {
             ca_pem,
             credentials: self.credentials(host, credentials, ecr.as_ref()).await,
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
+            manifests_per_second: ecr.as_ref().and(ECR_MANIFESTS_PER_SECOND),
             connect_timeout: config.timeouts.connect,
             stall_timeout: config.timeouts.stall,
             retry: self.options.retry,

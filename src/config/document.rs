@@ -27,17 +27,19 @@ impl Document {
     pub(super) fn read(text: &str) -> Self {
         let removed = Node { kind: Kind::Removed, position: Position::START };
         let mut document = Self { root: removed, faults: Vec::new(), removed: Vec::new() };
-        match yaml::read(text) {
+        let faults = match yaml::read(text) {
             Ok((root, faults)) => {
                 document.root = root;
-                for fault in faults {
-                    document.faults.push(Fault::new(fault.position, fault.path.to_string(), &fault.what));
-                }
+                faults
             }
             Err(fault) => {
-                document.faults.push(Fault::new(fault.position, fault.path.to_string(), &fault.what));
                 document.removed.push(Path::default());
+                vec![fault]
             }
+        };
+        for fault in faults {
+            document.faults.push(Fault::new(fault.position, &fault.path, &fault.what));
+            document.removed.extend(fault.hides);
         }
         document
     }
@@ -47,7 +49,7 @@ impl Document {
         let mut faults = Vec::new();
         replace_variables(&mut self.root, &mut Path::default(), env, &mut faults);
         for (path, what) in faults {
-            self.report_shown(&path, what);
+            self.report_shown(&path, what.to_string());
             self.removed.push(path);
         }
     }
@@ -59,7 +61,7 @@ impl Document {
                 Ok(value) => return value,
                 Err(error) => {
                     let (path, position, problem) = error.locate(&self.root);
-                    self.faults.push(Fault::new(position, path.to_string(), &problem.to_string()));
+                    self.faults.push(Fault::new(position, &path, &problem.to_string()));
                     self.remove(path, &problem);
                 }
             }
@@ -67,7 +69,7 @@ impl Document {
         self.removed.push(Path::default());
         self.faults.push(Fault::new(
             Position::START,
-            String::new(),
+            &Path::default(),
             "too many faults to read on: fix these first",
         ));
         T::default()
@@ -92,7 +94,7 @@ impl Document {
     /// Notes that the value at `path` is wrong. For a value that is missing the place is that of what should hold it.
     ///
     /// `what` may repeat the value. Where a variable was filled in it is not shown, as that may be a secret.
-    pub(super) fn report(&mut self, path: &Path, what: impl ToString) {
+    pub(super) fn report(&mut self, path: &Path, what: impl Into<String>) {
         match &self.root.nearest(path).kind {
             Kind::Scalar(scalar) if scalar.has_variables => self.report_shown(
                 path,
@@ -103,15 +105,15 @@ impl Document {
     }
 
     /// Like [`Document::report`], with a text that repeats nothing of the value and is shown in any case.
-    pub(super) fn report_shown(&mut self, path: &Path, what: impl ToString) {
+    pub(super) fn report_shown(&mut self, path: &Path, what: impl Into<String>) {
         if !self.is_removed(path) {
             let position = self.root.nearest(path).position;
-            self.faults.push(Fault::new(position, path.to_string(), &what.to_string()));
+            self.faults.push(Fault::new(position, path, &what.into()));
         }
     }
 
     /// Notes that the last key of `path` is wrong, rather than its value.
-    pub(super) fn report_key(&mut self, path: &Path, what: impl ToString) {
+    pub(super) fn report_key(&mut self, path: &Path, what: impl Into<String>) {
         let mut parent = path.clone();
         parent.pop();
         let position = match (&self.root.nearest(&parent).kind, path.segments().last()) {
@@ -121,7 +123,7 @@ impl Document {
             _ => None,
         };
         let position = position.unwrap_or(self.root.position);
-        self.faults.push(Fault::new(position, path.to_string(), &what.to_string()));
+        self.faults.push(Fault::new(position, path, &what.into()));
     }
 
     /// Whether the value at `path` was removed as faulty, alone or with what held it.

@@ -134,7 +134,7 @@ fn repository(raw: raw::Repository, path: &Path, document: &mut Document) -> Rep
     let kms_path = path.key("kms_key");
     let kms_key = document.text(raw.kms_key, &kms_path);
     if kms_key.as_ref().is_some_and(|key| key.chars().count() > KMS_KEY_MAX_CHARS) {
-        document.report(&kms_path, format_args!("longer than {KMS_KEY_MAX_CHARS} characters"));
+        document.report(&kms_path, format!("longer than {KMS_KEY_MAX_CHARS} characters"));
     }
     check_resource_tags(&raw.tags, &path.key("tags"), document);
     let policy_path = path.key("lifecycle_policy");
@@ -188,7 +188,7 @@ fn tag_mutability(
 fn check_exclude(exclude: Option<&[String]>, path: &Path, document: &mut Document) {
     let Some(exclude) = exclude else { return };
     if !(1..=EXCLUDE_MAX).contains(&exclude.len()) {
-        document.report(path, format_args!("expected 1 to {EXCLUDE_MAX} names, as ECR takes no more"));
+        document.report(path, format!("expected 1 to {EXCLUDE_MAX} names, as ECR takes no more"));
     }
     let is_letter = |b: u8| b.is_ascii_alphanumeric() || b"._*-".contains(&b);
     for (index, filter) in exclude.iter().enumerate() {
@@ -201,7 +201,7 @@ fn check_exclude(exclude: Option<&[String]>, path: &Path, document: &mut Documen
 
 fn check_resource_tags(tags: &BTreeMap<String, String>, path: &Path, document: &mut Document) {
     if tags.len() > RESOURCE_TAGS_MAX {
-        document.report(path, format_args!("more than {RESOURCE_TAGS_MAX} resource tags"));
+        document.report(path, format!("more than {RESOURCE_TAGS_MAX} resource tags"));
     }
     for (key, value) in tags {
         let path = path.key(key);
@@ -210,7 +210,7 @@ fn check_resource_tags(tags: &BTreeMap<String, String>, path: &Path, document: &
             document.report_key(&path, what);
         }
         if value.chars().count() > RESOURCE_TAG_VALUE_MAX_CHARS {
-            document.report(&path, format_args!("longer than {RESOURCE_TAG_VALUE_MAX_CHARS} characters"));
+            document.report(&path, format!("longer than {RESOURCE_TAG_VALUE_MAX_CHARS} characters"));
         }
     }
 }
@@ -222,10 +222,8 @@ fn lifecycle_policy(raw: raw::Policy, path: &Path, document: &mut Document) -> O
         serde_json::Value::String(text) => {
             let policy = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
             if let Err(error) = policy {
-                document.report(
-                    path,
-                    format_args!("not a JSON object: stops at {}:{}", error.line(), error.column()),
-                );
+                document
+                    .report(path, format!("not a JSON object: stops at {}:{}", error.line(), error.column()));
                 return None;
             }
             text
@@ -240,7 +238,7 @@ fn lifecycle_policy(raw: raw::Policy, path: &Path, document: &mut Document) -> O
     };
     if !POLICY_CHARS.contains(&text.chars().count()) {
         let (least, most) = POLICY_CHARS.into_inner();
-        document.report(path, format_args!("as JSON this has to have {least} to {most} characters"));
+        document.report(path, format!("as JSON this has to have {least} to {most} characters"));
         return None;
     }
     Some(text)

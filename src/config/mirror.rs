@@ -119,7 +119,7 @@ fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<St
     let name = document.text(name, path)?;
     let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
     if name.contains(is_odd) || name.chars().count() > NAME_MAX_CHARS {
-        document.report(path, format_args!("expected at most {NAME_MAX_CHARS} characters without spaces"));
+        document.report(path, format!("expected at most {NAME_MAX_CHARS} characters without spaces"));
         return None;
     }
     Some(name)
@@ -160,12 +160,12 @@ fn target(text: Option<String>, path: &Path, document: &mut Document) -> Option<
 fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
     if let Some((scheme, rest)) = text.split_once("://") {
         // What follows is not repeated: a user name and password may be in it.
-        let hint = if rest.contains('@') { ", and who we are in `registries`" } else { "" };
+        let hint = if names_user(rest) { ", and who we are in `registries`" } else { "" };
         let scheme: String = scheme.chars().take(10).collect();
-        document.report(path, format_args!("write HOST/PATH without `{scheme}://`{hint}"));
+        document.report(path, format!("write HOST/PATH without `{scheme}://`{hint}"));
         return None;
     }
-    if text.split('/').next().is_some_and(|first| text.contains('/') && first.contains('@')) {
+    if names_user(text) {
         document.report(path, "write HOST/PATH alone, and who we are under `registries`, `credentials`");
         return None;
     }
@@ -178,11 +178,16 @@ fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoi
     Some(Endpoint::Registry(name))
 }
 
+/// Whether it is `USER@HOST/…` rather than `PATH@DIGEST`.
+fn names_user(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(host, _)| host.contains('@'))
+}
+
 fn rules(raw: Option<Vec<raw::Rule>>, path: &Path, document: &mut Document) -> Vec<select::Rule> {
     let hint = "say which tags to mirror: under `tags:` an item such as `- match: ^21$`";
     let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
     if raw.is_empty() {
-        document.report(path, format_args!("empty: {hint}"));
+        document.report(path, format!("empty: {hint}"));
     }
     let rules = raw.into_iter().enumerate();
     rules.filter_map(|(index, raw)| rule(raw, &path.index(index), document)).collect()
@@ -202,7 +207,10 @@ fn rule(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<select::
     }
     let range = raw.range.and_then(|text| range(&text, &path.key("range"), document));
     let hint = "write a regular expression over the tag, such as `match: ^21$`";
-    let pattern = document.required(raw.r#match, &path.key("match"), hint)?;
+    let match_path = path.key("match");
+    let pattern = document.required(raw.r#match, &match_path, hint)?;
+    // An empty one would match every tag, and is most likely an empty variable.
+    let pattern = document.text(Some(pattern), &match_path)?;
     let spec = select::Spec {
         pattern,
         except: raw.except,
@@ -214,9 +222,9 @@ fn rule(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<select::
     };
     let report = |error: select::RuleError| match &error {
         select::RuleError::Per { index, .. } if is_list => {
-            document.report(&path.key("per").index(*index), error);
+            document.report(&path.key("per").index(*index), error.to_string());
         }
-        _ => document.report(&path.key(error.field()), error),
+        _ => document.report(&path.key(error.field()), error.to_string()),
     };
     select::Rule::new(spec).map_err(|errors| errors.into_iter().for_each(report)).ok()
 }

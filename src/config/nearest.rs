@@ -9,7 +9,7 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     }
     let word = word.to_lowercase().replace(['-', ' '], "_");
     let distance = |known: &&str| strsim::damerau_levenshtein(&word, known);
-    let best = known.iter().copied().min_by_key(|known| distance(&known))?;
+    let best = known.iter().copied().min_by_key(|known| distance(known))?;
     (distance(&best) <= best.len().div_ceil(3)).then_some(best)
 }
 

@@ -298,7 +298,7 @@ impl JsonSchema for OneOrMore {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+        schemars::json_schema!({"type": ["string", "array"], "items": {"type": "string"}})
     }
 }
 

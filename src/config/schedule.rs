@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use croner::Cron;
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -70,9 +71,14 @@ fn timezone(name: Option<String>, path: &Path, document: &mut Document) -> Optio
 fn parse(text: &str) -> Result<Cron, String> {
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     let cron = parser.parse(text).map_err(|error| {
+        let detail = match error {
+            CronError::ComponentError(detail) | CronError::IllegalCharacters(detail) => {
+                format!(" ({})", lower(&detail))
+            }
+            _ => String::new(),
+        };
         format!(
-            "not a cron expression ({}): expected five fields, such as `0 */6 * * *`, or six with seconds",
-            lower(&error.to_string())
+            "not a cron expression{detail}: expected five fields, such as `0 */6 * * *`, or six with seconds"
         )
     })?;
     let start = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
@@ -84,8 +90,6 @@ fn parse(text: &str) -> Result<Cron, String> {
 
 /// The cron parser's messages as part of ours.
 fn lower(message: &str) -> String {
-    let message = message.trim_end_matches('.');
-    let message = message.split_once(": ").map_or(message, |(_, message)| message);
-    let mut letters = message.chars();
+    let mut letters = message.trim_end_matches('.').chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

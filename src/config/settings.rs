@@ -11,6 +11,7 @@ use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::registry::{Registry, registries};
 use crate::config::schedule::Schedule;
+use crate::config::value::normal;
 use crate::oci::Host;
 
 /// ECS and Kubernetes kill what still runs 30 seconds after the signal.
@@ -66,7 +67,7 @@ impl Config {
 
     /// The settings of a host, be there an entry for it or not.
     pub fn registry(&self, host: &Host) -> Registry {
-        self.registries.get(host).cloned().unwrap_or_else(|| Registry::of_host(host))
+        self.registries.get(&normal(host.clone())).cloned().unwrap_or_else(|| Registry::of_host(host))
     }
 
     /// What is left of `raw` when everything faulty is left out.
@@ -108,7 +109,7 @@ fn mirrors(
     let hint = "write under `mirrors:` at least one item with `source`, `target` and `tags`";
     let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
     if raw.is_empty() {
-        document.report(path, format_args!("empty: {hint}"));
+        document.report(path, format!("empty: {hint}"));
     }
     let mut mirrors: Vec<(usize, Mirror)> = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
@@ -118,7 +119,7 @@ fn mirrors(
         match mirrors.iter().find(|(_, other)| other.name == mirror.name) {
             Some((other, _)) => document.report(
                 &name_path,
-                format_args!(
+                format!(
                     "`{}` is the name of mirrors[{other}] too: give this one another `name`",
                     mirror.name
                 ),

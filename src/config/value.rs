@@ -18,7 +18,7 @@ impl Document {
     /// A value that has to be there. `hint` says what to write; nothing is reported when what was written is faulty.
     pub(super) fn required<T>(&mut self, value: Option<T>, path: &Path, hint: &str) -> Option<T> {
         if value.is_none() {
-            self.report(path, format_args!("missing: {hint}"));
+            self.report(path, format!("missing: {hint}"));
         }
         value
     }
@@ -40,7 +40,7 @@ impl Document {
 
     /// A text that its type's own parser takes.
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, text: &str, path: &Path) -> Option<T> {
-        text.parse().map_err(|error: T::Err| self.report(path, error)).ok()
+        text.parse().map_err(|error: T::Err| self.report(path, error.to_string())).ok()
     }
 
     /// A count of at least one.

@@ -23,16 +23,21 @@ const WEIGHT_MAX: usize = 4 * DOCUMENT_MAX_BYTES;
 /// Lists and mappings in one another.
 const DEPTH_MAX: usize = 64;
 
+/// The key of YAML 1.1 that puts the keys of another mapping in its place.
+const MERGE_KEY: &str = "<<";
+
 /// A fault in the text's form.
 pub(super) struct FormFault {
     pub(super) position: Position,
     pub(super) path: Path,
     pub(super) what: String,
+    /// What cannot be judged because of it, such as whether a key is missing.
+    pub(super) hides: Option<Path>,
 }
 
 impl FormFault {
     fn of_document(position: Position, what: &str) -> Self {
-        Self { position, path: Path::default(), what: what.to_owned() }
+        Self { position, path: Path::default(), what: what.to_owned(), hides: None }
     }
 }
 
@@ -107,12 +112,15 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), FormFault> {
         let position = position(span.start);
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => Err(FormFault::of_document(
                 position,
                 "a second document starts here: a configuration is one document, leave out the `---`",
             )),
-            Event::DocumentStart(_) => Ok(()),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_tag(tag.as_deref(), position)?;
                 if self.expects_key() {
@@ -148,7 +156,7 @@ impl Builder {
             return Ok(());
         };
         let first = entries.iter().find(|entry| entry.key == text);
-        let what = if text == "<<" {
+        let what = if text == MERGE_KEY {
             "merge keys (`<<`) are not supported: repeat the settings, or give a whole value an anchor (`&name`) and \
              use it again (`*name`)"
                 .to_owned()
@@ -159,7 +167,9 @@ impl Builder {
             return Ok(());
         };
         *expected = Expected::Dropped;
-        self.faults.push(FormFault { position: key_position, path: parent.key(text), what });
+        let path = parent.key(text);
+        let hides = (text == MERGE_KEY).then_some(parent);
+        self.faults.push(FormFault { position: key_position, path, what, hides });
         Ok(())
     }
 
@@ -242,7 +252,7 @@ impl Builder {
     }
 
     fn refuse(&self, position: Position, what: &str) -> FormFault {
-        FormFault { position, path: self.path(), what: what.to_owned() }
+        FormFault { position, path: self.path(), what: what.to_owned(), hides: None }
     }
 
     /// The path of the value that is being read.

@@ -50,7 +50,7 @@ impl Copier {
                 arrival
             }
             (Need::Mount(from), Claim::Theirs(_)) => self.transfer(tag, blob, Some(from)).await?,
-            (Need::Bytes, Claim::Theirs(other)) if other.repository == *self.repository() => {
+            (Need::Bytes, Claim::Theirs(other)) if other.repository.as_ref() == self.repository() => {
                 if other.reaches(Progress::Arrived).await {
                     Arrival::Present
                 } else {
@@ -59,7 +59,7 @@ impl Copier {
             }
             (Need::Bytes, Claim::Theirs(other)) => {
                 let is_committed = other.reaches(Progress::Committed).await;
-                self.transfer(tag, blob, is_committed.then_some(&other.repository)).await?
+                self.transfer(tag, blob, other.repository.as_ref().filter(|_| is_committed)).await?
             }
         };
         let (digest, size) = (blob.digest, blob.size);
@@ -85,7 +85,7 @@ impl Copier {
                 Ok(Put::Mounted) => return Ok(Arrival::Mounted),
                 Ok(Put::Uploaded) => {
                     if from.is_some() {
-                        self.shared.siblings.decline(self.target.registry());
+                        self.shared.siblings.decline(&self.target.registry());
                     }
                     return Ok(Arrival::Uploaded);
                 }

@@ -1,9 +1,10 @@
-//! One transfer per blob and target in a run, however many tags and repositories want it.
+//! What the copies of a run know of one another: one transfer per blob and target, however many tags and
+//! repositories want it, and no manifest twice.
 //!
 //! Who wants blobs claims all that it needs for an image in one step. Waiting therefore only ever points to
 //! claims made before, and no two copies can wait for each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -15,11 +16,16 @@ use crate::oci::{Digest, Repository};
 pub struct Inflight {
     /// By registry and digest. Held for look-ups only.
     blobs: Mutex<HashMap<(String, Digest), Entry>>,
+    /// The manifests written, with all below them. Held for look-ups only.
+    manifests: Mutex<HashSet<(Place, Digest)>>,
 }
+
+/// A registry and a repository in it; none in a target without repositories.
+type Place = (String, Option<Repository>);
 
 #[derive(Clone, Debug)]
 struct Entry {
-    repository: Repository,
+    repository: Option<Repository>,
     progress: watch::Receiver<Progress>,
 }
 
@@ -52,7 +58,8 @@ pub(super) struct Ticket(watch::Sender<Progress>);
 /// Another copy that brings the blob.
 #[derive(Debug)]
 pub(super) struct Other {
-    pub(super) repository: Repository,
+    /// The repository that it brings it to; none in a target without repositories.
+    pub(super) repository: Option<Repository>,
     progress: watch::Receiver<Progress>,
 }
 
@@ -61,7 +68,7 @@ impl Inflight {
     pub(super) fn claim(
         self: &Arc<Self>,
         registry: &str,
-        repository: &Repository,
+        repository: Option<&Repository>,
         blobs: impl IntoIterator<Item = Digest>,
     ) -> HashMap<Digest, Claim> {
         let mut entries = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,10 +81,27 @@ impl Inflight {
                 return (digest, Claim::Theirs(Other { repository, progress }));
             }
             let (sender, progress) = watch::channel(Progress::Moving);
-            entries.insert(key, Entry { repository: repository.clone(), progress });
+            entries.insert(key, Entry { repository: repository.cloned(), progress });
             (digest, Claim::Mine(Ticket(sender)))
         };
         blobs.into_iter().map(&mut claim).collect()
+    }
+
+    /// Remembers that a manifest and all below it were written.
+    pub(super) fn wrote(&self, registry: &str, repository: Option<&Repository>, manifest: Digest) {
+        let place = (registry.to_owned(), repository.cloned());
+        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).insert((place, manifest));
+    }
+
+    /// Whether a manifest and all below it were written in this run.
+    pub(super) fn has_written(
+        &self,
+        registry: &str,
+        repository: Option<&Repository>,
+        manifest: Digest,
+    ) -> bool {
+        let place = (registry.to_owned(), repository.cloned());
+        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).contains(&(place, manifest))
     }
 }
 
@@ -121,7 +145,7 @@ mod tests {
 
     fn claim(inflight: &Arc<Inflight>, repository: &str) -> Claim {
         let digest = Digest::of(b"blob");
-        let mut claims = inflight.claim("registry", &repository.parse().unwrap(), [digest]);
+        let mut claims = inflight.claim("registry", Some(&repository.parse().unwrap()), [digest]);
         claims.remove(&digest).unwrap()
     }
 
@@ -137,7 +161,7 @@ mod tests {
     #[test]
     fn a_second_claimant_waits_for_the_first() {
         let (_, ticket, mut other) = pair();
-        assert_eq!(other.repository.as_str(), "first");
+        assert_eq!(other.repository.as_ref().unwrap().as_str(), "first");
         assert_eq!(other.reaches(Progress::Arrived).now_or_never(), None);
         ticket.arrived();
         assert_eq!(other.reaches(Progress::Arrived).now_or_never(), Some(true));

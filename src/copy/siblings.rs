@@ -52,12 +52,13 @@ impl Copier {
         let mut asked = HashSet::from([self.repository()]);
         let others = siblings.targets.iter().filter(|other| other.registry() == registry);
         for other in others.filter(|other| asked.insert(other.repository())).take(SIBLINGS_MAX) {
-            if wanted.is_empty() || !siblings.mounts(registry) {
+            let Some(repository) = other.repository() else { break };
+            if wanted.is_empty() || !siblings.mounts(&registry) {
                 break;
             }
             let held = other.present(&wanted).await.unwrap_or_default();
             wanted.retain(|digest| !held.contains(digest));
-            holders.extend(held.into_iter().map(|digest| (digest, other.repository().clone())));
+            holders.extend(held.into_iter().map(|digest| (digest, repository.clone())));
         }
         holders
     }

@@ -67,6 +67,12 @@ impl Repository {
         Error::repository_missing(self.api.call("CreateRepository", self.data.path()))
     }
 
+    /// The same for a repository that was there and is gone.
+    pub async fn restore(&self) -> Result<(), Error> {
+        self.is_missing.store(true, Relaxed);
+        self.ensure().await
+    }
+
     /// Which of these blobs it has.
     pub async fn available(&self, blobs: &[Digest]) -> Result<HashSet<Digest>, Error> {
         self.api.available(self.data.path(), blobs).await

@@ -11,6 +11,9 @@ use crate::registry::error::{Error, Kind};
 use crate::registry::retry::Budget;
 use crate::registry::wire::Answer;
 
+/// Less than this between two breaks is no progress: a connection that gives a byte each time must end.
+const PROGRESS_MIN_BYTES: u64 = 1024 * 1024;
+
 /// A blob on its way. Size and digest are checked, and its last bytes are held back until they are found
 /// right: a caller that got the end of the stream got the blob.
 ///
@@ -24,6 +27,8 @@ pub struct BlobReader {
     /// Of the first answer; a resumption must agree.
     etag: Option<HeaderValue>,
     got: u64,
+    /// How far it was when the budget was renewed.
+    renewed_at: u64,
     hasher: Hasher,
     /// The bytes that came last.
     held: Bytes,
@@ -39,6 +44,7 @@ impl Repository {
             answer: None,
             etag: None,
             got: 0,
+            renewed_at: 0,
             hasher: Hasher::default(),
             held: Bytes::new(),
         }
@@ -82,7 +88,10 @@ impl BlobReader {
         loop {
             let error = match self.try_read().await {
                 Ok(Some(bytes)) => {
-                    self.budget.renew();
+                    if self.got - self.renewed_at >= PROGRESS_MIN_BYTES {
+                        self.renewed_at = self.got;
+                        self.budget.renew();
+                    }
                     return Ok(Some(bytes));
                 }
                 Ok(None) if self.got < self.descriptor.size && self.got > 0 => {

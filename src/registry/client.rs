@@ -1,5 +1,6 @@
 //! The one path to the wire: every request to a registry goes through [`Client::send`].
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::oci::{Host, Repository};
 use crate::registry::auth::{Auth, Authorization, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
 use crate::registry::error::{Error, Kind};
-use crate::registry::limit::{Limiter, Limits};
+use crate::registry::limit::{Limiter, Limits, Turn};
+use crate::registry::resolve::Resolver;
 use crate::registry::retry::Retry;
 use crate::registry::tap::{Exchange, Tap};
 use crate::registry::wire::{Answer, Body, Flow, Parcel, Wire};
@@ -36,6 +38,8 @@ pub struct Options {
     pub credentials: Arc<dyn Credentials>,
     /// How hard it is asked.
     pub limits: Limits,
+    /// Manifests written a second, none for no bound of their own: ECR takes ten.
+    pub manifests_per_second: Option<NonZeroU32>,
     /// The time to make a connection in.
     pub connect_timeout: Duration,
     /// The time for which nothing may move.
@@ -72,6 +76,8 @@ struct Inner {
     wire: Wire,
     auth: Auth,
     retry: Retry,
+    /// The pace of writing manifests.
+    manifests: Limiter,
 }
 
 /// A request to the registry.
@@ -98,6 +104,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(IDLE_MAX)
+            .dns_resolver(Resolver::new(root.host_str().unwrap_or_default()))
             .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = &options.ca_pem {
             http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(tls)?);
@@ -109,7 +116,14 @@ impl Client {
             stall: options.stall_timeout,
             tap: options.tap,
         };
-        Ok(Self(Arc::new(Inner { root, wire, auth: Auth::new(options.credentials), retry: options.retry })))
+        let manifests = Limits { per_second: options.manifests_per_second, ..options.limits };
+        Ok(Self(Arc::new(Inner {
+            root,
+            wire,
+            auth: Auth::new(options.credentials),
+            retry: options.retry,
+            manifests: Limiter::new(manifests),
+        })))
     }
 
     /// The host as it is configured.
@@ -126,6 +140,11 @@ impl Client {
         let mut url = self.0.root.clone();
         url.set_path(&format!("v2/{repository}/{rest}"));
         url
+    }
+
+    /// Waits for a turn to write a manifest.
+    pub(super) async fn manifest_turn(&self) -> Turn<'_> {
+        self.0.manifests.turn().await
     }
 
     /// Whether an address that the registry names may be used.

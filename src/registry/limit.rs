@@ -1,11 +1,14 @@
-//! How hard one host is asked: so many requests at once, so many a second.
+//! How hard one host is asked: so many requests at once, so many a second, and less where it asks for less.
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// A host that asks for a longer pause is asked again after this one, and may ask once more.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// The bounds for one host.
 #[derive(Clone, Copy, Debug)]
@@ -17,45 +20,126 @@ pub struct Limits {
     pub per_second: Option<NonZeroU32>,
 }
 
-/// Lets requests through within [`Limits`].
+/// Lets requests through within [`Limits`], and finds out how much of them the host bears: a throttled request
+/// halves the number at once, each success adds a little (additive increase, multiplicative decrease).
 #[derive(Debug)]
 pub(super) struct Limiter {
-    slots: Arc<Semaphore>,
+    window_max: f64,
     interval: Duration,
-    /// When the next request may start. Held for an assignment only.
-    next: Mutex<Instant>,
+    /// Held for arithmetic only.
+    state: Mutex<State>,
+    /// Told when a request may have become possible.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    in_flight: usize,
+    /// How many requests at once the host bears, as far as is known.
+    window: f64,
+    /// When the next request may start.
+    next: Instant,
+    /// Requests that started before this do not shrink the window again: they belong to the same burst.
+    shrunk_at: Instant,
+}
+
+/// The right to have one request under way.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    limiter: &'a Limiter,
+    started_at: Instant,
 }
 
 impl Limiter {
     pub(super) fn new(limits: Limits) -> Self {
+        let now = Instant::now();
+        #[expect(clippy::cast_precision_loss, reason = "nobody asks for 2^52 requests at once")]
+        let window = limits.concurrent.get() as f64;
         Self {
-            slots: Arc::new(Semaphore::new(limits.concurrent.get().min(Semaphore::MAX_PERMITS))),
+            window_max: window,
             interval: limits.per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get()),
-            next: Mutex::new(Instant::now()),
+            state: Mutex::new(State { in_flight: 0, window, next: now, shrunk_at: now }),
+            changed: Notify::new(),
         }
     }
 
-    /// Waits for a turn. The slot is free again when the permit is dropped.
-    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
-        let start = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let start = (*next).max(Instant::now());
-            *next = start + self.interval;
-            start
-        };
-        tokio::time::sleep_until(start).await;
-        permit
+    /// Waits for a turn. It ends when it is dropped.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        loop {
+            let changed = self.changed.notified();
+            if let Some((turn, start)) = self.try_turn() {
+                tokio::time::sleep_until(start).await;
+                return turn;
+            }
+            changed.await;
+        }
+    }
+
+    fn try_turn(&self) -> Option<(Turn<'_>, Instant)> {
+        let mut state = self.lock();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at least 1, and rounded down"
+        )]
+        let window = state.window as usize;
+        if state.in_flight >= window {
+            return None;
+        }
+        state.in_flight += 1;
+        let started_at = state.next.max(Instant::now());
+        state.next = started_at + self.interval;
+        Some((Turn { limiter: self, started_at }, started_at))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    /// The host answered.
+    pub(super) fn answered(&self) {
+        let mut state = self.limiter.lock();
+        state.window = (state.window + 1.0 / state.window).min(self.limiter.window_max);
+    }
+
+    /// The host asked for less, and for a pause of this length where it said so.
+    pub(super) fn throttled(&self, pause: Option<Duration>) {
+        let mut state = self.limiter.lock();
+        let now = Instant::now();
+        if self.started_at >= state.shrunk_at {
+            state.window = (state.window / 2.0).max(1.0);
+            state.shrunk_at = now;
+        }
+        state.next = state.next.max(now + pause.unwrap_or_default().min(PAUSE_MAX));
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.limiter.lock().in_flight -= 1;
+        // One place is free, and an answer before may have made room for one more.
+        self.limiter.changed.notify_one();
+        self.limiter.changed.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn limiter(concurrent: usize, per_second: Option<u32>) -> Limiter {
         let per_second = per_second.and_then(NonZeroU32::new);
         Limiter::new(Limits { concurrent: NonZeroUsize::new(concurrent).unwrap(), per_second })
+    }
+
+    /// How many requests may be under way now.
+    fn room(limiter: &Limiter) -> usize {
+        let turns: Vec<_> = std::iter::from_fn(|| limiter.try_turn()).collect();
+        turns.len()
     }
 
     #[tokio::test(start_paused = true)]
@@ -67,12 +151,37 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::from_secs(1));
     }
 
-    #[tokio::test]
-    async fn a_slot_is_free_when_its_permit_is_dropped() {
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_let_in_when_a_turn_ends() {
         let limiter = limiter(1, None);
         let first = limiter.turn().await;
-        assert!(futures_util::FutureExt::now_or_never(limiter.turn()).is_none());
-        drop(first);
+        assert!(limiter.turn().now_or_never().is_none());
+        let (_, ()) = tokio::join!(limiter.turn(), async { drop(first) });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_burst_halves_the_number_once_and_success_brings_it_back() {
+        let limiter = limiter(8, None);
+        let burst = [limiter.turn().await, limiter.turn().await, limiter.turn().await];
+        tokio::time::advance(Duration::from_millis(1)).await;
+        burst.iter().for_each(|turn| turn.throttled(None));
+        drop(burst);
+        assert_eq!(room(&limiter), 4);
+        for _ in 0..4 {
+            limiter.turn().await.answered();
+        }
+        assert_eq!(room(&limiter), 4, "four successes with a window of four make not quite one more");
+        for _ in 0..40 {
+            limiter.turn().await.answered();
+        }
+        assert_eq!(room(&limiter), 8, "never more than configured");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_the_host_asks_for_holds_for_all() {
+        let (limiter, start) = (limiter(8, None), Instant::now());
+        limiter.turn().await.throttled(Some(Duration::from_secs(7)));
         limiter.turn().await;
+        assert_eq!(start.elapsed(), Duration::from_secs(7));
     }
 }

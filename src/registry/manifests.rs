@@ -57,6 +57,7 @@ impl Repository {
         })?;
         request.headers.insert(CONTENT_TYPE, media_type);
         request.body = Some(manifest.bytes().clone());
+        let _turn = self.client.manifest_turn().await;
         self.client.send(&request).await.map(drop)
     }
 

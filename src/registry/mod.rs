@@ -21,6 +21,7 @@ mod pages;
 mod password_file;
 mod referrers;
 mod repository;
+mod resolve;
 mod retry;
 mod tags;
 mod tap;

@@ -44,7 +44,7 @@ fn is_internal(url: &Url) -> bool {
     }
 }
 
-fn is_internal_ip(ip: IpAddr) -> bool {
+pub(super) fn is_internal_ip(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
             let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;

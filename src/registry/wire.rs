@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
@@ -15,6 +16,7 @@ use url::Url;
 use crate::oci::Host;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, request_line};
 use crate::registry::limit::Limiter;
+use crate::registry::retry;
 use crate::registry::tap::{Exchange, Tap};
 
 /// A registry that has all bytes of a blob may take this long to store them before it answers.
@@ -63,11 +65,18 @@ impl Wire {
             }
             Body::Empty | Body::Bytes(_) => {
                 let request = if let Body::Bytes(bytes) = body { request.body(bytes) } else { request };
-                let _permit = self.limiter.turn().await;
-                match tokio::time::timeout(self.stall, request.send()).await {
-                    Ok(result) => result,
-                    Err(_) => return Err(self.stalled(method, fail)),
+                let turn = self.limiter.turn().await;
+                let Ok(result) = tokio::time::timeout(self.stall, request.send()).await else {
+                    return Err(self.stalled(method, fail));
+                };
+                match &result {
+                    Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+                        turn.throttled(retry_after(answer.headers()));
+                    }
+                    Ok(_) => turn.answered(),
+                    Err(_) => {}
                 }
+                result
             }
         };
         self.count(method, result.as_ref().ok().map(reqwest::Response::status));
@@ -156,6 +165,12 @@ impl Answer {
         }
         Ok((body.into(), true))
     }
+}
+
+/// When a host wants to be asked again, if it says.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry::retry_after(value, jiff::Timestamp::now())
 }
 
 /// Tells whether an upload moves. It stands still by right while it waits for its source, and once

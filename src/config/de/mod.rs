@@ -5,145 +5,19 @@
 //! repeats a value. A list or mapping with nothing in it may be written as nothing (`registries:` with every line
 //! below it commented out).
 
-use std::fmt;
+mod error;
+mod scalar;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::config::nearest::nearest;
-use crate::config::node::{Entry, Kind, Node, Scalar};
-use crate::config::place::{Path, Position, Segment};
+pub(super) use error::{Error, Problem};
 
-/// Why a node is not what was wanted.
-#[derive(Debug)]
-pub(super) struct Error {
-    /// From the innermost segment outwards, as the error is passed up.
-    segments: Vec<Segment>,
-    position: Option<Position>,
-    problem: Problem,
-}
-
-#[derive(Debug)]
-pub(super) enum Problem {
-    /// The node is of a wrong kind.
-    Value(String),
-    /// The mapping holds a key that it must not.
-    UnknownKey { key: String, known: &'static [&'static str] },
-}
-
-impl Error {
-    fn at(self, node: &Node, segment: Segment) -> Self {
-        let mut error = self.or_at(node.position);
-        error.segments.push(segment);
-        error
-    }
-
-    fn or_at(mut self, position: Position) -> Self {
-        self.position.get_or_insert(position);
-        self
-    }
-
-    /// Where in `root` it is, and what is wrong.
-    pub(super) fn locate(self, root: &Node) -> (Path, Position, Problem) {
-        let path = self.segments.into_iter().rev().collect();
-        (path, self.position.unwrap_or(root.position), self.problem)
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value(what) => f.write_str(what),
-            Self::UnknownKey { key, known } => match (nearest(key, known), key.split_once(':')) {
-                // A key that is like no other is not repeated: it may be a value that lost its key.
-                (Some(known), _) => write!(f, "unknown key `{key}`, did you mean `{known}`?"),
-                (None, Some((word, _))) if known.contains(&word) => {
-                    write!(f, "the colon after `{word}` has to be followed by a space")
-                }
-                _ => write!(f, "unknown key, expected {}", one_of(known)),
-            },
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { segments: Vec::new(), position: None, problem: Problem::Value(message.to_string()) }
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Bool(_) => "true or false",
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
-            Unexpected::Unit => "nothing",
-            Unexpected::Seq => "a list",
-            Unexpected::Map => "a mapping",
-            _ => "a text",
-        };
-        Self::custom(format_args!("expected {expected}, found {found}"))
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format_args!("expected {expected}"))
-    }
-
-    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
-        Self::custom(format_args!("expected {}", one_of(known)))
-    }
-
-    fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
-        let problem = Problem::UnknownKey { key: key.to_owned(), known };
-        Self { segments: Vec::new(), position: None, problem }
-    }
-}
-
-/// What a plain scalar is when nobody says what is wanted (YAML's core schema, but digits that start with 0 stay
-/// a text: they are account numbers, not octal ones).
-enum Resolved<'a> {
-    Nothing,
-    Bool(bool),
-    Unsigned(u64),
-    Signed(i64),
-    Float(f64),
-    Text(&'a str),
-}
-
-impl Scalar {
-    fn resolve(&self) -> Resolved<'_> {
-        let text = self.text.as_str();
-        let digits = text.trim_start_matches(['-', '+']);
-        if !self.is_plain {
-            return Resolved::Text(text);
-        }
-        match text {
-            "" | "~" | "null" | "Null" | "NULL" => return Resolved::Nothing,
-            "true" | "True" | "TRUE" => return Resolved::Bool(true),
-            "false" | "False" | "FALSE" => return Resolved::Bool(false),
-            _ => {}
-        }
-        let starts_as_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-        let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-        if !starts_as_number || has_leading_zero {
-            return Resolved::Text(text);
-        }
-        if let Ok(number) = text.parse() {
-            Resolved::Unsigned(number)
-        } else if let Ok(number) = text.parse() {
-            Resolved::Signed(number)
-        } else {
-            text.parse().map_or(Resolved::Text(text), Resolved::Float)
-        }
-    }
-}
+use crate::config::de::error::{key_without_space, one_of};
+use crate::config::de::scalar::Resolved;
+use crate::config::node::{Entry, Kind, Node};
+use crate::config::place::Segment;
 
 /// Reads a node.
 #[derive(Clone, Copy)]
@@ -195,19 +69,24 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match (&self.0.kind, self.text()) {
-            (Kind::Removed, _) => visitor.visit_bool(false),
             (_, Some("true" | "True" | "TRUE")) => visitor.visit_bool(true),
-            (_, Some("false" | "False" | "FALSE")) => visitor.visit_bool(false),
+            (_, Some("false" | "False" | "FALSE")) | (Kind::Removed, _) => visitor.visit_bool(false),
             _ => self.mismatch(&"true or false"),
         }
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match (&self.0.kind, self.text().map(str::parse)) {
-            (Kind::Removed, _) => visitor.visit_u64(0),
-            (_, Some(Ok(number))) => visitor.visit_u64(number),
-            (Kind::Scalar(Scalar { is_plain: true, .. }), Some(Err(_))) => {
-                self.mismatch(&"a whole number without sign or fraction")
+        let Kind::Scalar(scalar) = &self.0.kind else {
+            return match self.0.kind {
+                Kind::Removed => visitor.visit_u64(0),
+                _ => self.mismatch(&"a whole number"),
+            };
+        };
+        match (scalar.text.parse(), scalar.resolve()) {
+            (Ok(number), _) => visitor.visit_u64(number),
+            (_, Resolved::Signed(_)) => Err(de::Error::custom("expected a number that is not negative")),
+            (_, Resolved::Float(_)) => {
+                Err(de::Error::custom("expected a whole number, found a fraction or one that is too large"))
             }
             _ => self.mismatch(&"a whole number"),
         }
@@ -257,12 +136,17 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         match &self.0.kind {
+            Kind::Scalar(scalar) if !self.0.is_nothing() => match key_without_space(&scalar.text, fields) {
+                Some(key) => Err(de::Error::custom(format_args!(
+                    "the colon after `{key}` has to be followed by a space"
+                ))),
+                None => self.mismatch(&visitor),
+            },
             Kind::Sequence(_) => self.mismatch(&visitor),
-            Kind::Scalar(_) if !self.0.is_nothing() => self.mismatch(&visitor),
             _ => self.deserialize_map(visitor),
         }
     }
@@ -284,10 +168,6 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
         i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier ignored_any
     }
-}
-
-fn one_of(words: &[&str]) -> String {
-    format!("one of {}", words.join(", "))
 }
 
 struct Items<'a> {

@@ -1,0 +1,108 @@
+//! Why a node does not fit, without repeating it.
+
+use std::fmt;
+
+use serde::de::{self, Expected, Unexpected};
+
+use crate::config::nearest::nearest;
+use crate::config::node::Node;
+use crate::config::place::{Path, Position, Segment};
+
+/// Why a node is not what was wanted.
+#[derive(Debug)]
+pub(in crate::config) struct Error {
+    /// From the innermost segment outwards, as the error is passed up.
+    segments: Vec<Segment>,
+    position: Option<Position>,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+pub(in crate::config) enum Problem {
+    /// The node is of a wrong kind.
+    Value(String),
+    /// The mapping holds a key that it must not.
+    UnknownKey { key: String, known: &'static [&'static str] },
+}
+
+impl Error {
+    pub(super) fn at(self, node: &Node, segment: Segment) -> Self {
+        let mut error = self.or_at(node.position);
+        error.segments.push(segment);
+        error
+    }
+
+    pub(super) fn or_at(mut self, position: Position) -> Self {
+        self.position.get_or_insert(position);
+        self
+    }
+
+    /// Where in `root` it is, and what is wrong.
+    pub(in crate::config) fn locate(self, root: &Node) -> (Path, Position, Problem) {
+        let path = self.segments.into_iter().rev().collect();
+        (path, self.position.unwrap_or(root.position), self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(what) => f.write_str(what),
+            Self::UnknownKey { key, known } => match (key_without_space(key, known), nearest(key, known)) {
+                (Some(known), _) => write!(f, "the colon after `{known}` has to be followed by a space"),
+                (None, Some(known)) => write!(f, "unknown key `{key}`, did you mean `{known}`?"),
+                // A key that is like no other is not repeated: it may be a value that lost its key.
+                (None, None) => write!(f, "unknown key, expected {}", one_of(known)),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { segments: Vec::new(), position: None, problem: Problem::Value(message.to_string()) }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match found {
+            Unexpected::Bool(_) => "true or false",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
+            Unexpected::Unit => "nothing",
+            Unexpected::Seq => "a list",
+            Unexpected::Map => "a mapping",
+            _ => "a text",
+        };
+        Self::custom(format_args!("expected {expected}, found {found}"))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("expected {expected}"))
+    }
+
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self::custom(format_args!("expected {}", one_of(known)))
+    }
+
+    fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
+        let problem = Problem::UnknownKey { key: key.to_owned(), known };
+        Self { segments: Vec::new(), position: None, problem }
+    }
+}
+
+/// The known key that `text` starts with, where only the space after its colon is missing: `newest:3`.
+pub(super) fn key_without_space<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
+    let (word, _) = text.split_once(':')?;
+    known.iter().copied().find(|known| *known == word)
+}
+
+pub(super) fn one_of(words: &[&str]) -> String {
+    format!("one of {}", words.join(", "))
+}

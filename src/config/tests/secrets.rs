@@ -1,0 +1,83 @@
+//! What is secret is not shown, wherever it is written.
+
+use crate::config::Config;
+use crate::config::tests::MIRROR;
+
+const SECRET: &str = "hunter2";
+
+/// Reads a mirror and `text` of an environment where `S` is the secret; some are without fault.
+fn messages(text: &str) -> String {
+    let env = |name: &str| (name == "S").then(|| SECRET.to_owned());
+    let text = format!("{MIRROR}    tags: [{{match: x}}]\n{text}");
+    match Config::parse("tagferry.yaml", &text, &env) {
+        Ok(config) => format!("{config:?}"),
+        Err(faults) => format!("{faults} {faults:?}"),
+    }
+}
+
+#[test]
+fn a_password_in_a_wrong_place_is_not_repeated() {
+    for credentials in [
+        "§",
+        "[§]",
+        "{§}",
+        "{§: §}",
+        "{username: u, §}",
+        "{username: u, password:§}",
+        "{username: u, pasword: §}",
+        "{username: u, token: §}",
+        "{username: u, password: [§]}",
+        "{username: u, password: {§: §}}",
+        "{username: u, password: §, password: §}",
+        "{username: u, password: §, secret: §}",
+        "{username: u, password: §, password_file: §}",
+        "{username: u, password: \"§\\q\"}",
+        "{username: u, password: '§}",
+        "{username: u, password: @§}",
+        "{username: u, password: !x §}",
+        "{username: u, password: §",
+        "{username: u, password: §: §}",
+        "{username: u, password: '§${A'}",
+        "{username: u, password: §}",
+        "{password: §}",
+        "u:§",
+        "username:u password:§",
+        "\n      username: u\n      password:§\n",
+        "\n      username: u\n      §\n",
+        "\n      username: u\n       password: §\n",
+    ] {
+        for secret in [SECRET, "${S}"] {
+            let text = format!("registries:\n  a.b:\n    credentials: {}", credentials.replace('§', secret));
+            let messages = messages(&text);
+            assert!(!messages.contains(SECRET), "{text}\n{messages}");
+        }
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for text in [
+        "registries: {'https://u:hunter2@a.b': {}}",
+        "registries: {'u:hunter2@a.b': {plain_http: 5}}",
+        "registries: {a.b: {ecr: {account: 123456789012, region: r-1, endpoint_url: 'http://u:hunter2@a.b'}}}",
+        "  - {source: 'https://u:hunter2@a.b/c', target: 'u:hunter2@a.b/c', tags: [{match: x}]}",
+    ] {
+        let messages = messages(text);
+        assert!(messages.contains("tagferry.yaml:5:") && !messages.contains(SECRET), "{messages}");
+    }
+}
+
+#[test]
+fn what_a_variable_holds_is_not_repeated_in_any_place() {
+    for text in [
+        "  - {source: '${S}:tag', target: '${S}', tags: [{match: '${S}(', range: '${S}', newest: '${S}'}]}",
+        "  - {source: 'A/${S}', target: 'a.b/A${S}', platforms: ['${S}'], name: '${S} ', tags: [{match: x}]}",
+        "  - {source: a.b/c, target: d.e/f, tags: [{match: x, newest: 1, per: '${S}'}, {match: x, except: '(${S}'}]}",
+        "schedule: {cron: '${S}', timezone: '${S}', jitter: '${S}', on_start: '${S}'}",
+        "concurrency: {tags: '${S}'}\ntimeouts: {connect: '${S}'}\nshutdown_grace: '${S}'",
+        "registries: {a.b: {plain_http: '${S}', limits: '${S}', ecr: {account: '${S}', region: '${S}!', role_arn: '${S}'}}}",
+    ] {
+        let messages = messages(text);
+        assert!(messages.contains("tagferry.yaml:5:") && !messages.contains(SECRET), "{messages}");
+    }
+}

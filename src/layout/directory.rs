@@ -1,0 +1,190 @@
+//! The directory itself: its files and folders, and the lock on its tags.
+
+use std::fs;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::layout::Error;
+use crate::layout::files;
+use crate::layout::index;
+use crate::layout::index::{INDEX_MAX_BYTES, Index};
+use crate::layout::staged;
+use crate::layout::staged::Staged;
+use crate::oci::Digest;
+
+/// The only version of the layout that there is.
+const VERSION: &str = "1.0.0";
+/// What `oci-layout` holds is some thirty bytes; more than this is something else.
+const MARKER_MAX_BYTES: usize = 4096;
+
+/// An OCI image layout in a directory.
+///
+/// Several of these may work on one directory, in one process or in several: they wait for each other where
+/// tags are written. Programs that do not know our lock, such as skopeo, should not write there meanwhile.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    dir: Arc<Path>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Marker {
+    image_layout_version: String,
+}
+
+impl Layout {
+    /// Names the directory. Touches nothing.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes what an empty layout has, where it is missing, and removes what killed runs left behind.
+    ///
+    /// A directory with something else in it is left alone: [`Error::NotALayout`].
+    pub async fn ensure(&self) -> Result<(), Error> {
+        self.blocking(|layout| {
+            fs::create_dir_all(layout.dir()).map_err(Error::io("make directory", layout.dir()))?;
+            layout.refuse_other_content()?;
+            let mut marker = layout.lock(OpenOptions::new().create_new(true))?;
+            layout.mark(&mut marker)?;
+            for folder in [layout.dir.join("blobs"), layout.blobs()] {
+                if !files::is_folder(&folder)? {
+                    fs::create_dir(&folder).map_err(Error::io("make directory", &folder))?;
+                }
+                staged::sweep(&folder)?;
+            }
+            staged::sweep(layout.dir())?;
+            match layout.read_index()? {
+                Some(bytes) => layout.parse_index(&bytes).map(drop),
+                None => layout.write_index(index::EMPTY.as_bytes()),
+            }
+        })
+        .await
+    }
+
+    /// Runs file work where it may block. It runs to its end even when the caller is dropped.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let layout = self.clone();
+        match tokio::task::spawn_blocking(move || work(&layout)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(stopping) => Err(Error::io("work in", self.dir())(std::io::Error::other(stopping))),
+            },
+        }
+    }
+
+    /// Waits until nobody else writes tags, in this process or another. Ends when the file is dropped.
+    pub(super) fn lock_tags(&self) -> Result<File, Error> {
+        self.lock(&mut OpenOptions::new())
+    }
+
+    /// The folder of blobs and manifests.
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.dir.join("blobs").join("sha256")
+    }
+
+    /// The folder of blobs and manifests, known to be in the directory and not where a link leads.
+    pub(super) fn writable_blobs(&self) -> Result<PathBuf, Error> {
+        files::is_folder(&self.dir.join("blobs"))?;
+        files::is_folder(&self.blobs())?;
+        Ok(self.blobs())
+    }
+
+    /// The file of a blob or manifest. A digest is hexadecimal digits, so that it can lead nowhere else.
+    pub(super) fn blob(&self, digest: Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    /// The bytes of `index.json`, none where there is none.
+    pub(super) fn read_index(&self) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.index();
+        if !files::is_file(&path)? {
+            return Ok(None);
+        }
+        let bytes = files::read(&path, INDEX_MAX_BYTES)?;
+        if bytes.len() > INDEX_MAX_BYTES { Err(Error::TooLarge(path)) } else { Ok(Some(bytes)) }
+    }
+
+    pub(super) fn parse_index<'a>(&self, bytes: &'a [u8]) -> Result<Index<'a>, Error> {
+        Index::parse(bytes).map_err(|cause| self.invalid_index(cause))
+    }
+
+    pub(super) fn invalid_index(&self, cause: serde_json::Error) -> Error {
+        Error::Json { path: self.index(), cause }
+    }
+
+    /// Replaces `index.json` in one step. The caller holds the lock.
+    pub(super) fn write_index(&self, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() > INDEX_MAX_BYTES {
+            return Err(Error::TooLarge(self.index()));
+        }
+        Staged::with(self.dir(), bytes)?.publish(&self.index())?;
+        files::sync_folder(self.dir())
+    }
+
+    fn index(&self) -> PathBuf {
+        self.dir.join("index.json")
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.dir.join("oci-layout")
+    }
+
+    fn refuse_other_content(&self) -> Result<(), Error> {
+        let mut has_others = false;
+        for entry in fs::read_dir(self.dir()).map_err(Error::io("list", self.dir()))? {
+            let name = entry.map_err(Error::io("list", self.dir()))?.file_name();
+            has_others |= !name.to_str().is_some_and(staged::is_staged);
+        }
+        // Asked after the list: whoever makes the same layout just now starts with this file.
+        if has_others && !files::is_file(&self.marker())? {
+            return Err(Error::NotALayout(self.dir().to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Opens `oci-layout` and locks it: the one file that is there first and is never replaced.
+    fn lock(&self, options: &mut OpenOptions) -> Result<File, Error> {
+        let path = self.marker();
+        let made = options.read(true).write(true).open(&path);
+        let file = match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                files::is_file(&path)?;
+                OpenOptions::new().read(true).write(true).open(&path)
+            }
+            result => result,
+        };
+        let file = file.map_err(Error::io("open", &path))?;
+        file.lock().map_err(Error::io("lock", &path))?;
+        Ok(file)
+    }
+
+    /// Writes `oci-layout` where it is new, or was left empty by a killed run, and checks it where it is not.
+    fn mark(&self, marker: &mut File) -> Result<(), Error> {
+        let path = self.marker();
+        let bytes = files::read(&path, MARKER_MAX_BYTES)?;
+        if bytes.is_empty() {
+            let content = format!(r#"{{"imageLayoutVersion":"{VERSION}"}}"#);
+            marker.write_all(content.as_bytes()).map_err(Error::io("write", &path))?;
+            return marker.sync_all().map_err(Error::io("write to disk", &path));
+        }
+        match serde_json::from_slice::<Marker>(&bytes) {
+            Ok(Marker { image_layout_version: version }) if version == VERSION => Ok(()),
+            Ok(Marker { image_layout_version: version }) => Err(Error::Version { path, version }),
+            Err(cause) => Err(Error::Json { path, cause }),
+        }
+    }
+}

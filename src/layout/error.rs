@@ -1,0 +1,122 @@
+//! What goes wrong in a layout: which file, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::layout::index::INDEX_MAX_BYTES;
+use crate::oci::Digest;
+
+/// A failure in a layout's directory.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {step} {}{}", path.display(), hint(cause.kind()))]
+    Io {
+        /// What was to be done.
+        step: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        cause: io::Error,
+    },
+    /// The directory holds something else. Nothing was written to it.
+    #[error(
+        "{} has files but no `oci-layout`, so it is no image layout\nhint: name an empty or a new directory",
+        .0.display()
+    )]
+    NotALayout(PathBuf),
+    /// The layout has a version whose rules are not known.
+    #[error("{} says layout version {version:?}, only 1.0.0 is known\nhint: name another directory", path.display())]
+    Version {
+        /// The `oci-layout` file.
+        path: PathBuf,
+        /// What it says.
+        version: String,
+    },
+    /// A link, a device or another thing is where a file or folder is expected. It is not followed.
+    #[error("{} is not {expected}\nhint: remove it, or name another directory", path.display())]
+    Unexpected {
+        /// Where.
+        path: PathBuf,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// A file of the layout is not the document it should be.
+    #[error("{} is not valid\nhint: restore it, or name another directory", path.display())]
+    Json {
+        /// Which file.
+        path: PathBuf,
+        /// Where it fails.
+        #[source]
+        cause: serde_json::Error,
+    },
+    /// `index.json` is larger than any reader should accept, or would become so.
+    #[error("{} is larger than {INDEX_MAX_BYTES} bytes\nhint: spread the tags over several directories", .0.display())]
+    TooLarge(PathBuf),
+    /// A manifest was refused because something that it refers to is not there or has another size.
+    #[error("manifest {manifest} needs {part}, which {} lacks", dir.display())]
+    MissingPart {
+        /// The manifest that was refused.
+        manifest: Digest,
+        /// What it refers to, itself or through its children.
+        part: Digest,
+        /// The layout.
+        dir: PathBuf,
+    },
+    /// The source of a blob broke off.
+    #[error("blob {blob} broke off")]
+    Body {
+        /// Which blob.
+        blob: Digest,
+        /// What the source says.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There are more or fewer bytes than the manifest says.
+    #[error("blob {blob} has the wrong size: expected {expected} bytes, got {got}")]
+    Size {
+        /// Which blob.
+        blob: Digest,
+        /// What the manifest says.
+        expected: u64,
+        /// What came, at least.
+        got: u64,
+    },
+    /// The bytes are not those of the digest.
+    #[error("blob {expected} has the wrong content, its digest is {got}")]
+    Digest {
+        /// What was to come.
+        expected: Digest,
+        /// What came.
+        got: Digest,
+    },
+}
+
+impl Error {
+    pub(super) fn io(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |cause| Self::Io { step, path: path.to_owned(), cause }
+    }
+
+    /// Whether a manifest was refused because something that it refers to is not there.
+    pub fn is_missing_reference(&self) -> bool {
+        matches!(self, Self::MissingPart { .. })
+    }
+
+    /// Whether access was refused: the same will happen to every tag.
+    pub fn is_denied(&self) -> bool {
+        let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
+        matches!(self, Self::Io { cause, .. } if kinds.contains(&cause.kind()))
+    }
+}
+
+/// What to do about the failures that operators can mend; starts with a line break.
+fn hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull => "\nhint: the disk is full, free some space",
+        io::ErrorKind::QuotaExceeded => "\nhint: the disk quota is used up, raise it or free some space",
+        io::ErrorKind::PermissionDenied => "\nhint: let the user that runs this program write there",
+        io::ErrorKind::ReadOnlyFilesystem => "\nhint: the file system is read-only, mount a volume there",
+        _ => "",
+    }
+}

@@ -1,0 +1,92 @@
+//! Names to addresses, and the last check of where a registry may send us.
+//!
+//! A token realm, redirect or upload address with an innocent name may resolve to an address inside our network,
+//! and reach there what the registry itself cannot (google/go-containerregistry#2258). A registry whose own
+//! name resolves to an inside address, as ECR's does behind PrivateLink, may lead to others inside.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::registry::origin;
+
+/// Resolves names for the client of one registry.
+#[derive(Clone, Debug)]
+pub(super) struct Resolver {
+    registry: Arc<str>,
+    /// Whether the registry was last seen inside.
+    is_inside: Arc<AtomicBool>,
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "refused to go to {name}: it resolves to {address}, an address inside this network, and the registry is outside"
+)]
+struct Refused {
+    name: String,
+    address: SocketAddr,
+}
+
+impl Resolver {
+    /// For the registry of this name, without its port.
+    pub(super) fn new(registry: &str) -> Self {
+        Self { registry: registry.into(), is_inside: Arc::default() }
+    }
+
+    fn check(&self, name: &str, addresses: &[SocketAddr]) -> Result<(), Refused> {
+        let inside = addresses.iter().find(|address| origin::is_internal_ip(address.ip()));
+        if name.eq_ignore_ascii_case(&self.registry) {
+            self.is_inside.store(inside.is_some(), Relaxed);
+            return Ok(());
+        }
+        match inside {
+            Some(&address) if !self.is_inside.load(Relaxed) => {
+                Err(Refused { name: name.to_owned(), address })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            resolver.check(name.as_str(), &addresses)?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTSIDE: &str = "192.0.2.1:0";
+    const INSIDE: &str = "10.0.0.1:0";
+
+    fn check(resolver: &Resolver, name: &str, addresses: &[&str]) -> bool {
+        let addresses: Vec<_> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        resolver.check(name, &addresses).is_ok()
+    }
+
+    #[test]
+    fn a_registry_outside_leads_to_no_name_that_is_inside() {
+        let resolver = Resolver::new("registry.example");
+        assert!(!check(&resolver, "auth.example", &[OUTSIDE, INSIDE]), "before the registry was seen");
+        assert!(check(&resolver, "registry.example", &[OUTSIDE]));
+        assert!(!check(&resolver, "auth.example", &[INSIDE]));
+        assert!(check(&resolver, "auth.example", &[OUTSIDE]));
+    }
+
+    #[test]
+    fn a_registry_inside_may_lead_to_its_neighbours() {
+        let resolver = Resolver::new("registry.example");
+        assert!(check(&resolver, "Registry.Example", &[INSIDE]));
+        assert!(check(&resolver, "storage.example", &[INSIDE]));
+    }
+}
