@@ -5,6 +5,7 @@
 #[path = "../fake/mod.rs"]
 mod fake;
 
+mod cli;
 mod fakes;
 mod sync;
 mod world;
