@@ -6,5 +6,7 @@
 mod fake;
 
 mod fakes;
+mod graphs;
+mod source;
 mod sync;
 mod world;
