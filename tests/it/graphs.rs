@@ -220,7 +220,7 @@ async fn parts_whose_size_is_not_what_the_parent_says_are_refused() {
     let size = format!("\"size\":{}", image.bytes.len());
     for (wrong, words) in [
         (lying(&image, "\"size\":5", "\"size\":4"), "wrong size: expected 4 bytes, got 5"),
-        (lying(&image, "\"size\":5", "\"size\":6"), "of 6 bytes"),
+        (lying(&image, "\"size\":5", "\"size\":6"), "wrong size: expected 6 bytes, got 5"),
         (lying(&parent, &size, "\"size\":7"), "its index says 7"),
     ] {
         let source = holding(&[("latest", wrong)]).await;
