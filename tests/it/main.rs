@@ -5,6 +5,7 @@
 #[path = "../fake/mod.rs"]
 mod fake;
 
+mod chaos;
 mod cli;
 mod fakes;
 mod graphs;
