@@ -5,6 +5,7 @@
 //! Amazon ECR with its API. Run it with `cargo run --example quickstart`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
+use std::error::Error;
 use std::io;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ mod fake;
 const MIB: usize = 1024 * 1024;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let source = source().await;
     let target = Ecr::start().await;
     let text = configuration(&source, &target);
@@ -69,7 +70,9 @@ async fn main() -> anyhow::Result<()> {
         .iter()
         .all(|(tag, digest)| source.tags("java/jdk").get(tag) == Some(digest));
     target.assert_consistent();
-    anyhow::ensure!(same && second.outcome == RunOutcome::Succeeded, "the target is not what the source is");
+    if !same || second.outcome != RunOutcome::Succeeded {
+        return Err("the target is not what the source is".into());
+    }
     println!("\nEvery tag has the digest that it has at the source, and all that it refers to is there.");
     println!(
         "{} were copied, in {} requests; the second run took {}.",

@@ -114,7 +114,13 @@ impl BlobReader {
         if self.got == self.descriptor.size && self.got > 0 {
             return Ok(None);
         }
-        let answer = self.repository.client.attempt(&self.request()).await?;
+        let answer = match self.repository.client.attempt(&self.request()).await {
+            // There is no more: what ended early was the whole blob, and it is shorter than announced.
+            Err(error) if self.got > 0 && error.is_status(StatusCode::RANGE_NOT_SATISFIABLE) => {
+                return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
+            }
+            result => result?,
+        };
         self.check_resumption(&answer)?;
         self.answer.insert(answer).chunk().await
     }

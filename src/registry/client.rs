@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::oci::{Host, Repository};
@@ -184,7 +185,7 @@ impl Client {
                 Ok(authorization) => authorization,
                 Err(error) => return Err(self.explain(error, request, auth.has_login().await)),
             };
-            let sent = header.is_some();
+            let sent_at = header.is_some().then(Instant::now);
             let (answer, is_own) = self.exchange(request, header).await?;
             if answer.status().is_success() {
                 return Ok(answer);
@@ -197,11 +198,11 @@ impl Client {
             }
             if second.is_none() {
                 if error.is_status(StatusCode::UNAUTHORIZED) && auth.learn(root, &request.scope, &headers)? {
-                    second = Some(if sent { Freshness::Renewed } else { Freshness::Cached });
+                    second = Some(sent_at.map_or(Freshness::Cached, Freshness::After));
                     continue;
                 }
-                if sent && error.is_expired_login() {
-                    second = Some(Freshness::Renewed);
+                if let Some(sent_at) = sent_at.filter(|_| error.is_expired_login()) {
+                    second = Some(Freshness::After(sent_at));
                     continue;
                 }
             }

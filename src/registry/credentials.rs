@@ -4,6 +4,7 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 /// A user name and password.
 #[derive(Clone, Debug)]
@@ -35,8 +36,8 @@ pub trait Credentials: Send + Sync + fmt::Debug {
 pub enum Freshness {
     /// A cached login will do.
     Cached,
-    /// The registry refused the last one as expired.
-    Renewed,
+    /// The registry refused the one that was in hand then: only a later one will do.
+    After(Instant),
 }
 
 /// When a login is sent to the registry.

@@ -9,9 +9,6 @@ use tracing::warn;
 
 use crate::registry::Freshness;
 
-/// A thing younger than this is not renewed. Of many requests that are refused at once the first renews
-/// the token; the others, which were sent with the old one, come later.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 /// After a failed early refresh, the next one waits this long, at most.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
@@ -66,8 +63,9 @@ impl<T: Clone> Expiring<T> {
 
     /// The value, fetched if there is none or it is due.
     ///
-    /// [`Freshness::Renewed`] fetches even if the value is valid, unless that was done a moment ago;
-    /// an error of this fetch is never covered by the old value. Cancel safe: the next caller fetches.
+    /// [`Freshness::After`] fetches even if the value is valid, unless that was done since: of many requests
+    /// that are refused at once the first renews the value for all. An error of this fetch is never covered by
+    /// the old value. Cancel safe: the next caller fetches.
     pub async fn get<F, E>(&self, freshness: Freshness, fetch: impl FnOnce() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<Fresh<T>, E>>,
@@ -106,9 +104,9 @@ impl<T: Clone> Expiring<T> {
         };
         let value = slot.fresh.value.clone();
         match freshness {
-            Freshness::Renewed if now >= slot.fetched_at + RENEWAL_PAUSE => Found::Nothing,
+            Freshness::After(refused) if slot.fetched_at <= refused => Found::Nothing,
             Freshness::Cached if now >= slot.fresh.refresh_at => Found::Due(value),
-            Freshness::Renewed | Freshness::Cached => Found::Valid(value),
+            Freshness::After(_) | Freshness::Cached => Found::Valid(value),
         }
     }
 
@@ -223,11 +221,10 @@ mod tests {
     async fn renewals_at_the_same_time_are_one() {
         let issuer = Issuer::default();
         issuer.get(Freshness::Cached).await;
-        advance(RENEWAL_PAUSE).await;
-        assert_eq!(join_all((0..10).map(|_| issuer.get(Freshness::Renewed))).await, [2; 10]);
-        assert_eq!(issuer.get(Freshness::Renewed).await, 2, "who comes a moment later joins too");
-        advance(RENEWAL_PAUSE).await;
-        assert_eq!(issuer.get(Freshness::Renewed).await, 3);
+        let refused = Freshness::After(Instant::now());
+        assert_eq!(join_all((0..10).map(|_| issuer.get(refused))).await, [2; 10]);
+        assert_eq!(issuer.get(refused).await, 2, "who was refused before the renewal joins too");
+        assert_eq!(issuer.get(Freshness::After(Instant::now())).await, 3);
     }
 
     #[tokio::test(start_paused = true)]
@@ -235,7 +232,7 @@ mod tests {
         let issuer = Issuer::default();
         issuer.get(Freshness::Cached).await;
         advance(HOUR / 2).await;
-        assert_eq!(issuer.get_or(Freshness::Renewed, Some("down")).await, Err("down"));
+        assert_eq!(issuer.get_or(Freshness::After(Instant::now()), Some("down")).await, Err("down"));
     }
 
     #[tokio::test(start_paused = true)]

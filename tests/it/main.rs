@@ -7,5 +7,7 @@ mod fake;
 
 mod cli;
 mod fakes;
+mod graphs;
+mod source;
 mod sync;
 mod world;

@@ -1,12 +1,9 @@
 //! The main job, from a source like Oracle's to ECR.
 
-use tagferry::event::{Blobs, RunOutcome, TagOutcome};
+use tagferry::event::RunOutcome;
 
-use crate::fake::{
-    Draft, Ecr, Face, Format, Image, Match, Mount, Registry, artifact, attested_index, image, index,
-    oci_image,
-};
-use crate::world::{mirror, only, plan, sync, tag};
+use crate::fake::{Ecr, Face, Match, Registry, image};
+use crate::world::{mirror, plan, sync};
 
 const JDK: &str = r"
   - source: SOURCE/java/jdk

@@ -1,12 +1,14 @@
 //! A source, a target and a configuration between them, run by the real program in this process.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use tagferry::app::{App, Options};
 use tagferry::config::Config;
-use tagferry::event::{Event, MirrorSummary, Observer, RunSummary, TagSummary};
+use tagferry::event::{Event, MirrorSummary, Observer, RunOutcome, RunSummary, TagOutcome, TagSummary};
 use tagferry::pass::{Mode, Stop};
 use tagferry::registry::Retry;
 
@@ -17,12 +19,12 @@ const RETRY: Retry =
     Retry { tries: 5, pause: Duration::from_millis(2), pause_max: Duration::from_millis(10) };
 
 /// Runs a configuration once.
-pub async fn sync(config: &str) -> RunSummary {
+pub(crate) async fn sync(config: &str) -> RunSummary {
     run(config, Mode::Sync).await
 }
 
 /// Plans and writes nothing.
-pub async fn plan(config: &str) -> RunSummary {
+pub(crate) async fn plan(config: &str) -> RunSummary {
     run(config, Mode::Plan).await
 }
 
@@ -31,14 +33,22 @@ async fn run(config: &str, mode: Mode) -> RunSummary {
 }
 
 /// The program, ready to run.
-pub async fn app(config: &str, observer: Arc<dyn Observer>) -> App {
+pub(crate) async fn app(config: &str, observer: Arc<dyn Observer>) -> App {
     let config = Config::parse("test.yaml", config, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let aws = SharedCredentialsProvider::new(Credentials::new(ACCESS_KEY, "secret", None, None, "test"));
     App::new(config, Options { retry: RETRY, aws: Some(aws) }, observer).await.unwrap()
 }
 
-/// A configuration with one mirror and the settings of its two hosts.
-pub fn mirror(source: impl Into<Side>, target: impl Into<Side>, mirror: &str) -> String {
+/// All tags of `app`, to a repository of the same name.
+pub(crate) const APP: &str = "  - {source: SOURCE/app, target: TARGET/app, tags: [{match: .}]}\n";
+
+/// Runs the mirror of `app` once.
+pub(crate) async fn copy(source: impl Into<Side>, target: impl Into<Side>) -> RunSummary {
+    sync(&mirror(source, target, APP)).await
+}
+
+/// A configuration with these mirrors and the settings of their two hosts.
+pub(crate) fn mirror(source: impl Into<Side>, target: impl Into<Side>, mirror: &str) -> String {
     let (source, target) = (source.into(), target.into());
     let mirror = mirror.replace("SOURCE", &source.host).replace("TARGET", &target.host);
     let hosts = [source, target].map(|side| format!("  {}: {}\n", side.host, side.settings));
@@ -46,45 +56,90 @@ pub fn mirror(source: impl Into<Side>, target: impl Into<Side>, mirror: &str) ->
 }
 
 /// Nothing that a test waits for takes longer.
-pub const QUICK: &str = "timeouts: {connect: 5s, stall: 2s}\n";
+pub(crate) const QUICK: &str = "timeouts: {connect: 5s, stall: 2s}\n";
 
 /// A host and what the configuration says of it.
-pub struct Side {
-    pub host: String,
-    pub settings: String,
+pub(crate) struct Side {
+    pub(crate) host: String,
+    pub(crate) settings: String,
 }
 
-impl From<&Registry> for Side {
-    fn from(registry: &Registry) -> Self {
-        let settings =
-            format!("{{plain_http: true, credentials: {{username: {USER}, password: {PASSWORD}}}}}");
-        Self { host: registry.host(), settings }
+impl Side {
+    /// A registry without TLS, with these settings.
+    pub(crate) fn plain(registry: &Registry, settings: &str) -> Self {
+        Self { host: registry.host(), settings: format!("{{plain_http: true, {settings}}}") }
     }
-}
 
-impl From<&Ecr> for Side {
-    fn from(ecr: &Ecr) -> Self {
+    /// A registry that is reached with this password.
+    pub(crate) fn login(registry: &Registry, password: &str) -> Self {
+        Self::plain(registry, &format!("credentials: {{username: {USER}, password: {password}}}"))
+    }
+
+    /// An ECR with these settings.
+    pub(crate) fn ecr(ecr: &Ecr, settings: &str) -> Self {
         let endpoint = ecr.endpoint_url();
         let settings = format!(
             "{{plain_http: true, ecr: {{account: \"{ACCOUNT}\", region: {REGION}, endpoint_url: {endpoint}, \
-             create_repositories: true}}}}"
+             {settings}}}}}"
         );
         Self { host: ecr.host(), settings }
     }
 }
 
+impl From<&Registry> for Side {
+    fn from(registry: &Registry) -> Self {
+        Self::login(registry, PASSWORD)
+    }
+}
+
+impl From<&Ecr> for Side {
+    fn from(ecr: &Ecr) -> Self {
+        Self::ecr(ecr, "create_repositories: true")
+    }
+}
+
 /// The only mirror of a run.
 #[track_caller]
-pub fn only(summary: &RunSummary) -> &MirrorSummary {
+pub(crate) fn only(summary: &RunSummary) -> &MirrorSummary {
     assert_eq!(summary.mirrors.len(), 1);
     &summary.mirrors[0]
 }
 
 /// A tag of the only mirror.
 #[track_caller]
-pub fn tag<'a>(summary: &'a RunSummary, tag: &str) -> &'a TagSummary {
+pub(crate) fn tag<'a>(summary: &'a RunSummary, tag: &str) -> &'a TagSummary {
     let found = only(summary).tags.iter().find(|found| found.tag.as_str() == tag);
     found.unwrap_or_else(|| panic!("no tag {tag} in {:#?}", only(summary)))
+}
+
+/// Fails the test unless all arrived.
+#[track_caller]
+pub(crate) fn assert_succeeded(summary: &RunSummary) {
+    assert_eq!(summary.outcome, RunOutcome::Succeeded, "{summary:#?}");
+}
+
+/// Why a tag of the only mirror failed.
+#[track_caller]
+pub(crate) fn tag_error<'a>(summary: &'a RunSummary, name: &str) -> &'a str {
+    let found = tag(summary, name);
+    assert_eq!(found.outcome, Some(TagOutcome::Failed), "{found:#?}");
+    found.error.as_deref().unwrap()
+}
+
+/// Why the only mirror failed as a whole.
+#[track_caller]
+pub(crate) fn mirror_error(summary: &RunSummary) -> &str {
+    let found = only(summary);
+    assert_eq!(found.outcome, RunOutcome::Failed, "{found:#?}");
+    found.error.as_deref().unwrap_or_else(|| panic!("no error in {found:#?}"))
+}
+
+/// Fails the test unless a text contains all of these.
+#[track_caller]
+pub(crate) fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "no `{word}` in: {text}");
+    }
 }
 
 struct Blind;
@@ -93,12 +148,19 @@ impl Observer for Blind {
     fn observe(&self, _: &Event<'_>) {}
 }
 
-/// Remembers events as text.
+/// What the tests remember of events: bytes announced, bytes sent.
 #[derive(Default)]
-pub struct Recorder(pub Mutex<Vec<String>>);
+pub(crate) struct Bytes {
+    pub(crate) sized: AtomicU64,
+    pub(crate) copied: AtomicU64,
+}
 
-impl Observer for Recorder {
+impl Observer for Bytes {
     fn observe(&self, event: &Event<'_>) {
-        self.0.lock().unwrap().push(format!("{event:?}"));
+        match event {
+            Event::TagSized { bytes, .. } => self.sized.fetch_add(*bytes, Relaxed),
+            Event::BytesCopied { bytes, .. } => self.copied.fetch_add(*bytes, Relaxed),
+            _ => 0,
+        };
     }
 }
