@@ -5,6 +5,7 @@
 #[path = "../fake/mod.rs"]
 mod fake;
 
+mod ecr;
 mod fakes;
 mod graphs;
 mod source;
