@@ -8,6 +8,8 @@ mod fake;
 mod ecr;
 mod fakes;
 mod graphs;
+mod plain;
+mod retry;
 mod source;
 mod sync;
 mod world;
