@@ -4,6 +4,7 @@
 //! [`oci`], [`select`], [`plan`], [`event`], [`registry`], [`ecr`], [`layout`], [`target`], [`config`], [`copy`], [`pass`], [`app`].
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod copy;
 pub mod ecr;

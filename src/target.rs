@@ -178,11 +178,6 @@ impl Target {
         answers.try_filter_map(|(digest, has)| async move { Ok(has.then_some(digest)) }).try_collect().await
     }
 
-    /// Whether the repository has a manifest.
-    pub async fn has_manifest(&self, digest: Digest) -> Result<bool, Error> {
-        Ok(self.holds(&digest.into()).await?.is_some())
-    }
-
     /// Puts a blob: mounted from another repository where one is named and the target does it, streamed else.
     /// `body` is asked for only in the latter case.
     pub async fn put_blob<S, E>(

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::BoxFuture;
 
-use crate::copy::Error;
+use crate::copy::{Copier, Error, Shared};
 use crate::oci::{Descriptor, Digest, Manifest};
-use crate::registry;
-use crate::target::Target;
 
 /// Indexes may be nested this deep; real ones are one deep, some two.
 const DEPTH_MAX: usize = 4;
@@ -19,63 +17,71 @@ const TOTAL_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// What is to be written for an image.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// The manifests below the root that the target lacks, children before parents.
+    /// The manifests below the root that are not written yet, children before parents.
     pub(super) children: Vec<Manifest>,
     seen: HashSet<Digest>,
     bytes: usize,
 }
 
-/// Whether manifests that the target has are taken as done, with all below them.
+/// Whether what the target is known to have is taken as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// They are: a registry takes no manifest without what it refers to.
+    /// It is.
     Present,
-    /// They are not: the target said that something is missing.
+    /// It is not: the target said that something is missing.
     Nothing,
 }
 
-/// Reads everything below `root` that has to be written.
-pub(super) async fn read(
-    source: &registry::Repository,
-    target: &Target,
-    root: &Manifest,
-    trust: Trust,
-) -> Result<Graph, Error> {
-    let mut graph = Graph::default();
-    graph.descend(source, target, root, trust, 1).await?;
-    Ok(graph)
-}
+impl Copier {
+    /// Reads everything below `root` that has to be written.
+    pub(super) async fn graph(&self, root: &Manifest, trust: Trust) -> Result<Graph, Error> {
+        let mut graph = Graph::default();
+        self.descend(&mut graph, root, trust, 1).await?;
+        Ok(graph)
+    }
 
-impl Graph {
     fn descend<'a>(
-        &'a mut self,
-        source: &'a registry::Repository,
-        target: &'a Target,
+        &'a self,
+        graph: &'a mut Graph,
         parent: &'a Manifest,
         trust: Trust,
         depth: usize,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             for child in parent.children() {
-                if !self.seen.insert(child.digest) {
+                if !graph.seen.insert(child.digest) || self.is_done(child.digest, trust) {
                     continue;
                 }
-                self.check_bounds(depth)?;
-                if trust == Trust::Present {
-                    let step = format!("ask for manifest {}", child.digest);
-                    if target.has_manifest(child.digest).await.map_err(Error::target(step))? {
-                        continue;
-                    }
-                }
-                let manifest = read_manifest(source, child).await?;
-                self.bytes += manifest.bytes().len();
-                self.descend(source, target, &manifest, trust, depth + 1).await?;
-                self.children.push(manifest);
+                graph.check_bounds(depth)?;
+                let manifest = self.child(child).await?;
+                graph.bytes += manifest.bytes().len();
+                self.descend(graph, &manifest, trust, depth + 1).await?;
+                graph.children.push(manifest);
             }
             Ok(())
         })
     }
 
+    /// Whether this run wrote a manifest, with all below it.
+    pub(super) fn is_done(&self, manifest: Digest, trust: Trust) -> bool {
+        let Shared { inflight, .. } = &*self.shared;
+        trust == Trust::Present && inflight.has_written(&self.target.registry(), self.repository(), manifest)
+    }
+
+    async fn child(&self, child: &Descriptor) -> Result<Manifest, Error> {
+        let manifest = self.read(child.digest).await?;
+        if manifest.bytes().len() as u64 != child.size {
+            let (got, digest) = (manifest.bytes().len(), child.digest);
+            return Err(Error::Image(format!(
+                "manifest {digest} has {got} bytes, its index says {}",
+                child.size
+            )));
+        }
+        Ok(manifest)
+    }
+}
+
+impl Graph {
     fn check_bounds(&self, depth: usize) -> Result<(), Error> {
         if depth > DEPTH_MAX {
             return Err(Error::Image(format!("indexes are nested deeper than {DEPTH_MAX}")));
@@ -90,19 +96,6 @@ impl Graph {
         }
         Ok(())
     }
-}
-
-async fn read_manifest(source: &registry::Repository, child: &Descriptor) -> Result<Manifest, Error> {
-    let step = format!("read manifest {}", child.digest);
-    let manifest = source.manifest(child.digest).await.map_err(Error::source(step))?;
-    if manifest.bytes().len() as u64 != child.size {
-        let (got, digest) = (manifest.bytes().len(), child.digest);
-        return Err(Error::Image(format!(
-            "manifest {digest} has {got} bytes, its index says {}",
-            child.size
-        )));
-    }
-    Ok(manifest)
 }
 
 /// The blobs of these manifests, each once. Layers that live elsewhere by design are left out: their `urls` are

@@ -1,9 +1,10 @@
-//! One transfer per blob and target in a run, however many tags and repositories want it.
+//! What the copies of a run know of one another: one transfer per blob and target, however many tags and
+//! repositories want it, and no manifest twice.
 //!
 //! Who wants blobs claims all that it needs for an image in one step. Waiting therefore only ever points to
 //! claims made before, and no two copies can wait for each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -15,7 +16,12 @@ use crate::oci::{Digest, Repository};
 pub struct Inflight {
     /// By registry and digest. Held for look-ups only.
     blobs: Mutex<HashMap<(String, Digest), Entry>>,
+    /// The manifests written, with all below them. Held for look-ups only.
+    manifests: Mutex<HashSet<(Place, Digest)>>,
 }
+
+/// A registry and a repository in it; none in a target without repositories.
+type Place = (String, Option<Repository>);
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -79,6 +85,23 @@ impl Inflight {
             (digest, Claim::Mine(Ticket(sender)))
         };
         blobs.into_iter().map(&mut claim).collect()
+    }
+
+    /// Remembers that a manifest and all below it were written.
+    pub(super) fn wrote(&self, registry: &str, repository: Option<&Repository>, manifest: Digest) {
+        let place = (registry.to_owned(), repository.cloned());
+        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).insert((place, manifest));
+    }
+
+    /// Whether a manifest and all below it were written in this run.
+    pub(super) fn has_written(
+        &self,
+        registry: &str,
+        repository: Option<&Repository>,
+        manifest: Digest,
+    ) -> bool {
+        let place = (registry.to_owned(), repository.cloned());
+        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).contains(&(place, manifest))
     }
 }
 

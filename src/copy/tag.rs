@@ -109,7 +109,11 @@ impl Copier {
         reference: &Reference,
         trust: Trust,
     ) -> Result<Copied, Error> {
-        let graph = graph::read(&self.source, &self.target, root, trust).await?;
+        if self.is_done(root.digest(), trust) {
+            self.put(root, reference).await?;
+            return Ok(Copied::default());
+        }
+        let graph = self.graph(root, trust).await?;
         let manifests = || graph.children.iter().chain([root]);
         let blobs = graph::blobs(manifests())?;
         let mut claims =
@@ -143,10 +147,10 @@ impl Copier {
 
         for manifest in &graph.children {
             self.put(manifest, &manifest.digest().into()).await?;
-            commit(&claims, manifest);
+            self.commit(&claims, manifest);
         }
         self.put(root, reference).await?;
-        commit(&claims, root);
+        self.commit(&claims, root);
         Ok(copied)
     }
 
@@ -172,21 +176,22 @@ impl Copier {
         }
     }
 
+    /// Tells the others that a manifest is there, and that its blobs can be mounted now.
+    fn commit(&self, claims: &HashMap<Digest, Claim>, manifest: &Manifest) {
+        self.shared.inflight.wrote(&self.target.registry(), self.repository(), manifest.digest());
+        for blob in manifest.blobs() {
+            if let Some(Claim::Mine(ticket)) = claims.get(&blob.digest) {
+                ticket.committed();
+            }
+        }
+    }
+
     pub(super) async fn read(&self, digest: Digest) -> Result<Manifest, Error> {
         self.source.manifest(digest).await.map_err(Error::source(format!("read manifest {digest}")))
     }
 
     pub(super) fn repository(&self) -> Option<&Repository> {
         self.target.repository()
-    }
-}
-
-/// Tells the others that the blobs of a manifest can be mounted now.
-fn commit(claims: &HashMap<Digest, Claim>, manifest: &Manifest) {
-    for blob in manifest.blobs() {
-        if let Some(Claim::Mine(ticket)) = claims.get(&blob.digest) {
-            ticket.committed();
-        }
     }
 }
 

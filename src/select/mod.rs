@@ -26,6 +26,7 @@
 //!
 //! Where that reading is wrong, the groups `version` and `variant` of `match` say what to read instead.
 
+mod key;
 mod parse;
 mod reason;
 mod rule;

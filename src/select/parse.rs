@@ -1,10 +1,17 @@
 //! Reads a tag: which of its words are the version, and which the variant.
 
-use crate::select::version::{Key, Moment, Number, Progress, Scheme, Stage, Version};
+use crate::select::key::{Key, Moment, Numbers, Parts, Scheme, Stage};
+use crate::select::version::Version;
 use crate::select::word::{self, Word};
+
+/// Longer texts are no tags (OCI distribution specification).
+const TEXT_MAX_BYTES: usize = 128;
 
 /// See [`Version::parse`]. Reads once from left to right; no regular expression, as it runs for every tag.
 pub(super) fn parse(text: &str) -> Option<(Version, String)> {
+    if text.len() > TEXT_MAX_BYTES {
+        return None;
+    }
     let mut words = word::split(text);
     if word::is_hash_name(&words) {
         return None;
@@ -12,7 +19,9 @@ pub(super) fn parse(text: &str) -> Option<(Version, String)> {
     let start = (0..words.len()).find(|&last| starts_version(&words[..=last]))?;
     let (before, mut rest) = words.split_at_mut(start);
     let mut reader = Reader::new(text);
-    before.iter().for_each(|word| reader.read_prefix(word));
+    for word in before {
+        reader.read_prefix(word);
+    }
     let used = reader.read_numbers(rest);
     rest = &mut rest[used..];
     while !rest.is_empty() {
@@ -41,7 +50,7 @@ fn continues_numbers(word: &Word<'_>) -> bool {
 struct Reader<'a> {
     text: &'a str,
     scheme: Scheme,
-    numbers: Vec<Number>,
+    numbers: Numbers,
     /// The numbers as they are spelled.
     row: &'a str,
     /// Whether the numbers are of Java's old kind, `8u412`.
@@ -49,13 +58,13 @@ struct Reader<'a> {
     prerelease: Option<Prerelease<'a>>,
     date: Option<(Moment, &'a str)>,
     /// How many commits `git describe` counts since the version, and the commit.
-    commit: Option<(Number, &'a str)>,
+    commit: Option<(&'a str, &'a str)>,
     variant: String,
 }
 
 struct Prerelease<'a> {
     stage: Stage,
-    numbers: Vec<Number>,
+    numbers: Numbers,
     text: &'a str,
     is_glued: bool,
 }
@@ -64,8 +73,8 @@ impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
         Self {
             text,
-            scheme: Scheme::Numbers,
-            numbers: Vec::with_capacity(4),
+            scheme: Scheme::Versions,
+            numbers: Numbers::default(),
             row: "",
             has_update: false,
             prerelease: None,
@@ -78,10 +87,10 @@ impl<'a> Reader<'a> {
     /// Reads a word before the version: `java11` in `java11-21.3.0`, `nightly` in `nightly-20240501`.
     fn read_prefix(&mut self, word: &Word<'a>) {
         if word.is_commit() {
-            self.commit = Some((Number::Small(0), word.text));
+            self.commit = Some(("0", word.text));
         } else if let Some((stage, "")) = word.stage() {
             self.prerelease =
-                Some(Prerelease { stage, numbers: Vec::new(), text: word.text, is_glued: false });
+                Some(Prerelease { stage, numbers: Numbers::default(), text: word.text, is_glued: false });
         } else {
             self.add_variant(word);
         }
@@ -123,8 +132,9 @@ impl<'a> Reader<'a> {
         self.scheme = Scheme::Dates;
         let fields = moment.fields();
         let date_only = fields[3..] == [0; 3];
-        self.numbers
-            .extend(fields[..if date_only { 3 } else { 6 }].iter().map(|&field| Number::Small(field)));
+        for field in &fields[..if date_only { 3 } else { 6 }] {
+            self.numbers.push(&field.to_string());
+        }
         used
     }
 
@@ -134,7 +144,7 @@ impl<'a> Reader<'a> {
         let mut rest = word;
         loop {
             let digits = rest.leading_digits();
-            self.numbers.push(Number::from_digits(digits));
+            self.numbers.push(digits);
             rest = rest.from(digits.len());
             match rest.text.as_bytes() {
                 [letter, digit, ..] if letter.is_ascii_alphabetic() && digit.is_ascii_digit() => {
@@ -158,12 +168,12 @@ impl<'a> Reader<'a> {
         }
         if self.commit.is_none() {
             if word.is_commit() {
-                self.commit = Some((Number::Small(0), word.text));
+                self.commit = Some(("0", word.text));
                 return 1;
             }
             if let Some(commit) = words.get(1).filter(|commit| word.is_number() && commit.is_described()) {
                 let text = &self.text[word.start..commit.end()];
-                self.commit = Some((Number::from_digits(word.text), text));
+                self.commit = Some((word.text, text));
                 return 2;
             }
         }
@@ -176,8 +186,10 @@ impl<'a> Reader<'a> {
 
     /// Reads the numbers of a pre-release: `rc1`, `rc.1`, `ea-b12`, `alpha.1.2`.
     fn read_prerelease(&mut self, stage: Stage, number: &str, words: &[Word<'a>]) -> usize {
-        let mut numbers: Vec<_> =
-            (!number.is_empty()).then(|| Number::from_digits(number)).into_iter().collect();
+        let mut numbers = Numbers::default();
+        if !number.is_empty() {
+            numbers.push(number);
+        }
         let mut used = 1;
         while let Some(word) = words.get(used) {
             let build = if word.is_openjdk_build() { word.from(1) } else { *word };
@@ -186,7 +198,7 @@ impl<'a> Reader<'a> {
             if !belongs || !build.is_number() || build.moment().is_some() {
                 break;
             }
-            numbers.push(Number::from_digits(build.text));
+            numbers.push(build.text);
             used += 1;
         }
         let text = &self.text[words[0].start..words[used - 1].end()];
@@ -202,21 +214,21 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(self) -> (Version, String) {
-        let mut text = self.row.to_owned();
-        let glued = self.prerelease.as_ref().filter(|prerelease| prerelease.is_glued);
-        let commit = self.commit.as_ref().map(|(_, commit)| *commit);
-        let apart = self.prerelease.as_ref().filter(|prerelease| !prerelease.is_glued);
-        glued.iter().for_each(|prerelease| text.push_str(prerelease.text));
-        for part in [apart.map(|prerelease| prerelease.text), self.date.map(|(_, date)| date), commit] {
-            part.iter().for_each(|part| text.extend(["-", part]));
+        let mut text = String::with_capacity(self.text.len());
+        text.push_str(self.row);
+        let before = self.prerelease.as_ref().map(|prerelease| (prerelease.is_glued, prerelease.text));
+        let date = self.date.map(|(_, date)| (false, date));
+        let commit = self.commit.map(|(_, commit)| (false, commit));
+        for (is_glued, part) in [before, date, commit].into_iter().flatten() {
+            text.extend([if is_glued { "" } else { "-" }, part]);
         }
-        let key = Key {
+        let key = Key::new(&Parts {
             scheme: self.scheme,
             numbers: self.numbers,
-            progress: self.prerelease.map_or(Progress::Released, |it| Progress::Before(it.stage, it.numbers)),
-            date: self.date.map(|(moment, _)| moment).into(),
-            commit: self.commit.map(|(count, commit)| (count, Box::from(commit))).into(),
-        };
+            prerelease: self.prerelease.map(|prerelease| (prerelease.stage, prerelease.numbers)),
+            date: self.date.map(|(moment, _)| moment),
+            commit: self.commit,
+        });
         (Version::new(key, text), self.variant)
     }
 }

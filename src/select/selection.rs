@@ -1,7 +1,7 @@
 //! Applies rules to the tags of a repository.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -55,10 +55,7 @@ impl Selection {
 /// The order of `tags` does not matter, and a tag that is listed twice counts once. `newest` counts versions: tags
 /// that spell one version in two ways (`1.2`, `v1.2`) are kept or left out together.
 pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
-    let mut tags: Vec<_> = tags.iter().map(|tag| (tag, Reading::of(tag.as_str()))).collect();
-    // Sorted first: what is sorted below is then in order or nearly so, which costs the standard sort next to nothing.
-    tags.sort_unstable_by(|(a, a_reading), (b, b_reading)| order((a, a_reading), (b, b_reading)));
-    tags.dedup_by_key(|(tag, _)| *tag);
+    let tags = read(tags);
     let unmatched = || Opinion { rule: None, reading: None, reason: Reason::Unmatched };
     let mut opinions: Vec<_> = tags.iter().map(|_| unmatched()).collect();
     for (index, rule) in rules.iter().enumerate() {
@@ -93,6 +90,33 @@ struct Opinion {
     /// How that rule reads the tag, where it reads it in its own way.
     reading: Option<Reading>,
     reason: Reason,
+}
+
+/// Reads the tags and puts them in the order of verdicts, each once. What is sorted after this is in order or nearly so,
+/// which costs the standard sort next to nothing.
+fn read(tags: &[Tag]) -> Vec<(&Tag, Reading)> {
+    // By variant first, as comparing texts is what costs time in sorting.
+    let mut variants: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut unversioned = Vec::new();
+    for tag in tags {
+        let reading = Reading::of(tag.as_str());
+        if reading.version.is_none() {
+            unversioned.push((tag, reading));
+        } else if let Some(variant) = variants.get_mut(&reading.variant) {
+            variant.push((tag, reading));
+        } else {
+            variants.insert(reading.variant.clone(), vec![(tag, reading)]);
+        }
+    }
+    for variant in variants.values_mut() {
+        variant.sort_unstable_by(|(a_tag, a), (b_tag, b)| {
+            b.version.cmp(&a.version).then_with(|| a_tag.cmp(b_tag))
+        });
+    }
+    unversioned.sort_unstable_by_key(|(tag, _)| *tag);
+    let mut tags: Vec<_> = variants.into_values().flatten().chain(unversioned).collect();
+    tags.dedup_by_key(|(tag, _)| *tag);
+    tags
 }
 
 /// The order of verdicts.

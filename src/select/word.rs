@@ -1,6 +1,6 @@
 //! The words that a tag is made of, and what a word may mean.
 
-use crate::select::version::{Moment, Stage};
+use crate::select::key::{Moment, Stage};
 
 /// What upstreams call a build before the release. `m` counts only with a number: `2.0-M1`.
 const STAGES: [(&str, Stage); 10] = [
@@ -74,7 +74,7 @@ impl<'a> Word<'a> {
         is_digits(self.text)
     }
 
-    /// Whether it counts builds as OpenJDK does: `b08` in `8u412-b08`.
+    /// Whether it counts builds as `OpenJDK` does: `b08` in `8u412-b08`.
     pub(super) fn is_openjdk_build(&self) -> bool {
         self.separator.is_some() && self.text.strip_prefix('b').is_some_and(is_digits)
     }
@@ -88,7 +88,7 @@ impl<'a> Word<'a> {
 
     /// The date and time that this one word gives.
     pub(super) fn moment(&self) -> Option<Moment> {
-        if self.is_number() { Moment::from_digits(self.text) } else { None }
+        Moment::from_digits(self.text)
     }
 
     /// Whether it looks like an abbreviated or whole commit or digest: hexadecimal with both letters and digits,
@@ -135,7 +135,7 @@ pub(super) fn split(text: &str) -> Vec<Word<'_>> {
 }
 
 /// The date and time that the first of these words give, and how many they are:
-/// `20240501`, `2024-05-01`, or `2024-05-10T01-41-38Z` as MinIO writes.
+/// `20240501`, `2024-05-01`, or `2024-05-10T01-41-38Z` as `MinIO` writes.
 pub(super) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
     let first = words.first()?;
     if let Some(moment) = first.moment() {
@@ -156,8 +156,7 @@ pub(super) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
     };
     // Shorter digits would be read in another form than that of the dashes.
     let is_whole = digits.len() == if used == 3 { 8 } else { 14 };
-    let moment = if is_whole && is_digits(&digits) { Moment::from_digits(&digits)? } else { return None };
-    Some((moment, used))
+    Moment::from_digits(&digits).filter(|_| is_whole).map(|moment| (moment, used))
 }
 
 /// Whether the tag names a digest or a commit: `sha256-….sig`, `sha-1a2b3c4`.

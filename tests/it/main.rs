@@ -5,9 +5,12 @@
 #[path = "../fake/mod.rs"]
 mod fake;
 
+mod arch;
+mod cli;
 mod ecr;
 mod fakes;
 mod graphs;
+mod pass;
 mod plain;
 mod retry;
 mod source;

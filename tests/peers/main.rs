@@ -13,3 +13,5 @@ mod push;
 mod realm;
 mod server;
 mod skopeo;
+mod sync;
+mod tagferry;

@@ -1,0 +1,109 @@
+//! Finding the configuration and reading it.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::{ExitCode, Failure};
+use crate::config::{Config, Faults};
+
+/// Read where nothing else is said.
+const DEFAULT_PATH: &str = "tagferry.yaml";
+/// May hold the configuration's text. An empty one counts as none.
+const TEXT_VARIABLE: &str = "TAGFERRY_CONFIG_YAML";
+
+/// The configuration that `--config` (here `path`), the environment or the working directory gives.
+pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
+    let place = Place::find(path, variable(TEXT_VARIABLE));
+    let origin = place.to_string();
+    let text = place.read().map_err(|error| unreadable(&place, &error))?;
+    Config::parse(&origin, &text, &variable).map_err(|faults| faulty(&origin, &faults))
+}
+
+/// The same, and the default where nobody names a configuration and there is none.
+pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, Failure> {
+    match Place::find(path, variable(TEXT_VARIABLE)) {
+        Place::Default if !Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
+        _ => load(path),
+    }
+}
+
+/// Where the text is. `Display` is what messages call it.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Stdin,
+    File(PathBuf),
+    Variable(String),
+    Default,
+}
+
+impl Place {
+    /// What is said on the command line wins over the environment, and that over the working directory.
+    fn find(path: Option<&Path>, text: Option<String>) -> Self {
+        match (path, text) {
+            (Some(path), _) if path == Path::new("-") => Self::Stdin,
+            (Some(path), _) => Self::File(path.to_owned()),
+            (None, Some(text)) if !text.is_empty() => Self::Variable(text),
+            (None, _) => Self::Default,
+        }
+    }
+
+    fn read(&self) -> io::Result<String> {
+        match self {
+            Self::Stdin => io::read_to_string(io::stdin()),
+            Self::File(path) => fs::read_to_string(path),
+            Self::Variable(text) => Ok(text.clone()),
+            Self::Default => fs::read_to_string(DEFAULT_PATH),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("stdin"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Variable(_) => f.write_str(TEXT_VARIABLE),
+            Self::Default => f.write_str(DEFAULT_PATH),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn unreadable(place: &Place, error: &io::Error) -> Failure {
+    let mut text = format!("cannot read the configuration {place}: {error}");
+    if *place == Place::Default && error.kind() == io::ErrorKind::NotFound {
+        text += "\nhint: write it here (`tagferry help check` shows the smallest one), name another with `--config PATH`, ";
+        text += "or put its text into the environment variable TAGFERRY_CONFIG_YAML";
+    }
+    Failure::new(ExitCode::Usage, text)
+}
+
+fn faulty(origin: &str, faults: &Faults) -> Failure {
+    let count = faults.iter().count();
+    let plural = if count == 1 { "" } else { "s" };
+    Failure::verbatim(ExitCode::Usage, format!("{faults}\n{count} fault{plural} in {origin}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: Option<&str>, text: Option<&str>, expected: Place) {
+        assert_eq!(Place::find(path.map(Path::new), text.map(str::to_owned)), expected);
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment_and_that_over_the_default() {
+        check(Some("a.yaml"), Some("mirrors: []"), Place::File("a.yaml".into()));
+        check(Some("-"), Some("mirrors: []"), Place::Stdin);
+        check(None, Some("mirrors: []"), Place::Variable("mirrors: []".to_owned()));
+        check(None, Some(""), Place::Default);
+        check(None, None, Place::Default);
+    }
+}

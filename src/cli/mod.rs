@@ -1,0 +1,157 @@
+//! The command line: one file a command.
+//!
+//! A command reads its arguments, calls what does the work and hands the result to `report`. Standard output is data,
+//! standard error is logs, progress and errors. Nothing here decides what is copied.
+
+mod check;
+mod completions;
+mod config;
+mod exit;
+mod logging;
+mod plan;
+mod run;
+mod schema;
+mod signals;
+mod sync;
+mod tags;
+mod terminal;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::event::{Event, Observer};
+
+use self::exit::Failure;
+use self::logging::Logging;
+use self::terminal::Terminal;
+
+pub use self::exit::ExitCode;
+
+const ABOUT: &str = "Keeps the newest versions of upstream container images in your own Amazon ECR";
+
+const LONG_ABOUT: &str = "\
+Keeps the newest versions of upstream container images in your own Amazon ECR.
+
+A configuration names mirrors: a source repository, a target repository, and rules that choose tags. `plan` shows \
+what a run would do and why, `sync` does it. Nothing is remembered between runs but what the registries say.
+
+Start with a look at a repository, and with a file of one mirror:
+  $ tagferry tags container-registry.oracle.com/java/jdk --match '^21\\.0\\.[0-9]+$' --newest 3
+  $ tagferry check && tagferry plan && tagferry sync";
+
+const AFTER_HELP: &str = "\
+Environment:
+  TAGFERRY_CONFIG_YAML  the configuration's text, where --config is not given
+  RUST_LOG              which logs to show, such as `warn,tagferry=debug`;
+                        -v and -q win
+  NO_COLOR              anything but nothing: no colour
+  DOCKER_CONFIG         the folder of Docker's config.json, whose logins are used
+                        where the configuration has none
+  AWS_PROFILE, ...      what the AWS command line takes
+
+Exit codes:
+  0  everything selected is in the target
+  1  at least one tag or mirror failed, or nothing was selected
+  2  wrong usage or a faulty configuration
+  3  could not start: something that the configuration asks for is not there";
+
+/// The arguments of the program.
+#[derive(Debug, Parser)]
+#[command(name = "tagferry", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(arg_required_else_help = true, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes, before or after its name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all commands")]
+struct Global {
+    /// The configuration; `-` is standard input [default: tagferry.yaml]
+    ///
+    /// Without it, the text in the environment variable TAGFERRY_CONFIG_YAML is used if there is any, and else the file
+    /// tagferry.yaml. With it, the variable has no effect.
+    #[arg(short, long, global = true, value_name = "PATH")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sync(sync::Sync),
+    Plan(plan::Plan),
+    Tags(tags::Tags),
+    Check(check::Check),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+}
+
+/// Runs the program with the arguments and the environment of this process.
+///
+/// Ends the process itself where the arguments are wrong or ask for help.
+pub async fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let mut terminal = Terminal::new(&global.logging);
+    let result = match global.logging.start(terminal.bars.as_deref()) {
+        Ok(()) => command.run(&global, &mut terminal).await,
+        Err(failure) => Err(failure),
+    };
+    let result = result.and_then(|code| Ok(terminal.out.flush().map(|()| code)?));
+    result.unwrap_or_else(|failure| {
+        global.logging.report(&failure);
+        failure.code
+    })
+}
+
+impl Command {
+    async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Sync(command) => command.run(global, terminal).await,
+            Self::Plan(command) => command.run(global, terminal).await,
+            Self::Tags(command) => command.run(global, terminal).await,
+            Self::Check(command) => command.run(global, terminal).await,
+            Self::Schema(command) => command.run(terminal),
+            Self::Completions(command) => command.run(terminal),
+        }
+    }
+}
+
+/// For commands that are over before progress means anything.
+struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _: &Event<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_one_another() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for arguments in [["tagferry", "-c", "a.yaml", "check"], ["tagferry", "check", "-c", "a.yaml"]] {
+            let cli = Cli::try_parse_from(arguments).unwrap();
+            assert_eq!(cli.global.config, Some(PathBuf::from("a.yaml")));
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_in_its_long_help() {
+        for command in Cli::command().get_subcommands_mut() {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("  $ tagferry "), "{help}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The program as users run it: what goes to which output, and how it ends.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image};
+use crate::world::{Side, mirror};
+
+const FIVE_FAULTS: &str = "\
+mirrors:
+  - source: https://container-registry.oracle.com/java/jdk
+    target: registry.test/oracle/jdk
+    tags:
+      - match: '^21('
+      - match: ^25$
+        newest: 1
+        per: lin
+  - source: quay.io/a/b
+    tagret: registry.test/a/b
+    tags:
+      - match: ^1$
+        newest: none
+";
+
+const RIGHT: &str = "\
+mirrors:
+  - source: container-registry.oracle.com/java/jdk
+    target: registry.test/oracle/jdk
+    tags: [{match: ^21$}]
+";
+
+const MIRROR: &str = r"
+  - source: SOURCE/java/jdk
+    target: TARGET/oracle/jdk
+    tags:
+      - match: ^21\.0\.[0-9]+$
+        newest: 2
+";
+
+/// The program in a folder and an environment of its own.
+struct Program {
+    folder: TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Program {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), variables: Vec::new() }
+    }
+
+    fn configured(yaml: &str) -> Self {
+        let program = Self::new();
+        fs::write(program.folder.path().join("tagferry.yaml"), yaml).unwrap();
+        program
+    }
+
+    fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tagferry"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs while the registries of this test answer.
+    async fn run_online(&self, arguments: &[&str]) -> Ran {
+        let output = tokio::process::Command::from(self.command(arguments)).kill_on_drop(true).output();
+        output.await.unwrap().into()
+    }
+}
+
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    fn assert_code(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+#[test]
+fn every_fault_of_the_configuration_is_told_at_once() {
+    let ran = Program::configured(FIVE_FAULTS).run(&["check"]);
+    ran.assert_code(2);
+    assert_eq!(ran.stdout, "");
+    insta::assert_snapshot!(ran.stderr, @"
+    tagferry.yaml:2:13: mirrors[0].source: write HOST/PATH without `https://`
+    tagferry.yaml:5:16: mirrors[0].tags[0].match: not a regular expression: unclosed group
+    tagferry.yaml:8:14: mirrors[0].tags[1].per: no group named `lin` in `match`
+    tagferry.yaml:10:5: mirrors[1]: unknown key `tagret`, did you mean `target`?
+    tagferry.yaml:13:17: mirrors[1].tags[0].newest: expected a whole number, found a text
+    5 faults in tagferry.yaml
+    ");
+}
+
+#[test]
+fn a_right_configuration_is_shown_as_it_was_understood() {
+    let ran = Program::configured(RIGHT).run(&["check"]);
+    ran.assert_code(0);
+    assert_eq!(ran.stderr, "");
+    insta::assert_snapshot!(ran.stdout, @"
+    java/jdk
+      source     container-registry.oracle.com/java/jdk
+      target     registry.test/oracle/jdk
+      rules      1
+      schedule   none: runs when asked
+    ");
+}
+
+#[test]
+fn without_a_configuration_the_program_says_how_to_give_one() {
+    let ran = Program::new().run(&["sync"]);
+    ran.assert_code(2);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.starts_with("error: cannot read the configuration tagferry.yaml"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: ") && ran.stderr.contains("TAGFERRY_CONFIG_YAML"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_text_of_the_configuration_may_be_a_variable_and_an_option_wins_over_it() {
+    let program = Program::configured(RIGHT).variable("TAGFERRY_CONFIG_YAML", "mirrors: []");
+    let ran = program.run(&["check"]);
+    assert!(ran.assert_code(2).stderr.starts_with("TAGFERRY_CONFIG_YAML:1:"), "{}", ran.stderr);
+    program.run(&["check", "--config", "tagferry.yaml"]).assert_code(0);
+}
+
+#[test]
+fn the_configuration_may_come_from_standard_input() {
+    let program = Program::configured(RIGHT);
+    let file = fs::File::open(program.folder.path().join("tagferry.yaml")).unwrap();
+    let output = program.command(&["-c", "-", "check"]).stdin(file).output().unwrap();
+    assert!(Ran::from(output).assert_code(0).stdout.starts_with("java/jdk\n"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let program = Program::configured(RIGHT);
+    for arguments in [
+        &["sync", "--no-such-option"][..],
+        &["sync", "--mirror", "no-such-mirror"],
+        &["tags", "registry.test/a/b:21"],
+        &["tags", "registry.test/a/b", "--match", "("],
+        &["tags", "registry.test/a/b", "--per", "line"],
+        &["tags", "registry.test/a/b", "--explain", "--output", "json"],
+        &["check", "-q", "-v"],
+        &[],
+    ] {
+        let ran = program.run(arguments);
+        ran.assert_code(2);
+        assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_unknown_mirror_is_answered_with_the_known_ones() {
+    let ran = Program::configured(RIGHT).run(&["sync", "--mirror", "jdk"]);
+    ran.assert_code(2);
+    assert_eq!(ran.stderr, "error: no mirror is named `jdk`; there are: java/jdk\n");
+}
+
+#[test]
+fn what_the_configuration_asks_for_and_is_not_there_ends_with_3() {
+    let config = format!("{RIGHT}registries: {{registry.test: {{ca_file: missing.pem}}}}\n");
+    let ran = Program::configured(&config).run(&["sync"]);
+    ran.assert_code(3);
+    assert!(ran.stderr.contains("missing.pem"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_schema_is_one_document() {
+    let ran = Program::new().run(&["schema"]);
+    let schema: Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    assert!(schema["properties"]["mirrors"].is_object(), "{schema}");
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = Program::new().run(&["completions", shell]);
+        assert!(ran.assert_code(0).stdout.contains("tagferry"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = Program::new().command(&["schema"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A source with a few tags.
+async fn source() -> Registry {
+    let source = Registry::start(Face::Token).await;
+    for tag in ["8u491", "21.0.9", "21.0.10", "21.0.11", "21.0.11-oraclelinux9", "latest"] {
+        source.push("java/jdk", tag, &image(&["oracle linux", tag]));
+    }
+    source
+}
+
+/// A configuration that knows how to talk to a source, and no more of it than `tags` needs.
+fn knows(source: &Registry) -> Program {
+    let target = Side { host: "registry.test".to_owned(), settings: "{}".to_owned() };
+    Program::configured(&mirror(source, target, MIRROR))
+}
+
+#[tokio::test]
+async fn tags_are_listed_newest_first_for_people_and_scripts() {
+    let source = source().await;
+    let (program, repository) = (knows(&source), format!("{}/java/jdk", source.host()));
+    let filter = ["tags", &repository, "--match", r"^21\.0\.[0-9]+$", "--newest", "2"];
+    let ran = program.run_online(&filter).await;
+    assert_eq!(ran.assert_code(0).stdout, "21.0.11\n21.0.10\n");
+    assert_eq!(ran.stderr, "");
+    let ran = program.run_online(&[&filter[..], &["--output", "json"]].concat()).await;
+    let document: Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    assert_eq!(document, serde_json::json!({"name": "java/jdk", "tags": ["21.0.11", "21.0.10"]}));
+    let ran = program.run_online(&["tags", &repository]).await;
+    let expected = "21.0.11\n21.0.10\n21.0.9\n8u491\n21.0.11-oraclelinux9\nlatest\n";
+    assert_eq!(ran.assert_code(0).stdout, expected);
+}
+
+#[tokio::test]
+async fn a_filter_that_leaves_nothing_is_a_failure_and_says_so_beside_the_data() {
+    let source = source().await;
+    let repository = format!("{}/java/jdk", source.host());
+    let ran = knows(&source).run_online(&["tags", &repository, "--match", "^22"]).await;
+    ran.assert_code(1);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.starts_with("error: none of the 6 tags of "), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_a_failure() {
+    let source = source().await;
+    let repository = format!("{}/no/such", source.host());
+    let ran = knows(&source).run_online(&["tags", &repository]).await;
+    ran.assert_code(1);
+    assert!(ran.stderr.contains(&format!("cannot read the tags of {repository}: GET ")), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_run_prints_one_document_and_logs_beside_it() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    let program = Program::configured(&mirror(&source, &target, MIRROR));
+    let ran = program.run_online(&["sync", "--output", "json", "--log-format", "json"]).await;
+    let document: Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    assert_eq!(document["totals"]["copied"], 2, "{document}");
+    let lines: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["tag"] == "21.0.11" && line["level"] == "INFO"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_failed_tag_makes_the_run_a_failure_and_the_document_complete() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    let refused = Match::manifest_put().containing("21.0.10");
+    target.fault(Fault::new(refused, Action::error(405, "UNSUPPORTED", "not this one")));
+    let program = Program::configured(&mirror(&source, &target, MIRROR));
+    let ran = program.run_online(&["sync", "--quiet", "--output", "json"]).await;
+    let document: Value = serde_json::from_str(&ran.assert_code(1).stdout).unwrap();
+    assert_eq!(document["outcome"], "failed");
+    assert_eq!((&document["totals"]["copied"], &document["totals"]["failed"]), (&1.into(), &1.into()));
+    let ran = program.run_online(&["plan", "--quiet"]).await;
+    assert!(ran.assert_code(0).stdout.contains("newest 2 of 3; missing in target"), "{}", ran.stdout);
+    assert_eq!(ran.stderr, "");
+}
+
+#[tokio::test]
+async fn both_sides_are_asked_where_check_is_online() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    let program = Program::configured(&mirror(&source, &target, MIRROR));
+    let ran = program.run_online(&["check", "--online"]).await;
+    assert!(ran.assert_code(0).stdout.contains("6 tags"), "{}", ran.stdout);
+    source.fault(Fault::new(Match::tags(), Action::error(404, "NAME_UNKNOWN", "no such repository")));
+    let ran = program.run_online(&["check", "--online"]).await;
+    assert!(ran.assert_code(1).stdout.contains("error: java/jdk: source: "), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_leaves_no_tag_and_still_prints_its_document() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    source.fault(Fault::new(Match::blob_get(), Action::Hold(Gate::closed())));
+    let config = mirror(&source, &target, MIRROR) + "shutdown_grace: 1ms\n";
+    let program = Program::configured(&config);
+    let mut command = tokio::process::Command::from(program.command(&["sync", "-v", "--output", "json"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut logs = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !logs.next_line().await.unwrap().unwrap().contains("Copying java/jdk:21.0.11") {}
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    while logs.next_line().await.unwrap().is_some() {}
+    let ran = Ran::from(child.wait_with_output().await.unwrap());
+    let document: Value = serde_json::from_str(&ran.assert_code(1).stdout).unwrap();
+    assert_eq!(document["totals"]["failed"], 2, "{document}");
+    assert!(target.tags("oracle/jdk").is_empty());
+}
