@@ -95,7 +95,7 @@ impl Auth {
         freshness: Freshness,
     ) -> Result<Authorization, Error> {
         let scheme = self.lock().scheme.clone();
-        let unasked = self.credentials.manner() == Manner::Unasked;
+        let unasked = self.is_unasked();
         if scheme.is_none() && !unasked {
             return Ok(Authorization { header: None, has_login: false });
         }
@@ -144,6 +144,11 @@ impl Auth {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Whether the login is sent with every request.
+    pub(super) fn is_unasked(&self) -> bool {
+        self.credentials.manner() == Manner::Unasked
     }
 
     /// Whether we come with a login at all.

@@ -190,7 +190,10 @@ impl Client {
             let authorization = auth.authorize(wire, root, &request.scope, freshness).await;
             let Authorization { header, has_login } = match authorization {
                 Ok(authorization) => authorization,
-                Err(error) => return Err(self.explain(error, request, auth.has_login().await)),
+                Err(error) => {
+                    let has_login = error.is_unauthorized() && auth.has_login().await;
+                    return Err(self.explain(error, request, has_login));
+                }
             };
             let sent_at = header.is_some().then(Instant::now);
             let (answer, is_own) = self.exchange(request, header).await?;
@@ -208,7 +211,11 @@ impl Client {
                     second = Some(sent_at.map_or(Freshness::Cached, Freshness::After));
                     continue;
                 }
-                if let Some(sent_at) = sent_at.filter(|_| error.is_expired_login()) {
+                // The answer to a `HEAD` has no words: any 403 may be that of an expired ECR token.
+                let is_silent = request.method == Method::HEAD
+                    && error.is_status(StatusCode::FORBIDDEN)
+                    && auth.is_unasked();
+                if let Some(sent_at) = sent_at.filter(|_| error.is_expired_login() || is_silent) {
                     second = Some(Freshness::After(sent_at));
                     continue;
                 }
@@ -268,7 +275,8 @@ impl Client {
     }
 
     fn explain(&self, error: Error, request: &Request, has_login: bool) -> Error {
-        let hint = error.is_denied().then(|| denied::hint(self.host(), &request.scope.repository, has_login));
+        let hint =
+            error.is_unauthorized().then(|| denied::hint(self.host(), &request.scope.repository, has_login));
         error.with_hint(hint.flatten())
     }
 }

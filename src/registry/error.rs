@@ -154,8 +154,14 @@ impl Error {
         self.refusal().is_some_and(|refusal| refusal.status == status)
     }
 
-    /// Whether access was refused: a matter of logins, licences and policies, the same for all tags.
+    /// Whether access was refused, or no login could be had to ask for it: a matter of logins, licences and
+    /// policies, the same for all tags.
     pub fn is_denied(&self) -> bool {
+        self.is_unauthorized() || matches!(self.kind(), Kind::Credentials(_))
+    }
+
+    /// Whether the registry itself refused access.
+    pub(super) fn is_unauthorized(&self) -> bool {
         self.is_status(StatusCode::UNAUTHORIZED) || self.is_status(StatusCode::FORBIDDEN)
     }
 

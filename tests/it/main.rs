@@ -5,10 +5,15 @@
 #[path = "../fake/mod.rs"]
 mod fake;
 
+mod arch;
 mod chaos;
 mod cli;
+mod ecr;
 mod fakes;
 mod graphs;
+mod pass;
+mod plain;
+mod retry;
 mod source;
 mod sync;
 mod world;

@@ -1,0 +1,130 @@
+//! The modules depend on one another only as they are meant to, and do only what is theirs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module and what it may use. Whatever is used stands above its user: there are no circles.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("oci", &[]),
+    ("select", &["oci"]),
+    ("plan", &["oci"]),
+    ("event", &["oci", "select", "plan"]),
+    ("registry", &["oci"]),
+    ("ecr", &["oci", "registry"]),
+    ("layout", &["oci"]),
+    ("target", &["oci", "registry", "ecr", "layout"]),
+    ("config", &["oci", "select", "ecr"]),
+    ("copy", &["oci", "event", "registry", "target"]),
+    ("pass", &["oci", "select", "config", "event", "registry", "target", "plan", "copy"]),
+    ("report", &["oci", "select", "event", "plan"]),
+    ("metrics", &["oci", "event"]),
+    ("app", &["oci", "config", "registry", "ecr", "layout", "target", "event", "copy", "pass"]),
+    ("worker", &["oci", "config", "event", "pass", "app"]),
+    ("schedule", &["config", "worker"]),
+    ("control", &["worker", "metrics"]),
+    ("daemon", &["app", "config", "event", "metrics", "worker", "schedule", "control"]),
+    (
+        "cli",
+        &[
+            "oci", "select", "plan", "event", "registry", "ecr", "layout", "target", "config", "copy",
+            "pass", "report", "metrics", "app", "worker", "schedule", "control", "daemon",
+        ],
+    ),
+];
+
+/// Every source file below `src`, with the module that it belongs to.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let place = path.strip_prefix(&root).unwrap().to_owned();
+                let first = place.iter().next().unwrap().to_str().unwrap();
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((first.trim_end_matches(".rs").to_owned(), place, text));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources were not found");
+    found
+}
+
+/// The modules that a text names as `crate::NAME`.
+fn used(text: &str) -> impl Iterator<Item = &str> {
+    text.split("crate::").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+/// Fails the test if a file, but for those of the modules in `except`, holds one of these texts.
+#[track_caller]
+fn assert_absent(texts: &[&str], except: &[&str]) {
+    for (module, place, source) in sources() {
+        for (line, number) in source.lines().zip(1..) {
+            let is_there = texts.iter().any(|text| line.contains(text));
+            assert!(!is_there || except.contains(&&*module), "src/{}:{number}: {line}", place.display());
+        }
+    }
+}
+
+#[test]
+fn modules_use_only_what_they_may() {
+    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
+    for (module, place, text) in sources() {
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let place = place.display();
+        let may_use = allowed.get(&*module).unwrap_or_else(|| panic!("src/{place}: `{module}` has no place"));
+        for used in used(&text) {
+            assert!(
+                used == module || may_use.contains(&used),
+                "src/{place}: `{module}` may not use `{used}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn there_are_no_circles() {
+    for (index, (module, uses)) in ALLOWED.iter().enumerate() {
+        let above: Vec<&str> = ALLOWED[..index].iter().map(|(module, _)| *module).collect();
+        assert!(uses.iter().all(|used| above.contains(used)), "{module} uses what stands below it");
+    }
+}
+
+/// A group would hide its modules from the search above.
+#[test]
+fn each_module_is_imported_by_a_line_of_its_own() {
+    assert_absent(&["use crate::{", "use crate::*", "use super::super"], &[]);
+}
+
+#[test]
+fn only_reports_and_commands_print() {
+    assert_absent(&["println!", "print!(", "dbg!", "io::stdout()", "io::stderr()"], &["report", "cli"]);
+}
+
+#[test]
+fn only_the_daemon_spawns_tasks() {
+    assert_absent(&["tokio::spawn(", "task::spawn(", "thread::spawn("], &["daemon"]);
+}
+
+#[test]
+fn only_the_client_makes_http_clients() {
+    assert_absent(&["reqwest::Client"], &["registry"]);
+    assert_absent(&["aws_sdk_ecr", "aws_sdk_secretsmanager", "aws_config"], &["ecr"]);
+}
+
+#[test]
+fn the_program_is_the_library() {
+    let (_, _, main) = sources().into_iter().find(|(module, ..)| module == "main").unwrap();
+    assert!(main.contains("tagferry::cli::"), "{main}");
+    assert!(main.lines().all(|line| !line.starts_with("mod ")), "{main}");
+}

@@ -1,0 +1,375 @@
+//! Amazon ECR as a target: its repositories, batches, immutable tags, tokens, permissions and mounts.
+
+use std::sync::Arc;
+
+use tagferry::event::{RunOutcome, RunSummary, TagOutcome};
+use tagferry::oci::MediaType;
+use tagferry::pass::{Mode, Stop};
+
+use crate::fake::{
+    Action, Draft, Ecr, Face, Fault, Format, Gate, Image, Match, Mount, Mutability, Refusal, Registry,
+    Settings, image, oci_image, random_image,
+};
+use crate::world::{
+    APP, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
+    tag_error,
+};
+
+/// A source with these tags of `app`, and an empty ECR.
+async fn source_and_ecr(tags: &[&str]) -> (Registry, Ecr) {
+    let source = Registry::start(Face::Open).await;
+    for tag in tags {
+        source.push("app", tag, &image(&["base", tag]));
+    }
+    (source, Ecr::start().await)
+}
+
+/// Runs `app` while `meddle` waits for a request that matches, held until it is done.
+async fn meanwhile(source: &Registry, ecr: &Ecr, held: Match, meddle: impl FnOnce()) -> RunSummary {
+    let gate = Gate::closed();
+    ecr.fault(Fault::new(held.clone(), Action::Hold(gate.clone())).once());
+    let run = copy(source, ecr);
+    let work = async {
+        ecr.wait_for(&held, 1).await;
+        meddle();
+        gate.open();
+    };
+    tokio::join!(run, work).0
+}
+
+const POLICY: &str = r#"{"rules":[{"rulePriority":1,"description":"old","selection":{"tagStatus":"untagged","countType":"imageCountMoreThan","countNumber":9},"action":{"type":"expire"}}]}"#;
+
+fn with_settings(ecr: &Ecr) -> Side {
+    let settings = "create_repositories: true, repository: {tag_mutability: immutable_with_exclusion, \
+                    exclude: [latest, \"21*\"], kms_key: alias/images, tags: {team: platform}, \
+                    lifecycle_policy: 'POLICY'}";
+    Side::ecr(ecr, &settings.replace("POLICY", POLICY))
+}
+
+#[tokio::test]
+async fn a_repository_is_made_as_it_is_configured() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    assert_succeeded(&copy(&source, with_settings(&ecr)).await);
+    let expected = Settings {
+        mutability: Mutability::ImmutableWithExclusion,
+        exclude: vec!["latest".to_owned(), "21*".to_owned()],
+        encryption: "KMS".to_owned(),
+        kms_key: Some("alias/images".to_owned()),
+        tags: [("team".to_owned(), "platform".to_owned())].into(),
+        lifecycle_policy: Some(POLICY.to_owned()),
+    };
+    assert_eq!(ecr.repository("app").unwrap().settings, expected);
+    assert_eq!(ecr.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn a_repository_that_exists_is_left_as_it_is() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    ecr.create("app", Settings::default());
+    assert_succeeded(&copy(&source, with_settings(&ecr)).await);
+    assert_eq!(ecr.repository("app").unwrap().settings, Settings::default());
+    for operation in ["CreateRepository", "DescribeRepositories", "PutLifecyclePolicy"] {
+        assert_eq!(ecr.count(&Match::api(operation)), 0, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_repository_that_is_not_to_be_made_is_told_with_what_to_do() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    let summary = copy(&source, Side::ecr(&ecr, "create_repositories: false")).await;
+    let words = ["repository/app", "does not exist: create it, or set `create_repositories: true`"];
+    assert_says(mirror_error(&summary), &words);
+    assert!(ecr.repository("app").is_none());
+    assert_eq!(source.count(&Match::blob_get()), 0);
+}
+
+#[tokio::test]
+async fn no_repository_is_made_while_nothing_can_be_copied() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    source.fault(Fault::new(Match::manifest_head(), Action::status(404)));
+    assert_eq!(copy(&source, &ecr).await.outcome, RunOutcome::Failed);
+    assert!(ecr.repository("app").is_none());
+}
+
+#[tokio::test]
+async fn a_repository_that_vanishes_in_mid_run_is_made_again() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    ecr.create("app", Settings::default());
+    let unknown = Action::error(404, "NAME_UNKNOWN", "The repository with name 'app' does not exist");
+    ecr.fault(Fault::new(Match::upload_start(), unknown).times(1));
+    assert_succeeded(&copy(&source, &ecr).await);
+    assert_eq!(ecr.count(&Match::api("CreateRepository")), 1);
+    ecr.assert_consistent();
+}
+
+#[tokio::test]
+async fn a_pass_with_nothing_to_do_costs_its_budget() {
+    let (source, ecr) = source_and_ecr(&[]).await;
+    let image = image(&["one"]);
+    let tags = || (0..250).map(|number| (format!("1.{number}"), image.digest()));
+    source.push("app", "1.0", &image);
+    source.edit("app", |app| app.tags.extend(tags()));
+    ecr.push("app", "1.0", &image);
+    ecr.edit("app", |app| app.tags.extend(tags()));
+
+    let summary = copy(&source, &ecr).await;
+    assert_eq!(summary.totals.up_to_date, 250);
+    assert_eq!(ecr.count(&Match::api("BatchGetImage")), 3);
+    assert_eq!((source.requests().len(), ecr.requests().len()), (1 + 250, 3));
+    assert_eq!(summary.totals.requests, 1 + 250 + 3);
+}
+
+#[tokio::test]
+async fn tags_that_never_move_are_not_asked_for_again() {
+    let (source, ecr) = source_and_ecr(&["1.0", "1.1"]).await;
+    let config = mirror(&source, &ecr, &APP.replace("match: .", "match: ., immutable: true"));
+    assert_succeeded(&sync(&config).await);
+    source.push("app", "1.2", &image(&["base", "1.2"]));
+    assert_eq!(sync(&config).await.totals.copied, 1);
+    let before = source.requests().len();
+    let last = sync(&config).await;
+    assert_eq!((last.totals.up_to_date, source.requests().len() - before), (3, 1));
+}
+
+#[tokio::test]
+async fn blobs_are_asked_for_a_hundred_at_a_time_and_those_at_hand_are_not_fetched() {
+    let (source, ecr) = source_and_ecr(&[]).await;
+    let layers: Vec<String> = (0..249).map(|number| number.to_string()).collect();
+    let image = oci_image(&layers.iter().map(String::as_str).collect::<Vec<_>>());
+    source.push("app", "1.0", &image);
+    ecr.edit("app", |app| app.blobs = source.repository("app").unwrap().blobs);
+    let summary = copy(&source, &ecr).await;
+    assert_succeeded(&summary);
+    assert_eq!(tag(&summary, "1.0").blobs.present, 250);
+    assert_eq!(ecr.count(&Match::api("BatchCheckLayerAvailability")), 3);
+    assert_eq!((source.count(&Match::blob_get()), ecr.count(&Match::upload_start())), (0, 0));
+}
+
+#[tokio::test]
+async fn an_immutable_tag_that_would_move_is_a_conflict_before_any_blob_moves() {
+    let (source, ecr) = source_and_ecr(&["1.0", "1.1"]).await;
+    ecr.create("app", Settings::mutability(Mutability::Immutable, &[]));
+    let old = image(&["old"]);
+    ecr.push("app", "1.0", &old);
+    ecr.push("app", "1.1", &image(&["base", "1.1"]));
+    let summary = copy(&source, &ecr).await;
+    assert_eq!(summary.outcome, RunOutcome::Failed);
+    assert_eq!(only(&summary).error, None);
+    let words = ["conflict: target has", "its tags are immutable", "let the tag move"];
+    assert_says(tag_error(&summary, "1.0"), &words);
+    assert_eq!(tag(&summary, "1.1").outcome, Some(TagOutcome::UpToDate));
+    assert_eq!(ecr.tags("app")["1.0"], old.digest());
+    assert_eq!((source.count(&Match::blob_get()), source.count(&Match::manifest_get())), (0, 0));
+}
+
+#[tokio::test]
+async fn an_excluded_tag_moves() {
+    let (source, ecr) = source_and_ecr(&["latest"]).await;
+    ecr.create("app", Settings::mutability(Mutability::ImmutableWithExclusion, &["latest"]));
+    ecr.push("app", "latest", &image(&["old"]));
+    assert_succeeded(&copy(&source, &ecr).await);
+    assert_eq!(ecr.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn an_immutable_tag_whose_answer_was_lost_is_a_success() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    ecr.create("app", Settings::mutability(Mutability::Immutable, &[]));
+    ecr.fault(Fault::new(Match::manifest_put(), Action::LoseAnswer).once());
+    assert_succeeded(&copy(&source, &ecr).await);
+    assert_eq!(ecr.count(&Match::manifest_put()), 2);
+    assert_eq!(ecr.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn an_immutable_tag_that_somebody_else_set_meanwhile_stays_theirs() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    ecr.create("app", Settings::mutability(Mutability::Immutable, &[]));
+    let theirs = image(&["theirs"]);
+    let summary = meanwhile(&source, &ecr, Match::manifest_put(), || ecr.push("app", "1.0", &theirs)).await;
+    assert_says(tag_error(&summary, "1.0"), &["target: cannot set tag 1.0", "TAG_INVALID", "immutable"]);
+    assert_eq!(ecr.tags("app")["1.0"], theirs.digest());
+    assert_eq!(ecr.count(&Match::manifest_put()), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_expired_between_runs_is_renewed_once() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    let app = app(&mirror(&source, &ecr, APP), Arc::new(Bytes::default())).await;
+    assert_succeeded(&app.run(&[], Mode::Sync, &Stop::default()).await.unwrap());
+    ecr.expire_tokens();
+    for tag in ["1.1", "1.2", "1.3"] {
+        source.push("app", tag, &image(&["base", tag]));
+    }
+    assert_succeeded(&app.run(&[], Mode::Sync, &Stop::default()).await.unwrap());
+    assert_eq!(ecr.tokens_made(), 2);
+    assert_eq!(ecr.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn a_token_that_expires_in_mid_run_is_renewed_once() {
+    for held in [Match::upload_start(), Match::upload_put(), Match::manifest_put(), Match::manifest_head()] {
+        let (source, ecr) = source_and_ecr(&["1.0"]).await;
+        assert_succeeded(&meanwhile(&source, &ecr, held.clone(), || ecr.expire_tokens()).await);
+        assert_eq!(ecr.tokens_made(), 2, "{held:?}");
+        ecr.assert_consistent();
+    }
+}
+
+#[tokio::test]
+async fn a_denied_action_fails_the_mirror_and_is_named() {
+    for action in [
+        "ecr:BatchGetImage",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:CreateRepository",
+        "ecr:TagResource",
+        "ecr:PutLifecyclePolicy",
+        "ecr:GetAuthorizationToken",
+        "ecr:InitiateLayerUpload",
+        "ecr:UploadLayerPart",
+        "ecr:CompleteLayerUpload",
+        "ecr:PutImage",
+    ] {
+        let (source, ecr) = source_and_ecr(&["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"]).await;
+        ecr.deny(action);
+        let summary = copy(&source, with_settings(&ecr)).await;
+        assert_says(mirror_error(&summary), &[action]);
+        assert!(ecr.tags("app").is_empty(), "{action}");
+        assert!(ecr.requests().len() < 60, "{} requests for {action}", ecr.requests().len());
+    }
+}
+
+#[tokio::test]
+async fn to_look_whether_a_tag_may_move_needs_an_action_too() {
+    let (source, ecr) = source_and_ecr(&["latest"]).await;
+    ecr.push("app", "latest", &image(&["old"]));
+    ecr.deny("ecr:DescribeRepositories");
+    assert_says(mirror_error(&copy(&source, &ecr).await), &["ecr:DescribeRepositories"]);
+}
+
+#[tokio::test]
+async fn a_denial_for_one_mirror_leaves_the_others_alone() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    source.push("other", "1.0", &image(&["other"]));
+    ecr.create("other", Settings::default());
+    ecr.deny("ecr:CreateRepository");
+    let both = APP.to_owned() + &APP.replace("app", "other");
+    let summary = sync(&mirror(&source, &ecr, &both)).await;
+    assert_eq!(summary.mirrors[0].outcome, RunOutcome::Failed);
+    assert_eq!(summary.mirrors[1].outcome, RunOutcome::Succeeded);
+    assert_eq!(ecr.tags("other"), source.tags("other"));
+}
+
+#[tokio::test]
+async fn a_refused_manifest_fails_its_tag_in_the_words_of_ecr_and_is_not_sent_again() {
+    let source = Registry::start(Face::Open).await;
+    source.push("app", "docker", &image(&["base"]));
+    source.push("app", "oci", &oci_image(&["base"]));
+    let refusal = Refusal::MediaType(MediaType::OCI_MANIFEST);
+    let ecr = Ecr::builder().quirks(|quirks| quirks.refuses.push(refusal)).start().await;
+    let summary = copy(&source, &ecr).await;
+    let words =
+        ["target: cannot write manifest oci", "405", "UNSUPPORTED: Invalid parameter at 'ImageManifest'"];
+    assert_says(tag_error(&summary, "oci"), &words);
+    assert_eq!(only(&summary).error, None);
+    assert_eq!(tag(&summary, "docker").outcome, Some(TagOutcome::Copied));
+    assert_eq!(ecr.count(&Match::manifest_put().containing("manifests/oci")), 1);
+}
+
+/// Two mirrors whose images have the same layers.
+fn two_mirrors(source: &Registry, ecr: &Ecr, image: &Image) -> String {
+    source.push("app", "1.0", image);
+    source.push("other", "1.0", image);
+    mirror(source, ecr, &(APP.to_owned() + &APP.replace("app", "other")))
+}
+
+/// How many blobs arrived by upload and by mount.
+fn arrivals(summary: &RunSummary) -> (u64, u64) {
+    let blobs = summary.mirrors.iter().flat_map(|mirror| &mirror.tags).map(|tag| tag.blobs);
+    blobs.fold((0, 0), |(uploaded, mounted), blobs| (uploaded + blobs.uploaded, mounted + blobs.mounted))
+}
+
+#[tokio::test]
+async fn a_blob_of_two_mirrors_is_fetched_once_and_mounted_where_ecr_does_that() {
+    for concurrency in ["", "concurrency: {mirrors: 1}\n"] {
+        let source = Registry::start(Face::Open).await;
+        let ecr = Ecr::builder().quirks(|quirks| quirks.mount = Mount::Committed).start().await;
+        let config = two_mirrors(&source, &ecr, &oci_image(&["base", "app"])) + concurrency;
+        let summary = sync(&config).await;
+        assert_succeeded(&summary);
+        assert_eq!(arrivals(&summary), (3, 3));
+        assert_eq!(source.count(&Match::blob_get()), 3);
+        ecr.assert_consistent();
+    }
+}
+
+#[tokio::test]
+async fn where_ecr_does_not_mount_a_blob_is_sent_to_each_repository() {
+    let source = Registry::start(Face::Open).await;
+    let ecr = Ecr::start().await;
+    let summary = sync(&two_mirrors(&source, &ecr, &oci_image(&["base", "app"]))).await;
+    assert_succeeded(&summary);
+    assert_eq!(arrivals(&summary), (6, 0));
+    ecr.assert_consistent();
+}
+
+#[tokio::test]
+async fn a_large_blob_of_an_earlier_run_is_mounted_from_another_repository() {
+    const LARGE: usize = 2 * 1024 * 1024;
+    for (mount, expected) in [(Mount::Committed, (1, 1)), (Mount::Never, (2, 0))] {
+        let source = Registry::start(Face::Open).await;
+        let ecr = Ecr::builder().quirks(|quirks| quirks.mount = mount).start().await;
+        let image = random_image(1, &[LARGE]);
+        let config = two_mirrors(&source, &ecr, &image);
+        ecr.push("app", "1.0", &image);
+        let summary = sync(&config).await;
+        assert_succeeded(&summary);
+        // The config is too small to be worth the question.
+        assert_eq!(arrivals(&summary), expected);
+        ecr.assert_consistent();
+    }
+}
+
+#[tokio::test]
+async fn blobs_that_vanish_before_their_manifest_are_sent_again_once() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    let vanish = || ecr.edit("app", |app| app.blobs.clear());
+    assert_succeeded(&meanwhile(&source, &ecr, Match::manifest_put(), vanish).await);
+    assert_eq!(ecr.count(&Match::manifest_put()), 2);
+    ecr.assert_consistent();
+}
+
+#[tokio::test]
+async fn a_child_that_only_looks_present_is_sent_again_with_its_parent() {
+    let child = Draft::new(Format::Oci).layer("child").build();
+    let source = Registry::start(Face::Open).await;
+    source.push("app", "1.0", &crate::fake::index(Format::Oci, &[("linux/amd64", child)]));
+    let ecr = Ecr::start().await;
+    let missing = Action::error(400, "MANIFEST_BLOB_UNKNOWN", "Images with digests required do not exist");
+    ecr.fault(Fault::new(Match::manifest_put().containing("manifests/1.0"), missing).once());
+    assert_succeeded(&copy(&source, &ecr).await);
+    assert_eq!(ecr.count(&Match::manifest_put()), 4);
+}
+
+#[tokio::test]
+async fn references_that_stay_missing_fail_the_tag_after_the_second_try() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    let missing = Action::error(400, "MANIFEST_BLOB_UNKNOWN", "Layers with digests required do not exist");
+    ecr.fault(Fault::new(Match::manifest_put(), missing));
+    let summary = copy(&source, &ecr).await;
+    assert_says(tag_error(&summary, "1.0"), &["MANIFEST_BLOB_UNKNOWN"]);
+    assert_eq!(ecr.count(&Match::manifest_put()), 2);
+}
+
+#[tokio::test]
+async fn ecr_is_a_source_like_any_other() {
+    let ecr = Ecr::start().await;
+    let image = image(&["base"]);
+    ecr.push("app", "v0", &image);
+    ecr.edit("app", |app| app.tags.extend((1..1500).map(|n| (format!("v{n}"), image.digest()))));
+    let target = Registry::start(Face::Open).await;
+    let config = mirror(&ecr, &target, &APP.replace("match: .", "match: '^v[0-9]+$', newest: 2"));
+    assert_succeeded(&sync(&config).await);
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["v1498", "v1499"]);
+    assert_eq!((ecr.count(&Match::tags()), ecr.tokens_made()), (2, 1));
+}

@@ -1,0 +1,249 @@
+//! One pass over mirrors: what fails alone, what it reports, and how it is told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tagferry::event::{RunOutcome, RunSummary, TagOutcome};
+use tagferry::pass::{Mode, Stop};
+
+use crate::fake::{
+    Action, Draft, Ecr, Face, Fault, Format, Gate, Match, Refusal, Registry, artifact, attested_index, image,
+    index, oci_image,
+};
+use crate::world::{
+    APP, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
+    tag_error,
+};
+
+/// A source with these tags of `app`, and an empty target.
+async fn sides(tags: &[&str]) -> (Registry, Registry) {
+    let source = Registry::start(Face::Open).await;
+    for tag in tags {
+        source.push("app", tag, &image(&["base", tag]));
+    }
+    (source, Registry::start(Face::Open).await)
+}
+
+#[tokio::test]
+async fn a_tag_that_fails_does_not_stop_the_others() {
+    let (source, target) = sides(&["1.0", "1.1", "1.2"]).await;
+    let digest = source.tags("app")["1.1"].to_string();
+    source.fault(Fault::new(Match::manifest_get().containing(digest), Action::status(404)));
+    let summary = copy(&source, &target).await;
+    assert_eq!((summary.totals.copied, summary.totals.failed), (2, 1));
+    assert_says(tag_error(&summary, "1.1"), &["source: cannot read manifest", "404"]);
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["1.0", "1.2"]);
+    assert_eq!((summary.outcome, &only(&summary).error), (RunOutcome::Failed, &None));
+}
+
+#[tokio::test]
+async fn a_mirror_that_fails_does_not_stop_the_others() {
+    let (source, target) = sides(&["1.0"]).await;
+    let all = APP.replace("app", "absent") + APP;
+    let summary = sync(&mirror(&source, &target, &all)).await;
+    let words = ["cannot read the tags of the source", "/v2/absent/tags/list", "404", "NAME_UNKNOWN"];
+    assert_says(summary.mirrors[0].error.as_deref().unwrap(), &words);
+    assert_eq!(summary.mirrors[1].outcome, RunOutcome::Succeeded);
+    assert_eq!(summary.outcome, RunOutcome::Failed);
+    assert_eq!(target.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn a_registry_that_cannot_be_reached_is_told_with_its_host() {
+    let (source, target) = sides(&["1.0"]).await;
+    let config = mirror(&source, &target, APP);
+    let host = source.host();
+    drop(source);
+    let error = sync(&config).await;
+    assert_says(mirror_error(&error), &["cannot read the tags of the source", &host, "no answer"]);
+}
+
+#[tokio::test]
+async fn fewer_tags_than_wished_fail_the_mirror_and_are_copied_all_the_same() {
+    let (source, target) = sides(&["1.0", "1.1"]).await;
+    let config = mirror(&source, &target, &APP.replace("tags:", "at_least: 3, tags:"));
+    let summary = sync(&config).await;
+    assert_eq!(mirror_error(&summary), "the rules select 2 of 2 tags, fewer than `at_least: 3`");
+    assert_eq!(target.tags("app"), source.tags("app"));
+    source.push("app", "1.2", &image(&["base"]));
+    assert_succeeded(&sync(&config).await);
+}
+
+#[tokio::test]
+async fn an_empty_selection_fails_and_says_where_to_look() {
+    let (source, target) = sides(&["1.0", "1.1"]).await;
+    let summary = sync(&mirror(&source, &target, &APP.replace("match: .", "match: ^2"))).await;
+    let words = ["the rules select none of the 2 tags", "`tagferry plan` shows why"];
+    assert_says(mirror_error(&summary), &words);
+    assert_eq!(target.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_deleted_from_the_target_is_restored() {
+    let (source, target) = sides(&["1.0", "1.1"]).await;
+    assert_succeeded(&copy(&source, &target).await);
+    target.edit("app", |app| app.tags.remove("1.0"));
+    let summary = copy(&source, &target).await;
+    assert_eq!((summary.totals.copied, summary.totals.up_to_date, summary.totals.bytes), (1, 1, 0));
+    assert_eq!(target.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn named_mirrors_run_alone() {
+    let (source, target) = sides(&["1.0"]).await;
+    let all = APP.to_owned() + &APP.replace("app", "other");
+    let app = app(&mirror(&source, &target, &all), Arc::new(Bytes::default())).await;
+    let summary = app.run(&["app".to_owned()], Mode::Sync, &Stop::default()).await.unwrap();
+    assert_succeeded(&summary);
+    assert_eq!(only(&summary).name, "app");
+    let unknown = app.run(&["nobody".to_owned()], Mode::Sync, &Stop::default()).await.unwrap_err();
+    assert_eq!(unknown.to_string(), "no mirror is named `nobody`; there are: app, other");
+}
+
+/// Runs with one tag at a time, and tells it to stop when its first blob is on its way.
+async fn stopped(tell: impl FnOnce(&Stop, &Gate)) -> (RunSummary, Registry) {
+    let (source, target) = sides(&["1.0", "1.1", "1.2"]).await;
+    let gate = Gate::closed();
+    target.fault(Fault::new(Match::upload_put(), Action::Hold(gate.clone())));
+    let config = mirror(&source, &target, APP) + "concurrency: {tags: 1}\n";
+    let (app, stop) = (app(&config, Arc::new(Bytes::default())).await, Stop::default());
+    let told = async {
+        target.wait_for(&Match::upload_put(), 1).await;
+        tell(&stop, &gate);
+    };
+    let (summary, ()) = tokio::join!(app.run(&[], Mode::Sync, &stop), told);
+    (summary.unwrap(), target)
+}
+
+#[tokio::test]
+async fn a_soft_stop_lets_the_copy_in_flight_finish_and_starts_no_other() {
+    let (summary, target) = stopped(|stop, gate| {
+        stop.soft.cancel();
+        gate.open();
+    })
+    .await;
+    assert_eq!(tag(&summary, "1.2").outcome, Some(TagOutcome::Copied));
+    for name in ["1.0", "1.1"] {
+        assert_eq!(tag_error(&summary, name), "not started: tagferry was told to stop");
+    }
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["1.2"]);
+    assert_eq!(summary.outcome, RunOutcome::Failed);
+    target.assert_consistent();
+}
+
+#[tokio::test]
+async fn a_hard_stop_drops_the_copy_and_leaves_no_tag() {
+    let (summary, target) = stopped(|stop, _| {
+        stop.soft.cancel();
+        stop.hard.cancel();
+    })
+    .await;
+    assert_says(tag_error(&summary, "1.2"), &["dropped: the time to finish was up"]);
+    assert!(target.tags("app").is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_before_the_start_asks_nobody() {
+    let (source, target) = sides(&["1.0"]).await;
+    let app = app(&mirror(&source, &target, APP), Arc::new(Bytes::default())).await;
+    let stop = Stop::default();
+    stop.soft.cancel();
+    let summary = app.run(&[], Mode::Sync, &stop).await.unwrap();
+    assert_eq!(mirror_error(&summary), "stopped before its end");
+    assert_eq!(source.requests().len() + target.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn the_document_of_a_run_has_its_documented_shape() {
+    let (source, target) = sides(&["1.0"]).await;
+    let summary = copy(&source, &target).await;
+    insta::assert_json_snapshot!(summary, {
+        ".started_at" => "TIME",
+        ".finished_at" => "TIME",
+        ".mirrors[].source" => "SOURCE",
+        ".mirrors[].target" => "TARGET",
+    });
+}
+
+#[tokio::test]
+async fn the_bytes_that_were_announced_are_the_bytes_that_were_sent() {
+    let (source, target) = sides(&["1.0", "1.1"]).await;
+    source.push("app", "2.0", &attested_index(&["linux/amd64", "linux/arm64"]));
+    let bytes = Arc::new(Bytes::default());
+    let config = mirror(&source, &target, APP) + "concurrency: {tags: 1}\n";
+    let summary = app(&config, bytes.clone()).await.run(&[], Mode::Sync, &Stop::default()).await.unwrap();
+    assert_succeeded(&summary);
+    assert_eq!(bytes.sized.load(Relaxed), summary.totals.bytes);
+    assert_eq!(bytes.copied.load(Relaxed), summary.totals.bytes);
+}
+
+const REFERRERS: &str =
+    "  - {source: SOURCE/app, target: TARGET/app, referrers: true, tags: [{match: '^1'}]}\n";
+
+/// An index with a signature, a signature of that, an SBOM of one platform, and cosign's tag.
+async fn signed() -> Registry {
+    let source = Registry::start(Face::Open).await;
+    let child = oci_image(&["base"]);
+    let root = index(Format::Oci, &[("linux/amd64", child.clone())]);
+    source.push("app", "1.0", &root);
+    source.push_untagged("app", &artifact("application/vnd.example.signature", "sig", Some(&root)));
+    source.push_untagged("app", &artifact("application/vnd.example.sbom", "sbom", Some(&child)));
+    let cosign = Draft::new(Format::Oci).layer("cosign").build();
+    source.push("app", &format!("sha256-{}.sig", root.digest().hex()), &cosign);
+    source
+}
+
+#[tokio::test]
+async fn what_refers_to_an_image_travels_with_it() {
+    let source = signed().await;
+    let target = Registry::start(Face::Open).await;
+    let config = mirror(&source, &target, REFERRERS);
+    assert_succeeded(&sync(&config).await);
+    assert_eq!(target.tags("app"), source.tags("app"));
+    let (expected, copied) = (source.repository("app").unwrap(), target.repository("app").unwrap());
+    assert_eq!(copied.manifests, expected.manifests);
+    assert_eq!(copied.blobs, expected.blobs);
+
+    // One that comes later comes with the next run, though the tag is as it was.
+    let root = oci_image(&["late"]);
+    source.push("app", "1.1", &root);
+    assert_succeeded(&sync(&config).await);
+    let late = artifact("application/vnd.example.late", "late", Some(&root));
+    source.push_untagged("app", &late);
+    assert_eq!(sync(&config).await.totals.up_to_date, 2);
+    assert!(target.repository("app").unwrap().manifests.contains_key(&late.digest()));
+}
+
+#[tokio::test]
+async fn without_the_wish_nothing_travels_along() {
+    let source = signed().await;
+    let target = Registry::start(Face::Open).await;
+    let config = mirror(&source, &target, &REFERRERS.replace("referrers: true, ", ""));
+    assert_succeeded(&sync(&config).await);
+    assert_eq!(target.repository("app").unwrap().manifests.len(), 2);
+    assert_eq!(target.tags("app").len(), 1);
+}
+
+#[tokio::test]
+async fn a_source_without_the_referrers_api_is_read_by_the_fallback_tag() {
+    let source = Registry::builder(Face::Open).quirks(|quirks| quirks.referrers = false).start().await;
+    let root = oci_image(&["base"]);
+    let signature = artifact("application/vnd.example.signature", "sig", Some(&root));
+    source.push("app", "1.0", &root);
+    let list = index(Format::Oci, &[("", signature.clone())]);
+    source.push("app", &format!("sha256-{}", root.digest().hex()), &list);
+    let target = Registry::start(Face::Open).await;
+    assert_succeeded(&sync(&mirror(&source, &target, REFERRERS)).await);
+    assert!(target.repository("app").unwrap().manifests.contains_key(&signature.digest()));
+}
+
+#[tokio::test]
+async fn a_referrer_that_the_target_refuses_is_forgiven() {
+    let source = signed().await;
+    let ecr = Ecr::builder().quirks(|quirks| quirks.refuses.push(Refusal::Referrer)).start().await;
+    let side = Side::ecr(&ecr, "create_repositories: true");
+    assert_succeeded(&sync(&mirror(&source, side, REFERRERS)).await);
+    assert_eq!(ecr.tags("app"), source.tags("app"));
+    assert_eq!(ecr.repository("app").unwrap().manifests.len(), 3);
+    ecr.assert_consistent();
+}
