@@ -35,6 +35,11 @@ impl Clients {
         Self { options, tap, registries, apis, tokens }
     }
 
+    /// Whether any of the clients made so far is one of AWS.
+    pub(super) fn call_aws(&self) -> bool {
+        !self.apis.is_empty()
+    }
+
     /// A repository of any registry, with what the configuration says of its host.
     pub(super) async fn repository(
         &mut self,

@@ -14,10 +14,10 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
+use crate::ecr;
 use crate::event::{Event, Observer, RunSummary};
 use crate::oci;
 use crate::oci::Host;
-use crate::pass;
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, Retry, Tap};
@@ -65,6 +65,9 @@ pub enum Error {
     /// A client that cannot be made.
     #[error(transparent)]
     Client(#[from] registry::BuildError),
+    /// A target in AWS, and nobody to be there.
+    #[error("{}", ecr::NO_CREDENTIALS)]
+    NoCredentials,
     /// A source of a kind that cannot be read.
     #[error("mirror `{0}`: an image layout cannot be a source")]
     Source(String),
@@ -105,6 +108,15 @@ impl App {
             sides.push((source, clients.target(&config, target).await?));
         }
         Ok(Self { config, options, observer, clients, sides, requests })
+    }
+
+    /// Fails where the configuration needs AWS and there are no credentials for it: nothing could be done then.
+    pub async fn check_credentials(&self) -> Result<(), Error> {
+        let needed = self.clients.call_aws();
+        if needed && !ecr::has_credentials(self.options.aws.clone()).await {
+            return Err(Error::NoCredentials);
+        }
+        Ok(())
     }
 
     /// The configuration.
@@ -153,8 +165,8 @@ impl App {
                     result,
                 };
                 [
-                    probe("source", &mirror.source, tags.map_err(|error| pass::chain(&error))),
-                    probe("target", &mirror.target, found.map_err(|error| pass::chain(&error))),
+                    probe("source", &mirror.source, tags.map_err(|error| registry::chain(&error))),
+                    probe("target", &mirror.target, found.map_err(|error| registry::chain(&error))),
                 ]
             });
         let probes: Vec<_> =

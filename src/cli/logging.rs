@@ -70,11 +70,12 @@ impl Logging {
         }
     }
 
-    /// The options win over the environment. Other people's crates are never made verbose by an option of ours.
+    /// The options win over the environment. Other people's crates are never made verbose by an option of ours, and
+    /// warn only on request: the AWS SDK warns of each place where it finds no credentials on its way to one.
     fn filter<'a>(&self, given: Option<&'a str>) -> &'a str {
         match (self.quiet, self.verbose) {
             (true, _) => "error",
-            (false, 0) => given.unwrap_or("warn,tagferry=info"),
+            (false, 0) => given.unwrap_or("error,tagferry=info"),
             (false, 1) => "warn,tagferry=debug",
             (false, _) => "warn,tagferry=trace",
         }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn options_win_over_the_environment() {
         let logging = |verbose, quiet| Logging { verbose, quiet, log_format: Format::Text };
-        assert_eq!(logging(0, false).filter(None), "warn,tagferry=info");
+        assert_eq!(logging(0, false).filter(None), "error,tagferry=info");
         assert_eq!(logging(0, false).filter(Some("trace")), "trace");
         assert_eq!(logging(1, false).filter(Some("trace")), "warn,tagferry=debug");
         assert_eq!(logging(0, true).filter(Some("trace")), "error");

@@ -43,6 +43,7 @@ impl Run {
         let grace = config.shutdown_grace;
         let app = App::new(config, Options::default(), terminal.observer()).await;
         let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
+        app.check_credentials().await.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         let stop = Stop::default();
         let signals = signals::signals().map_err(|error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))

@@ -12,7 +12,7 @@ use crate::cli::terminal::Terminal;
 use crate::cli::{Global, Silent, config};
 use crate::config::Config;
 use crate::oci::{Name, Tag};
-use crate::pass::chain;
+use crate::registry::chain;
 use crate::report;
 use crate::select;
 use crate::select::{Rule, Selection, Spec};

@@ -6,6 +6,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::SharedCredentialsProvider;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
@@ -45,6 +47,20 @@ pub(super) async fn config(
     let Some(role_arn) = role_arn else { return config };
     let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
+}
+
+/// Whether there are credentials to be had at all, in the default chain where `caller` is none.
+///
+/// Asks every link of the chain, the metadata service of the machine among them. Credentials that are there and
+/// do not work show with the first call.
+pub async fn has_credentials(caller: Option<SharedCredentialsProvider>) -> bool {
+    let config = config(None, None, caller).await;
+    match config.credentials_provider() {
+        Some(chain) => {
+            !matches!(chain.provide_credentials().await, Err(CredentialsError::CredentialsNotLoaded(_)))
+        }
+        None => false,
+    }
 }
 
 /// Pinned, so that an update of the SDK changes no defaults behind our back.

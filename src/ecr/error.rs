@@ -11,6 +11,10 @@ use aws_sdk_ecr::operation::RequestId;
 /// Of AWS' own messages, this much is shown.
 const MESSAGE_MAX_CHARS: usize = 600;
 
+/// What to do where there are no credentials.
+pub const NO_CREDENTIALS: &str = "no AWS credentials found: give the task, pod or instance a role, name a profile in \
+     `AWS_PROFILE`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`";
+
 /// A failed call of the AWS API.
 #[derive(Debug, thiserror::Error)]
 #[error("{call}: {kind}{}", id(request_id.as_deref()))]
@@ -60,10 +64,7 @@ impl fmt::Display for Call {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Kind {
     /// No link of the default chain had credentials.
-    #[error(
-        "no AWS credentials found: give the task, pod or instance a role, name a profile in `AWS_PROFILE`, \
-         or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`"
-    )]
+    #[error("{NO_CREDENTIALS}")]
     NoCredentials,
     /// Credentials were to be had, and could not be got: a role that may not be assumed, for example.
     #[error("the AWS credentials could not be obtained")]

@@ -16,8 +16,9 @@ mod target;
 mod testing;
 
 pub use auth::EcrCredentials;
+pub use aws::has_credentials;
 pub use client::{Api, Options as ApiOptions};
-pub use error::{Call, Error, Kind};
+pub use error::{Call, Error, Kind, NO_CREDENTIALS};
 pub use host::EcrHost;
 pub use presence::Presence;
 pub use secret::SecretCredentials;

@@ -8,8 +8,9 @@ use crate::copy::{Copied, Root};
 use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
-use crate::pass::{Pass, Stop, chain};
+use crate::pass::{Pass, Stop};
 use crate::plan::{Action, Step};
+use crate::registry::chain;
 
 impl Pass<'_> {
     /// Carries out the plan.

@@ -13,6 +13,7 @@ use crate::copy::Copier;
 use crate::event::{Event, MirrorSummary, RunOutcome};
 use crate::oci::Tag;
 use crate::registry;
+use crate::registry::chain;
 use crate::target;
 
 /// How far a pass goes.
@@ -119,10 +120,4 @@ fn sort(summary: &mut MirrorSummary) {
     let order: HashMap<&Tag, usize> =
         selection.verdicts.iter().enumerate().map(|(index, verdict)| (&verdict.tag, index)).collect();
     summary.tags.sort_by_key(|tag| order.get(&tag.tag).copied());
-}
-
-/// An error with all its causes, on one line but for its hints.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

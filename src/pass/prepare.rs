@@ -7,10 +7,11 @@ use futures_util::StreamExt;
 use crate::copy::Root;
 use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
 use crate::oci::{ManifestError, Reference, Tag};
-use crate::pass::{Error, Mode, Pass, chain};
+use crate::pass::{Error, Mode, Pass};
 use crate::plan;
 use crate::plan::{Action, Step, Wanted};
 use crate::registry;
+use crate::registry::chain;
 use crate::select;
 use crate::select::Selection;
 

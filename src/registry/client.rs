@@ -13,7 +13,7 @@ use url::Url;
 use crate::oci::{Host, Repository};
 use crate::registry::auth::{Auth, Authorization, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
-use crate::registry::error::{Error, Kind};
+use crate::registry::error::{Error, Kind, chain};
 use crate::registry::limit::{Limiter, Limits, Turn};
 use crate::registry::resolve::Resolver;
 use crate::registry::retry::Retry;
@@ -171,11 +171,11 @@ impl Client {
 
     /// Waits before another try, and lets it be counted.
     pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration) {
-        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let (error, pause_ms) = (chain(error), u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
         if pause_ms >= LONG_PAUSE_MS {
-            tracing::info!(error = %error, reason, pause_ms, "Trying again soon");
+            tracing::info!(reason, pause_ms, "Trying again in {pause_ms} ms: {error}");
         } else {
-            tracing::debug!(error = %error, reason, pause_ms, "Trying again");
+            tracing::debug!(reason, pause_ms, "Trying again in {pause_ms} ms: {error}");
         }
         (self.0.wire.tap)(&Exchange::Retried { host: self.host().as_str(), reason });
         tokio::time::sleep(pause).await;

@@ -264,6 +264,12 @@ fn quote(text: &str) -> String {
         .collect()
 }
 
+/// An error with all its causes, on one line but for its hints.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// How a request is named in errors.
 pub(super) fn request_line(method: &Method, url: &Url) -> String {
     format!("{method} {}", address(url))

@@ -32,7 +32,7 @@ pub use blobs::BlobReader;
 pub use client::{BuildError, Client, Options};
 pub use credentials::{Anonymous, Credentials, CredentialsError, Freshness, Login, Manner};
 pub use docker_config::{DockerConfig, DockerFiles};
-pub use error::{ApiError, Error, Kind, Refusal};
+pub use error::{ApiError, Error, Kind, Refusal, chain};
 pub use expiring::{Expiring, Fresh};
 pub use limit::Limits;
 pub use password_file::PasswordFile;
