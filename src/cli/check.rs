@@ -17,7 +17,7 @@ use crate::report::{Look, Table};
 /// So many of the next runs are shown.
 const RUNS: usize = 5;
 
-const EXAMPLES: &str = r#"Examples:
+const EXAMPLES: &str = r"Examples:
   $ tagferry check
   $ tagferry check --online --config prod.yaml
   $ tagferry check --config - <<'END'
@@ -27,7 +27,7 @@ const EXAMPLES: &str = r#"Examples:
       tags:
         - match: ^21\.0\.[0-9]+$
           newest: 3
-  END"#;
+  END";
 
 /// Check the configuration and show what it means
 ///

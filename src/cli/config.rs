@@ -77,8 +77,8 @@ fn variable(name: &str) -> Option<String> {
 fn unreadable(place: &Place, error: &io::Error) -> Failure {
     let mut text = format!("cannot read the configuration {place}: {error}");
     if *place == Place::Default && error.kind() == io::ErrorKind::NotFound {
-        text += "\nhint: write it here (`tagferry help check` shows the smallest one), name another with `--config PATH`, ";
-        text += "or put its text into the environment variable TAGFERRY_CONFIG_YAML";
+        text += "\nhint: write it here (`tagferry help check` shows the smallest one), name another with \
+                 `--config PATH`, or put its text into the environment variable TAGFERRY_CONFIG_YAML";
     }
     Failure::new(ExitCode::Usage, text)
 }
@@ -94,16 +94,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(path: Option<&str>, text: Option<&str>, expected: Place) {
-        assert_eq!(Place::find(path.map(Path::new), text.map(str::to_owned)), expected);
+    fn check(path: Option<&str>, text: Option<&str>, expected: &Place) {
+        assert_eq!(&Place::find(path.map(Path::new), text.map(str::to_owned)), expected);
     }
 
     #[test]
     fn the_command_line_wins_over_the_environment_and_that_over_the_default() {
-        check(Some("a.yaml"), Some("mirrors: []"), Place::File("a.yaml".into()));
-        check(Some("-"), Some("mirrors: []"), Place::Stdin);
-        check(None, Some("mirrors: []"), Place::Variable("mirrors: []".to_owned()));
-        check(None, Some(""), Place::Default);
-        check(None, None, Place::Default);
+        check(Some("a.yaml"), Some("mirrors: []"), &Place::File("a.yaml".into()));
+        check(Some("-"), Some("mirrors: []"), &Place::Stdin);
+        check(None, Some("mirrors: []"), &Place::Variable("mirrors: []".to_owned()));
+        check(None, Some(""), &Place::Default);
+        check(None, None, &Place::Default);
     }
 }

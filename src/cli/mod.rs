@@ -73,8 +73,8 @@ struct Cli {
 struct Global {
     /// The configuration; `-` is standard input [default: tagferry.yaml]
     ///
-    /// Without it, the text in the environment variable TAGFERRY_CONFIG_YAML is used if there is any, and else the file
-    /// tagferry.yaml. With it, the variable has no effect.
+    /// Without it, the text in the environment variable `TAGFERRY_CONFIG_YAML` is used if there is any, and else the
+    /// file `tagferry.yaml`. With it, the variable has no effect.
     #[arg(short, long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -115,7 +115,7 @@ impl Command {
             Self::Plan(command) => command.run(global, terminal).await,
             Self::Tags(command) => command.run(global, terminal).await,
             Self::Check(command) => command.run(global, terminal).await,
-            Self::Schema(command) => command.run(terminal),
+            Self::Schema(schema::Schema {}) => schema::run(terminal),
             Self::Completions(command) => command.run(terminal),
         }
     }

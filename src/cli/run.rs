@@ -47,7 +47,8 @@ impl Run {
         let signals = signals::signals().map_err(|error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         })?;
-        let work = app.run(&self.mirrors, mode, &stop);
+        // Everything that a run does is in this future; it need not be in those around it.
+        let work = Box::pin(app.run(&self.mirrors, mode, &stop));
         let result = signals::heed(signals, &stop, grace, work).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();

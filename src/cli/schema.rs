@@ -9,8 +9,8 @@ use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::terminal::Terminal;
 use crate::config;
 
-const EXAMPLES: &str = r#"Example:
-  $ tagferry schema > tagferry.schema.json"#;
+const EXAMPLES: &str = "Example:
+  $ tagferry schema > tagferry.schema.json";
 
 /// Print the JSON Schema of the configuration, for editors
 ///
@@ -20,10 +20,8 @@ const EXAMPLES: &str = r#"Example:
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Schema {}
 
-impl Schema {
-    pub(super) fn run(self, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
-        serde_json::to_writer_pretty(&mut terminal.out, &config::schema()).map_err(io::Error::from)?;
-        writeln!(terminal.out)?;
-        Ok(ExitCode::Success)
-    }
+pub(super) fn run(terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+    serde_json::to_writer_pretty(&mut terminal.out, &config::schema()).map_err(io::Error::from)?;
+    writeln!(terminal.out)?;
+    Ok(ExitCode::Success)
 }

@@ -17,12 +17,12 @@ use crate::report;
 use crate::select;
 use crate::select::{Rule, Selection, Spec};
 
-const EXAMPLES: &str = r#"Examples:
+const EXAMPLES: &str = r"Examples:
   $ tagferry tags container-registry.oracle.com/java/jdk
   $ tagferry tags quay.io/keycloak/keycloak --match '^26\.[0-9.]+$' --newest 3
   $ tagferry tags node --match '^(?<line>22|24)\.' --newest 1 --per line
   $ tagferry tags quay.io/keycloak/keycloak --range '>=26, <27' --explain
-  $ tagferry tags nginx --output json | jq -r '.tags[]'"#;
+  $ tagferry tags nginx --output json | jq -r '.tags[]'";
 
 /// List the tags of a repository, filtered and ordered as a rule would
 ///
@@ -37,7 +37,7 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Tags {
-    /// HOST[:PORT]/PATH without a tag; a path alone is one of Docker Hub
+    /// `HOST[:PORT]/PATH` without a tag; a path alone is one of Docker Hub
     #[arg(value_name = "REPOSITORY")]
     repository: Name,
     /// A regular expression over the whole tag, anchored only where you anchor it [default: every tag]
@@ -75,7 +75,8 @@ impl Tags {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
         let rule = self.rule()?;
         let config = config::load_if_any(global.config.as_deref())?;
-        let tags = self.read(config).await?;
+        // Making every kind of client is a large future; it need not be in those around it.
+        let tags = Box::pin(self.read(config)).await?;
         let selection = select::select(&tags, &[rule]);
         self.write(&selection, terminal)?;
         if self.has_filter() && selection.selected().next().is_none() {

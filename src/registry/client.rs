@@ -25,6 +25,8 @@ use crate::registry::{denied, origin};
 const REDIRECTS_MAX: usize = 5;
 /// Connections that were not used for this long are closed.
 const IDLE_MAX: Duration = Duration::from_mins(1);
+/// Whoever waits this long between two tries is told why.
+const LONG_PAUSE_MS: u64 = 2000;
 /// The name that Docker Hub's API goes by.
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
 
@@ -169,7 +171,12 @@ impl Client {
 
     /// Waits before another try, and lets it be counted.
     pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration) {
-        tracing::debug!(error = %error, reason, pause_ms = pause.as_millis(), "Trying a request again");
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        if pause_ms >= LONG_PAUSE_MS {
+            tracing::info!(error = %error, reason, pause_ms, "Trying again soon");
+        } else {
+            tracing::debug!(error = %error, reason, pause_ms, "Trying again");
+        }
         (self.0.wire.tap)(&Exchange::Retried { host: self.host().as_str(), reason });
         tokio::time::sleep(pause).await;
     }

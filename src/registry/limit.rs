@@ -164,7 +164,9 @@ mod tests {
         let limiter = limiter(8, None);
         let burst = [limiter.turn().await, limiter.turn().await, limiter.turn().await];
         tokio::time::advance(Duration::from_millis(1)).await;
-        burst.iter().for_each(|turn| turn.throttled(None));
+        for turn in &burst {
+            turn.throttled(None);
+        }
         drop(burst);
         assert_eq!(room(&limiter), 4);
         for _ in 0..4 {

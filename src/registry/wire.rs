@@ -259,7 +259,7 @@ mod tests {
         assert!(futures_util::poll!(body.next()).is_pending());
         assert!(tokio::time::timeout(20 * STALL, flow.stopped(STALL)).await.is_err());
         flow.hand(2);
-        assert!(tokio::time::timeout(COMMIT_PATIENCE - STALL, flow.stopped(STALL)).await.is_err());
+        assert!(tokio::time::timeout(COMMIT_PATIENCE / 2, flow.stopped(STALL)).await.is_err());
         flow.stopped(STALL).await;
     }
 }

@@ -9,6 +9,11 @@
 pub(super) struct Numbers(Vec<u8>);
 
 impl Numbers {
+    /// No numbers yet, with room for what most tags have.
+    pub(super) fn with_room() -> Self {
+        Self(Vec::with_capacity(24))
+    }
+
     /// Adds a number. `digits` are decimal and at most 128, the length of a tag.
     pub(super) fn push(&mut self, digits: &str) {
         let digits = digits.trim_start_matches('0');
@@ -69,11 +74,7 @@ const FIXED: u8 = 0;
 
 /// What of a version is compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    /// The first 16 of `bytes`: nearly always enough, and compared without a look into another place of the memory.
-    head: u128,
-    bytes: Box<[u8]>,
-}
+pub(super) struct Key(Vec<u8>);
 
 impl Key {
     pub(super) fn new(parts: &Parts<'_>) -> Self {
@@ -93,7 +94,8 @@ impl Key {
             None => key.push(MOVING),
             Some(Moment(moment)) => {
                 key.push(FIXED);
-                key.extend_from_slice(&moment.to_be_bytes());
+                // Fourteen decimal digits fit six bytes.
+                key.extend_from_slice(&moment.to_be_bytes()[2..]);
             }
         }
         match parts.commit {
@@ -106,14 +108,20 @@ impl Key {
                 key.extend_from_slice(commit.as_bytes());
             }
         }
+        Self(key)
+    }
+
+    /// The start of the key as a number, which is nearly always enough: of two keys whose heads differ, the greater
+    /// one has the greater head.
+    pub(super) fn head(&self) -> u128 {
         let mut head = [0; 16];
-        head.iter_mut().zip(&key).for_each(|(head, &byte)| *head = byte);
-        Self { head: u128::from_be_bytes(head), bytes: key.into_boxed_slice() }
+        head.iter_mut().zip(&self.0).for_each(|(head, &byte)| *head = byte);
+        u128::from_be_bytes(head)
     }
 
     /// The numbers, in digits without leading zeros: a zero is empty.
     pub(super) fn numbers(&self) -> impl Iterator<Item = &str> {
-        let mut rest = self.bytes.get(1..).unwrap_or_default();
+        let mut rest = self.0.get(1..).unwrap_or_default();
         std::iter::from_fn(move || {
             let (&counted, after) = rest.split_first().filter(|(count, _)| **count != END)?;
             let (digits, after) = after.split_at_checked(usize::from(counted) - 1)?;
@@ -126,7 +134,7 @@ impl Key {
     pub(super) fn is_prerelease(&self) -> bool {
         let row: usize = self.numbers().map(|digits| digits.len() + 1).sum();
         let (scheme, end) = (1, 1);
-        self.bytes.get(scheme + row + end).is_some_and(|&stage| stage != RELEASED)
+        self.0.get(scheme + row + end).is_some_and(|&stage| stage != RELEASED)
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         Self {
             text,
             scheme: Scheme::Versions,
-            numbers: Numbers::default(),
+            numbers: Numbers::with_room(),
             row: "",
             has_update: false,
             prerelease: None,

@@ -138,6 +138,11 @@ impl Rule {
         self.immutable
     }
 
+    /// Whether versions are what a group of `match` says.
+    pub(super) fn reads_version(&self) -> bool {
+        self.groups.version.is_some()
+    }
+
     /// The names of the `per` groups.
     pub(super) fn per(&self) -> impl Iterator<Item = &str> {
         self.groups.per.iter().map(|(name, _)| name.as_str())

@@ -1,7 +1,6 @@
 //! Applies rules to the tags of a repository.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -55,87 +54,70 @@ impl Selection {
 /// The order of `tags` does not matter, and a tag that is listed twice counts once. `newest` counts versions: tags
 /// that spell one version in two ways (`1.2`, `v1.2`) are kept or left out together.
 pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
-    let tags = read(tags);
+    let whole: Vec<_> = tags.iter().map(|tag| Reading::of(tag.as_str())).collect();
+    let mut ages = ages(whole.iter().map(|reading| reading.version.as_ref()));
     let unmatched = || Opinion { rule: None, reading: None, reason: Reason::Unmatched };
     let mut opinions: Vec<_> = tags.iter().map(|_| unmatched()).collect();
     for (index, rule) in rules.iter().enumerate() {
-        for (best, (reason, reading)) in opinions.iter_mut().zip(judge(rule, &tags)) {
+        for (best, (reason, reading)) in opinions.iter_mut().zip(judge(rule, tags, &whole, &ages)) {
             if best.reason.rank() < reason.rank() {
                 *best = Opinion { rule: Some(index), reading, reason };
             }
         }
     }
-    let mut verdicts: Vec<_> = tags
-        .into_iter()
-        .zip(opinions)
-        .map(|((tag, whole), Opinion { rule, reading, reason })| {
-            (tag, reading.unwrap_or(whole), rule, reason)
-        })
-        .collect();
-    verdicts.sort_by(|(a, a_reading, ..), (b, b_reading, ..)| order((a, a_reading), (b, b_reading)));
-    let verdict = |(tag, reading, rule, reason): (&Tag, Reading, Option<usize>, Reason)| Verdict {
-        tag: tag.clone(),
-        version: reading.version,
-        variant: reading.variant,
-        rule,
-        immutable: reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable()),
-        reason,
+    let verdict = |((tag, whole), Opinion { rule, reading, reason }): ((&Tag, Reading), Opinion)| {
+        let Reading { version, variant } = reading.unwrap_or(whole);
+        let immutable = reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable());
+        Verdict { tag: tag.clone(), version, variant, rule, immutable, reason }
     };
-    Selection { verdicts: verdicts.into_iter().map(verdict).collect() }
+    let verdicts: Vec<_> = tags.iter().zip(whole).zip(opinions).map(verdict).collect();
+    if rules.iter().any(Rule::reads_version) {
+        ages = self::ages(verdicts.iter().map(|verdict| verdict.version.as_ref()));
+    }
+    Selection { verdicts: in_order(verdicts, &ages) }
 }
 
 /// What the most telling rule so far says of a tag.
 struct Opinion {
+    /// That rule, from 0.
     rule: Option<usize>,
-    /// How that rule reads the tag, where it reads it in its own way.
+    /// How it reads the tag, where it reads it in its own way.
     reading: Option<Reading>,
     reason: Reason,
 }
 
-/// Reads the tags and puts them in the order of verdicts, each once. What is sorted after this is in order or nearly so,
-/// which costs the standard sort next to nothing.
-fn read(tags: &[Tag]) -> Vec<(&Tag, Reading)> {
-    // By variant first, as comparing texts is what costs time in sorting.
-    let mut variants: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    let mut unversioned = Vec::new();
-    for tag in tags {
-        let reading = Reading::of(tag.as_str());
-        if reading.version.is_none() {
-            unversioned.push((tag, reading));
-        } else if let Some(variant) = variants.get_mut(&reading.variant) {
-            variant.push((tag, reading));
-        } else {
-            variants.insert(reading.variant.clone(), vec![(tag, reading)]);
+/// How many different versions are newer, whatever the variant: equal for equal versions.
+/// Versions are compared once, to give these; after that only numbers are, which is much faster.
+type Age = u32;
+const NO_AGE: Age = Age::MAX;
+
+/// The age of every version, [`NO_AGE`] where there is none.
+fn ages<'a>(versions: impl ExactSizeIterator<Item = Option<&'a Version>>) -> Vec<Age> {
+    let mut ages = vec![NO_AGE; versions.len()];
+    let with_head = |(index, version): (usize, Option<&'a Version>)| Some((version?.head(), version?, index));
+    let mut sorted: Vec<_> = versions.enumerate().filter_map(with_head).collect();
+    sorted.sort_unstable_by(|(a_head, a, _), (b_head, b, _)| b_head.cmp(a_head).then_with(|| b.cmp(a)));
+    let same =
+        |(a_head, a, _): &(u128, &Version, usize), (b_head, b, _): &(_, _, _)| a_head == b_head && a == b;
+    for (age, same_version) in (0..).zip(sorted.chunk_by(same)) {
+        for &(_, _, index) in same_version {
+            ages[index] = age;
         }
     }
-    for variant in variants.values_mut() {
-        variant.sort_unstable_by(|(a_tag, a), (b_tag, b)| {
-            b.version.cmp(&a.version).then_with(|| a_tag.cmp(b_tag))
-        });
-    }
-    unversioned.sort_unstable_by_key(|(tag, _)| *tag);
-    let mut tags: Vec<_> = variants.into_values().flatten().chain(unversioned).collect();
-    tags.dedup_by_key(|(tag, _)| *tag);
-    tags
+    ages
 }
 
-/// The order of verdicts.
-fn order((a_tag, a): (&Tag, &Reading), (b_tag, b): (&Tag, &Reading)) -> Ordering {
-    let by_version = match (&a.version, &b.version) {
-        (Some(a_version), Some(b_version)) => {
-            a.variant.cmp(&b.variant).then_with(|| b_version.cmp(a_version))
-        }
-        (a_version, b_version) => a_version.is_none().cmp(&b_version.is_none()),
-    };
-    by_version.then_with(|| a_tag.cmp(b_tag))
-}
-
-/// What one rule says of every tag.
-fn judge(rule: &Rule, tags: &[(&Tag, Reading)]) -> impl Iterator<Item = (Reason, Option<Reading>)> {
+/// What one rule says of every tag, and how it reads the tag where it does so in its own way.
+fn judge(
+    rule: &Rule,
+    tags: &[Tag],
+    whole: &[Reading],
+    ages: &[Age],
+) -> impl Iterator<Item = (Reason, Option<Reading>)> {
     let mut reasons = Vec::with_capacity(tags.len());
     let mut readings = Vec::with_capacity(tags.len());
     let mut pers = Vec::with_capacity(tags.len());
-    for (tag, whole) in tags {
+    for (tag, whole) in tags.iter().zip(whole) {
         let (reason, reading, per) = match rule.read(tag, whole) {
             Outcome::Unmatched => (Reason::Unmatched, None, Vec::new()),
             Outcome::Excepted => (Reason::Excepted, None, Vec::new()),
@@ -149,12 +131,17 @@ fn judge(rule: &Rule, tags: &[(&Tag, Reading)]) -> impl Iterator<Item = (Reason,
         pers.push(per);
     }
     if let Some(newest) = rule.newest {
+        let own: Vec<_> =
+            readings.iter().zip(whole).map(|(own, whole)| own.as_ref().unwrap_or(whole)).collect();
+        let own_ages =
+            rule.reads_version().then(|| self::ages(own.iter().map(|reading| reading.version.as_ref())));
+        let ages = own_ages.as_deref().unwrap_or(ages);
         let mut groups: HashMap<_, Vec<_>> = HashMap::new();
         for (index, reason) in reasons.iter_mut().enumerate().filter(|(_, reason)| reason.is_selected()) {
-            let reading = readings[index].as_ref().unwrap_or(&tags[index].1);
-            if let Some(version) = &reading.version {
-                groups.entry((reading.variant.as_str(), &pers[index])).or_default().push((version, reason));
-            }
+            groups
+                .entry((own[index].variant.as_str(), &pers[index]))
+                .or_default()
+                .push((ages[index], reason));
         }
         for ((variant, per), members) in groups {
             let per = rule.per().map(str::to_owned).zip(per.iter().cloned()).collect();
@@ -180,12 +167,11 @@ fn filter(rule: &Rule, version: Option<&Version>) -> Reason {
 }
 
 /// Writes down for every member of a group whether it is among the newest versions.
-fn keep_newest(newest: NonZeroUsize, group: Group, mut members: Vec<(&Version, &mut Reason)>) {
-    members.sort_by(|(a, _), (b, _)| b.cmp(a));
-    let versions = || members.chunk_by(|(a, _), (b, _)| a == b);
-    let of = versions().count();
-    let group = Arc::new(group);
+fn keep_newest(newest: NonZeroUsize, group: Group, mut members: Vec<(Age, &mut Reason)>) {
+    members.sort_unstable_by_key(|(age, _)| *age);
+    let of = members.chunk_by(|(a, _), (b, _)| a == b).count();
     let kept = newest.get().min(of);
+    let group = Arc::new(group);
     for (rank, same_version) in members.chunk_by_mut(|(a, _), (b, _)| a == b).enumerate() {
         for (_, reason) in same_version {
             let group = Arc::clone(&group);
@@ -196,4 +182,27 @@ fn keep_newest(newest: NonZeroUsize, group: Group, mut members: Vec<(&Version, &
             };
         }
     }
+}
+
+/// Puts verdicts in the order that [`Selection::verdicts`] has, and each tag once.
+fn in_order(verdicts: Vec<Verdict>, ages: &[Age]) -> Vec<Verdict> {
+    let mut variants: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut unversioned = Vec::new();
+    for (index, verdict) in verdicts.iter().enumerate() {
+        match verdict.version {
+            Some(_) => variants.entry(&verdict.variant).or_default().push(index),
+            None => unversioned.push(index),
+        }
+    }
+    let mut groups: Vec<_> = variants.into_iter().collect();
+    groups.sort_unstable_by_key(|(variant, _)| *variant);
+    let mut order = Vec::with_capacity(verdicts.len());
+    for mut group in groups.into_iter().map(|(_, group)| group).chain([unversioned]) {
+        let tag = |index: usize| &verdicts[index].tag;
+        group.sort_unstable_by(|&a, &b| ages[a].cmp(&ages[b]).then_with(|| tag(a).cmp(tag(b))));
+        group.dedup_by(|a, b| ages[*a] == ages[*b] && tag(*a) == tag(*b));
+        order.append(&mut group);
+    }
+    let mut verdicts: Vec<_> = verdicts.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|index| verdicts[index].take()).collect()
 }

@@ -13,7 +13,7 @@ use crate::select::parse;
 #[derive(Clone, Debug)]
 pub struct Version {
     key: Key,
-    text: Box<str>,
+    text: String,
 }
 
 impl Version {
@@ -24,7 +24,12 @@ impl Version {
     }
 
     pub(super) fn new(key: Key, text: String) -> Self {
-        Self { key, text: text.into_boxed_str() }
+        Self { key, text }
+    }
+
+    /// A number that orders versions as they order themselves, but for those that share it.
+    pub(super) fn head(&self) -> u128 {
+        self.key.head()
     }
 
     /// Whether it precedes the release of the same numbers.

@@ -6,6 +6,7 @@
 mod fake;
 
 mod arch;
+mod chaos;
 mod cli;
 mod ecr;
 mod fakes;

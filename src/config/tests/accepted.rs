@@ -54,7 +54,7 @@ fn the_schedule_for_all_is_that_of_mirrors_without_their_own() {
         config.mirrors.iter().map(|mirror| mirror.schedule.as_ref().unwrap().to_string()).collect();
     assert_eq!(schedules, ["30 3 * * * (Europe/Berlin)", "0 */6 * * * (Asia/Tokyo)"]);
     let all = config.mirrors[1].schedule.as_ref().unwrap();
-    assert_eq!((all.jitter, all.on_start), (Duration::from_secs(300), true));
+    assert_eq!((all.jitter, all.on_start), (Duration::from_mins(5), true));
 }
 
 #[test]
@@ -168,8 +168,7 @@ fn settings_of_repositories() {
 
 #[test]
 fn a_lifecycle_policy_may_be_json_text() {
-    let policy =
-        format!(r#"{{"rules": [{}]}}"#, r#"{"rulePriority": 1}"#.repeat(1).to_owned() + &" ".repeat(100));
+    let policy = format!(r#"{{"rules": [{}]}}"#, r#"{"rulePriority": 1}"#.to_owned() + &" ".repeat(100));
     let entry = format!(
         "{{ecr: {{account: 012345678901, region: us-east-1, repository: {{lifecycle_policy: '{policy}'}}}}}}"
     );

@@ -43,7 +43,7 @@ fn depth_is_bounded_in_every_notation() {
         "{a: ".repeat(10_000),
         "- ".repeat(10_000),
         "? ".repeat(10_000),
-        (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
+        (0..200).fold(String::new(), |text, depth| text + &" ".repeat(depth) + "a:\n"),
     ] {
         assert!(!fault(&text).is_empty());
     }
@@ -72,7 +72,7 @@ fn a_text_longer_than_a_mebibyte_is_refused() {
 
 #[test]
 fn a_text_of_faults_alone_is_given_up() {
-    let text: String = (0..1000).map(|number| format!("k{number}: x\n")).collect();
+    let text = (0..1000).fold(String::new(), |text, number| text + &format!("k{number}: x\n"));
     let faults = fault(&text);
     assert_eq!(faults.lines().count(), 101);
     assert!(faults.contains("too many faults to read on: fix these first"));

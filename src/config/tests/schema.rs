@@ -64,7 +64,7 @@ fn used(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut BTr
     for (key, value) in value.as_object().into_iter().flatten() {
         match (&schema["properties"][key], &schema["additionalProperties"]) {
             (Value::Null, inner) if inner.is_object() => {
-                used(root, inner, value, &format!("{path}.*"), found)
+                used(root, inner, value, &format!("{path}.*"), found);
             }
             (Value::Null, additional) => assert!(additional.is_null(), "{path}.{key}"),
             (property, _) => {
