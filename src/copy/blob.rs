@@ -1,6 +1,7 @@
 //! One blob into the target: there already, mounted, or streamed.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -27,6 +28,13 @@ pub(super) enum Need<'a> {
     Anew,
 }
 
+impl<'a> Need<'a> {
+    /// The repository that has it, where one is known.
+    fn holder(self) -> Option<&'a Repository> {
+        if let Self::Mount(holder) = self { Some(holder) } else { None }
+    }
+}
+
 impl Copier {
     /// Brings a blob into the target. `claim` keeps being this copy's until its manifests are written.
     pub(super) async fn blob(
@@ -44,19 +52,20 @@ impl Copier {
             (Need::Nothing, Claim::Theirs(_)) => Arrival::Present,
             (Need::Anew, _) => self.transfer(tag, blob, None).await?,
             (Need::Mount(_) | Need::Bytes, Claim::Mine(ticket)) => {
-                let from = if let Need::Mount(from) = need { Some(from) } else { None };
-                let arrival = self.transfer(tag, blob, from).await?;
+                let arrival = self.transfer(tag, blob, need.holder()).await?;
                 ticket.arrived();
                 arrival
             }
-            (Need::Mount(from), Claim::Theirs(_)) => self.transfer(tag, blob, Some(from)).await?,
-            (Need::Bytes, Claim::Theirs(other)) if other.repository.as_ref() == self.repository() => {
+            (Need::Mount(_) | Need::Bytes, Claim::Theirs(other))
+                if other.repository.as_ref() == self.repository() =>
+            {
                 if other.reaches(Progress::Arrived).await {
                     Arrival::Present
                 } else {
-                    self.transfer(tag, blob, None).await?
+                    self.transfer(tag, blob, need.holder()).await?
                 }
             }
+            (Need::Mount(from), Claim::Theirs(_)) => self.transfer(tag, blob, Some(from)).await?,
             (Need::Bytes, Claim::Theirs(other)) => {
                 let is_committed = other.reaches(Progress::Committed).await;
                 self.transfer(tag, blob, other.repository.as_ref().filter(|_| is_committed)).await?
@@ -96,7 +105,7 @@ impl Copier {
             } else {
                 error.is_retriable()
             };
-            let Some(pause) = budget.spend(None).filter(|_| again) else { return Err(error) };
+            let Some(pause) = budget.spend(error.retry_after()).filter(|_| again) else { return Err(error) };
             tracing::debug!(%tag, blob = %blob.digest, error = %error, "Starting a blob over");
             tokio::time::sleep(pause).await;
         }
@@ -160,6 +169,13 @@ fn is_wrong_content(error: &Error) -> bool {
 }
 
 impl Error {
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Target { cause: target::Error::Registry(cause), .. } => cause.retry_after(),
+            _ => None,
+        }
+    }
+
     /// Whether starting the blob over may help. The source's own retries are spent by then, but for what only a
     /// new upload can mend.
     fn is_retriable(&self) -> bool {

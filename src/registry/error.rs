@@ -195,7 +195,8 @@ impl Error {
         self.refusal().is_some_and(expired)
     }
 
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    /// How long the registry wants to be left alone, if it says.
+    pub fn retry_after(&self) -> Option<Duration> {
         self.refusal().and_then(|refusal| refusal.retry_after)
     }
 }

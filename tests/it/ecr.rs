@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use tagferry::event::{RunOutcome, RunSummary, TagOutcome};
-use tagferry::oci::MediaType;
+use tagferry::oci::{Digest, MediaType};
 use tagferry::pass::{Mode, Stop};
 
 use crate::fake::{
     Action, Draft, Ecr, Face, Fault, Format, Gate, Image, Match, Mount, Mutability, Refusal, Registry,
-    Settings, image, oci_image, random_image,
+    Settings, image, oci_image, random_bytes, random_image,
 };
 use crate::world::{
     APP, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
@@ -28,7 +28,7 @@ async fn source_and_ecr(tags: &[&str]) -> (Registry, Ecr) {
 async fn meanwhile(source: &Registry, ecr: &Ecr, held: Match, meddle: impl FnOnce()) -> RunSummary {
     let gate = Gate::closed();
     ecr.fault(Fault::new(held.clone(), Action::Hold(gate.clone())).once());
-    let run = copy(source, ecr);
+    let run = Box::pin(copy(source, ecr));
     let work = async {
         ecr.wait_for(&held, 1).await;
         meddle();
@@ -328,6 +328,23 @@ async fn a_large_blob_of_an_earlier_run_is_mounted_from_another_repository() {
         assert_eq!(arrivals(&summary), expected);
         ecr.assert_consistent();
     }
+}
+
+#[tokio::test]
+async fn a_large_blob_that_is_not_mounted_is_sent_once_for_all_tags() {
+    const LARGE: usize = 2 * 1024 * 1024;
+    let (source, ecr) = source_and_ecr(&[]).await;
+    let large = random_bytes(1, LARGE);
+    for tag in ["1.0", "1.1", "1.2"] {
+        source.push("app", tag, &Draft::new(Format::Oci).layer(large.clone()).layer(tag).build());
+    }
+    source.push("other", "1.0", &random_image(1, &[LARGE]));
+    ecr.push("other", "1.0", &random_image(1, &[LARGE]));
+    let both = APP.to_owned() + &APP.replace("app", "other");
+    assert_succeeded(&sync(&mirror(&source, &ecr, &both)).await);
+    let layer = Digest::of(&large).to_string();
+    assert_eq!(source.count(&Match::blob_get().containing(&layer)), 1);
+    assert_eq!(ecr.count(&Match::upload_put().containing(layer.trim_start_matches("sha256:"))), 1);
 }
 
 #[tokio::test]

@@ -162,7 +162,46 @@ async fn the_document_of_a_run_has_its_documented_shape() {
         ".finished_at" => "TIME",
         ".mirrors[].source" => "SOURCE",
         ".mirrors[].target" => "TARGET",
-    });
+    }, @r#"
+    {
+      "outcome": "succeeded",
+      "started_at": "TIME",
+      "finished_at": "TIME",
+      "mirrors": [
+        {
+          "name": "app",
+          "source": "SOURCE",
+          "target": "TARGET",
+          "outcome": "succeeded",
+          "error": null,
+          "tags": [
+            {
+              "tag": "1.0",
+              "digest": "sha256:425abc74198bb693d8607d70f125528fea5804d12485e4623a9b9cc005f170ec",
+              "action": "copy",
+              "outcome": "copied",
+              "reason": "missing in target",
+              "bytes": 44,
+              "blobs": {
+                "uploaded": 3,
+                "mounted": 0,
+                "present": 0
+              },
+              "error": null
+            }
+          ]
+        }
+      ],
+      "totals": {
+        "selected": 1,
+        "copied": 1,
+        "up_to_date": 0,
+        "failed": 0,
+        "bytes": 44,
+        "requests": 18
+      }
+    }
+    "#);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tagferry::event::RunSummary;
 use tagferry::oci::Digest;
 
 use crate::fake::{Action, Face, Fault, Image, Match, Registry, random_bytes, random_image};
-use crate::world::{APP, assert_says, assert_succeeded, copy, mirror, plan, tag_error};
+use crate::world::{APP, assert_says, assert_succeeded, copy, mirror, plan, sync, tag_error};
 
 /// Large enough to arrive in many pieces.
 const LAYER_BYTES: usize = 600_000;
@@ -131,6 +131,30 @@ async fn retry_after_is_waited_for() {
 }
 
 #[tokio::test]
+async fn retry_after_is_waited_for_where_a_body_was_sent() {
+    let way = Way::new().await;
+    way.target.fault(Fault::new(way.put(), Action::throttle(Some(1))).once());
+    let start = std::time::Instant::now();
+    way.arrives("a second").await;
+    assert!(start.elapsed().as_secs() >= 1);
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_asked_again() {
+    let way = Way::new().await;
+    for pattern in [Match::tags(), Match::manifest_head(), Match::manifest_get(), Match::blob_get()] {
+        way.source.fault(Fault::new(pattern, Action::Stall).once());
+    }
+    for pattern in [Match::manifest_head(), Match::blob_head(), Match::upload_start(), Match::manifest_put()]
+    {
+        way.target.fault(Fault::new(pattern, Action::Stall).once());
+    }
+    let config = mirror(&way.source, &way.target, APP).replace("stall: 2s", "stall: 200ms");
+    assert_succeeded(&sync(&config).await);
+    way.target.assert_consistent();
+}
+
+#[tokio::test]
 async fn a_fault_that_stays_ends_after_the_tries() {
     for action in passing_faults().into_iter().filter(|action| !matches!(action, Action::LoseAnswer)) {
         let way = Way::new().await;
@@ -158,7 +182,7 @@ async fn a_stalled_download_is_resumed_too() {
     let way = Way::new().await;
     way.source.fault(Fault::new(way.get(), Action::StallBody { after: 100_000 }).once());
     let config = mirror(&way.source, &way.target, APP).replace("stall: 2s", "stall: 200ms");
-    assert_succeeded(&crate::world::sync(&config).await);
+    assert_succeeded(&sync(&config).await);
     assert_eq!(way.ranges(), [None, Some("bytes=100000-".to_owned())]);
     assert_eq!(way.target.count(&way.put()), 1);
 }
