@@ -191,6 +191,15 @@ fn an_unknown_mirror_is_answered_with_the_known_ones() {
 }
 
 #[test]
+fn without_aws_credentials_nothing_starts() {
+    let config = RIGHT.replace("registry.test", "123456789012.dkr.ecr.eu-central-1.amazonaws.com");
+    let ran = Program::configured(&config).variable("AWS_EC2_METADATA_DISABLED", "true").run(&["sync"]);
+    ran.assert_code(3);
+    assert!(ran.stderr.starts_with("error: no AWS credentials found: give the task"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
 fn what_the_configuration_asks_for_and_is_not_there_ends_with_3() {
     let config = format!("{RIGHT}registries: {{registry.test: {{ca_file: missing.pem}}}}\n");
     let ran = Program::configured(&config).run(&["sync"]);
