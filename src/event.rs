@@ -217,6 +217,13 @@ pub struct Totals {
     pub requests: u64,
 }
 
+impl MirrorSummary {
+    /// How many tags the rules chose.
+    pub fn selected(&self) -> u64 {
+        self.selection.as_ref().map_or(self.tags.len(), |selection| selection.selected().count()) as u64
+    }
+}
+
 impl RunSummary {
     /// Puts the mirrors' summaries together; `requests` is what the run cost in all.
     pub fn new(started_at: Timestamp, mirrors: Vec<MirrorSummary>, requests: u64) -> Self {
@@ -224,7 +231,7 @@ impl RunSummary {
         let tags = || mirrors.iter().flat_map(|mirror| &mirror.tags);
         let count = |outcome| tags().filter(|tag| tag.outcome == Some(outcome)).count() as u64;
         let totals = Totals {
-            selected: tags().count() as u64,
+            selected: mirrors.iter().map(MirrorSummary::selected).sum(),
             copied: count(TagOutcome::Copied),
             up_to_date: count(TagOutcome::UpToDate),
             failed: count(TagOutcome::Failed),

@@ -157,6 +157,14 @@ impl Target {
         }
     }
 
+    /// Why [`Target::ensure`] would fail, as far as is known without asking.
+    pub fn obstacle(&self) -> Option<Error> {
+        match self {
+            Self::Ecr(repository) => repository.obstacle().map(Error::from),
+            Self::Registry(_) | Self::Layout(_) => None,
+        }
+    }
+
     /// The same where the repository vanished since. Makes it at most once for each time that it vanished.
     pub async fn restore(&self) -> Result<(), Error> {
         match self {
@@ -197,7 +205,14 @@ impl Target {
                 return Ok(Put::Uploaded);
             }
         };
-        match repository.start_upload(blob.digest, from).await? {
+        let started = match repository.start_upload(blob.digest, from).await {
+            // A mount is about sending less; who refuses it may still take the bytes.
+            Err(error) if from.is_some() && error.refusal().is_some() => {
+                repository.start_upload(blob.digest, None).await?
+            }
+            result => result?,
+        };
+        match started {
             Started::Mounted => Ok(Put::Mounted),
             Started::Upload(upload) => {
                 repository.put_blob(upload, blob, body()).await?;

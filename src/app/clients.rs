@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::app::{Error, Options};
 use crate::config::{Config, Credentials, Ecr, Endpoint, Registry};
 use crate::ecr;
@@ -16,8 +18,9 @@ use crate::target::Target;
 /// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below.
 const ECR_MANIFESTS_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(8);
 
-/// A caller of AWS: its region and the role it takes, if it takes one.
-type Caller = (String, Option<String>);
+/// A caller of AWS and where it calls: the region, the role that it takes and the address, where they are given.
+/// A token of one address is nobody else's business.
+type Caller = (String, Option<String>, Option<Url>);
 
 /// Makes clients as they are asked for.
 pub(super) struct Clients {
@@ -108,14 +111,14 @@ impl Clients {
             (None, Some(ecr)) => self.token(host, ecr).await,
             (None, None) => {
                 let files = DockerFiles::from_environment(|name| std::env::var_os(name));
-                Arc::new(DockerConfig::new(host.clone(), None, files))
+                Arc::new(DockerConfig::new(host.clone(), files))
             }
         }
     }
 
     async fn token(&mut self, host: &Host, ecr: &Ecr) -> Arc<ecr::EcrCredentials> {
         let api = self.api(host, ecr).await;
-        let caller = (ecr.region.clone(), ecr.role_arn.clone());
+        let caller = (ecr.region.clone(), ecr.role_arn.clone(), ecr.endpoint_url.clone());
         Arc::clone(self.tokens.entry(caller).or_insert_with(|| Arc::new(ecr::EcrCredentials::new(api))))
     }
 

@@ -2,6 +2,7 @@
 
 mod clients;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -132,7 +133,7 @@ impl App {
         let before = self.requests.load(Relaxed);
         let concurrency = self.config.concurrency;
         let shared = Arc::new(Shared {
-            inflight: Arc::new(Inflight::default()),
+            inflight: Inflight::default(),
             siblings: Siblings::new(self.sides.iter().map(|(_, target)| target.clone()).collect()),
             blob_slots: Semaphore::new(concurrency.blobs.get()),
             retry: self.options.retry,
@@ -148,7 +149,7 @@ impl App {
             let pass = Pass { mirror, copier, tags_max: concurrency.tags };
             async move { pass.run(mode, stop).await }
         });
-        let mirrors = stream::iter(passes).buffered(concurrency.mirrors.get()).collect().await;
+        let mirrors = in_order(passes, concurrency.mirrors).await;
         Ok(RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before))
     }
 
@@ -169,8 +170,7 @@ impl App {
                     probe("target", &mirror.target, found.map_err(|error| registry::chain(&error))),
                 ]
             });
-        let probes: Vec<_> =
-            stream::iter(probes).buffered(self.config.concurrency.mirrors.get()).collect().await;
+        let probes = in_order(probes, self.config.concurrency.mirrors).await;
         probes.into_iter().flatten().collect()
     }
 
@@ -188,6 +188,14 @@ impl App {
         let is_named = |mirror: &Mirror| names.is_empty() || names.contains(&mirror.name);
         Ok(mirrors.iter().zip(&self.sides).filter(|(mirror, _)| is_named(mirror)).collect())
     }
+}
+
+/// Awaits so many at once, and gives their results in the order of `work`. A slow one holds up no other.
+async fn in_order<F: Future>(work: impl Iterator<Item = F>, at_once: NonZeroUsize) -> Vec<F::Output> {
+    let work = work.enumerate().map(|(index, work)| async move { (index, work.await) });
+    let mut done: Vec<_> = stream::iter(work).buffer_unordered(at_once.get()).collect().await;
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Counts requests, and passes them on to whoever observes the run.

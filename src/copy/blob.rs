@@ -9,7 +9,7 @@ use futures_util::Stream;
 use crate::copy::inflight::{Claim, Progress};
 use crate::copy::{Copier, Error};
 use crate::event::{Arrival, Event};
-use crate::oci::{Descriptor, Repository, Tag};
+use crate::oci::{Descriptor, Digest, Repository, Tag};
 use crate::registry;
 use crate::registry::{BlobReader, Kind};
 use crate::target;
@@ -24,15 +24,15 @@ pub(super) enum Need<'a> {
     Mount(&'a Repository),
     /// Nobody there is known to have it.
     Bytes,
-    /// The target said that it has it, and then that it has not.
+    /// The target lacks it, whatever it said before and whoever brought it.
     Anew,
 }
 
-impl<'a> Need<'a> {
-    /// The repository that has it, where one is known.
-    fn holder(self) -> Option<&'a Repository> {
-        if let Self::Mount(holder) = self { Some(holder) } else { None }
-    }
+/// Where in the target's registry a blob is when it is our turn.
+enum Place {
+    Here,
+    In(Repository),
+    Nowhere,
 }
 
 impl Copier {
@@ -44,36 +44,52 @@ impl Copier {
         claim: &mut Claim,
         need: Need<'_>,
     ) -> Result<Arrival, Error> {
-        let arrival = match (need, claim) {
-            (Need::Nothing, Claim::Mine(ticket)) => {
-                ticket.arrived();
-                Arrival::Present
-            }
-            (Need::Nothing, Claim::Theirs(_)) => Arrival::Present,
-            (Need::Anew, _) => self.transfer(tag, blob, None).await?,
-            (Need::Mount(_) | Need::Bytes, Claim::Mine(ticket)) => {
-                let arrival = self.transfer(tag, blob, need.holder()).await?;
-                ticket.arrived();
-                arrival
-            }
-            (Need::Mount(_) | Need::Bytes, Claim::Theirs(other))
-                if other.repository.as_ref() == self.repository() =>
-            {
-                if other.reaches(Progress::Arrived).await {
-                    Arrival::Present
-                } else {
-                    self.transfer(tag, blob, need.holder()).await?
-                }
-            }
-            (Need::Mount(from), Claim::Theirs(_)) => self.transfer(tag, blob, Some(from)).await?,
-            (Need::Bytes, Claim::Theirs(other)) => {
-                let is_committed = other.reaches(Progress::Committed).await;
-                self.transfer(tag, blob, other.repository.as_ref().filter(|_| is_committed)).await?
-            }
+        let arrival = match self.place(blob.digest, claim, need).await {
+            Place::Here => Arrival::Present,
+            Place::In(repository) => self.transfer(tag, blob, Some(&repository)).await?,
+            Place::Nowhere => self.transfer(tag, blob, None).await?,
         };
+        if let Claim::Mine(ticket) = claim {
+            ticket.arrived();
+        }
         let (digest, size) = (blob.digest, blob.size);
         self.observer.observe(&Event::BlobArrived { mirror: &self.mirror, tag, digest, size, arrival });
         Ok(arrival)
+    }
+
+    /// Waits for others as far as that helps, and tells where the blob then is.
+    async fn place(&self, blob: Digest, claim: &mut Claim, need: Need<'_>) -> Place {
+        let holder = match need {
+            Need::Nothing => return Place::Here,
+            Need::Anew => return Place::Nowhere,
+            Need::Mount(holder) => Place::In(holder.clone()),
+            Need::Bytes => Place::Nowhere,
+        };
+        // A claim that is made only now may be waited for by those who claimed before, so that waiting for another
+        // repository's commit could go in circles. The mere arrival of a blob waits for nobody.
+        let mut is_first_claim = true;
+        loop {
+            match claim {
+                Claim::Mine(_) => return holder,
+                Claim::Theirs(other) if other.repository.as_ref() == self.repository() => {
+                    if other.reaches(Progress::Arrived).await {
+                        return Place::Here;
+                    }
+                }
+                Claim::Theirs(other) => {
+                    let may_mount = is_first_claim && matches!(need, Need::Bytes) && self.may_mount();
+                    return match &other.repository.clone() {
+                        Some(from) if may_mount && other.reaches(Progress::Committed).await => {
+                            Place::In(from.clone())
+                        }
+                        _ => holder,
+                    };
+                }
+            }
+            // Who was to bring it failed: one of those who waited does it now.
+            *claim = self.claim(blob);
+            is_first_claim = false;
+        }
     }
 
     /// Streams a blob, or mounts it from another repository where the target does that.
@@ -94,7 +110,7 @@ impl Copier {
                 Ok(Put::Mounted) => return Ok(Arrival::Mounted),
                 Ok(Put::Uploaded) => {
                     if from.is_some() {
-                        self.shared.siblings.decline(&self.target.registry());
+                        self.decline_mounts();
                     }
                     return Ok(Arrival::Uploaded);
                 }

@@ -1,16 +1,8 @@
 //! What fails in a copy: the step, and on which side.
 
+use crate::oci::Digest;
 use crate::registry;
 use crate::target;
-
-/// The two ends of a mirror. Which one failed is the first question of anyone on call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Where the image comes from.
-    Source,
-    /// Where it goes to.
-    Target,
-}
 
 /// A step of a copy that failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +28,9 @@ pub enum Error {
     /// The image cannot be copied as it is.
     #[error("{0}")]
     Image(String),
+    /// The tag came to point at another image meanwhile, and cannot be moved.
+    #[error("conflict: the target has {} under this tag, and its tags are immutable", .0.short())]
+    Conflict(Digest),
     /// The target answers with another digest under the tag after all was written.
     #[error("target: the tag is not what was written: {0}")]
     Unverified(String),
@@ -48,15 +43,6 @@ impl Error {
 
     pub(super) fn target(step: impl Into<String>) -> impl FnOnce(target::Error) -> Self {
         |cause| Self::Target { step: step.into(), cause }
-    }
-
-    /// The side that failed, where it was one.
-    pub fn side(&self) -> Option<Side> {
-        match self {
-            Self::Source { .. } => Some(Side::Source),
-            Self::Target { .. } | Self::Unverified(_) => Some(Side::Target),
-            Self::Image(_) => None,
-        }
     }
 
     /// Whether access was refused: the same will happen to every tag of the mirror.

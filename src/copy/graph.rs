@@ -1,74 +1,66 @@
 //! An image as the manifests it consists of, children before parents.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::copy::{Copier, Error, Shared};
+use crate::copy::tag::MANIFESTS_MAX;
+use crate::copy::{Copier, Error};
 use crate::oci::{Descriptor, Digest, Manifest};
 
 /// Indexes may be nested this deep; real ones are one deep, some two.
 const DEPTH_MAX: usize = 4;
 /// An image may consist of so many manifests.
-const MANIFESTS_MAX: usize = 1000;
+const IMAGE_MANIFESTS_MAX: usize = 1000;
 /// All manifests of an image together may be this large: they are held until the last is written.
 const TOTAL_MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// What is to be written for an image.
+/// What has to be written below the root of an image.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// The manifests below the root that are not written yet, children before parents.
-    pub(super) children: Vec<Manifest>,
-    seen: HashSet<Digest>,
-    bytes: usize,
+    /// Each with the greatest depth at which it is referred to.
+    nodes: BTreeMap<Digest, (usize, Manifest)>,
 }
 
-/// Whether what the target is known to have is taken as done.
+/// Whose word that something is in the target is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// It is.
-    Present,
-    /// It is not: the target said that something is missing.
-    Nothing,
+    /// This run's, which wrote manifests and brought blobs, and the target's.
+    Run,
+    /// The target's alone, asked again.
+    Target,
+    /// Nobody's: everything is written.
+    Nobody,
 }
 
 impl Copier {
-    /// Reads everything below `root` that has to be written.
+    /// Reads everything below `root` that has to be written, level by level.
     pub(super) async fn graph(&self, root: &Manifest, trust: Trust) -> Result<Graph, Error> {
         let mut graph = Graph::default();
-        self.descend(&mut graph, root, trust, 1).await?;
-        Ok(graph)
-    }
-
-    fn descend<'a>(
-        &'a self,
-        graph: &'a mut Graph,
-        parent: &'a Manifest,
-        trust: Trust,
-        depth: usize,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            for child in parent.children() {
-                if !graph.seen.insert(child.digest) || self.is_done(child.digest, trust) {
-                    continue;
-                }
-                graph.check_bounds(depth)?;
-                let manifest = self.child(child).await?;
-                graph.bytes += manifest.bytes().len();
-                self.descend(graph, &manifest, trust, depth + 1).await?;
-                graph.children.push(manifest);
+        let mut children = root.children().to_vec();
+        for depth in 1.. {
+            children.retain(|child| !self.is_done(child.digest, trust));
+            if children.is_empty() {
+                break;
             }
-            Ok(())
-        })
+            let reads: Vec<_> =
+                graph.place(&children, depth)?.into_iter().map(|child| self.child(child)).collect();
+            let mut reads = stream::iter(reads).buffer_unordered(MANIFESTS_MAX);
+            while let Some(manifest) = reads.try_next().await? {
+                graph.add(depth, manifest)?;
+            }
+            children = graph.below(&children);
+        }
+        Ok(graph)
     }
 
     /// Whether this run wrote a manifest, with all below it.
     pub(super) fn is_done(&self, manifest: Digest, trust: Trust) -> bool {
-        let Shared { inflight, .. } = &*self.shared;
-        trust == Trust::Present && inflight.has_written(&self.target.registry(), self.repository(), manifest)
+        let inflight = &self.shared.inflight;
+        trust == Trust::Run && inflight.has_written(&self.target.registry(), self.repository(), manifest)
     }
 
-    async fn child(&self, child: &Descriptor) -> Result<Manifest, Error> {
+    async fn child(&self, child: Descriptor) -> Result<Manifest, Error> {
         let manifest = self.read(child.digest).await?;
         if manifest.bytes().len() as u64 != child.size {
             let (got, digest) = (manifest.bytes().len(), child.digest);
@@ -82,19 +74,54 @@ impl Copier {
 }
 
 impl Graph {
-    fn check_bounds(&self, depth: usize) -> Result<(), Error> {
+    /// Moves known children down to `depth`, and gives those that are not read yet.
+    fn place(&mut self, children: &[Descriptor], depth: usize) -> Result<Vec<Descriptor>, Error> {
         if depth > DEPTH_MAX {
             return Err(Error::Image(format!("indexes are nested deeper than {DEPTH_MAX}")));
         }
-        if self.seen.len() > MANIFESTS_MAX {
-            return Err(Error::Image(format!("the image consists of more than {MANIFESTS_MAX} manifests")));
+        let mut unread = BTreeMap::new();
+        for child in children {
+            if let Some((known, _)) = self.nodes.get_mut(&child.digest) {
+                *known = depth;
+            } else {
+                unread.insert(child.digest, child.clone());
+            }
         }
-        if self.bytes > TOTAL_MAX_BYTES {
+        if self.nodes.len() + unread.len() > IMAGE_MANIFESTS_MAX {
+            return Err(Error::Image(format!(
+                "the image consists of more than {IMAGE_MANIFESTS_MAX} manifests"
+            )));
+        }
+        Ok(unread.into_values().collect())
+    }
+
+    fn add(&mut self, depth: usize, manifest: Manifest) -> Result<(), Error> {
+        self.nodes.insert(manifest.digest(), (depth, manifest));
+        let bytes: usize = self.manifests().map(|manifest| manifest.bytes().len()).sum();
+        if bytes > TOTAL_MAX_BYTES {
             return Err(Error::Image(format!(
                 "its manifests are larger than {TOTAL_MAX_BYTES} bytes together"
             )));
         }
         Ok(())
+    }
+
+    /// What the children refer to in turn.
+    fn below(&self, children: &[Descriptor]) -> Vec<Descriptor> {
+        let read = children.iter().filter_map(|child| self.nodes.get(&child.digest));
+        read.flat_map(|(_, manifest)| manifest.children()).cloned().collect()
+    }
+
+    /// All manifests.
+    pub(super) fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.nodes.values().map(|(_, manifest)| manifest)
+    }
+
+    /// The same in the order of writing: each level refers only to those before it.
+    pub(super) fn levels(&self) -> Vec<Vec<&Manifest>> {
+        let at =
+            |depth| self.nodes.values().filter(move |(at, _)| *at == depth).map(|(_, manifest)| manifest);
+        (1..=DEPTH_MAX).rev().map(|depth| at(depth).collect()).collect()
     }
 }
 

@@ -5,7 +5,7 @@
 //! claims made before, and no two copies can wait for each other.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -66,25 +66,19 @@ pub(super) struct Other {
 impl Inflight {
     /// Claims every blob of an image for a repository of `registry`, all in one step.
     pub(super) fn claim(
-        self: &Arc<Self>,
+        &self,
         registry: &str,
         repository: Option<&Repository>,
         blobs: impl IntoIterator<Item = Digest>,
     ) -> HashMap<Digest, Claim> {
         let mut entries = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut claim = |digest| {
-            let key = (registry.to_owned(), digest);
-            if let Some(entry) =
-                entries.get(&key).filter(|entry| *entry.progress.borrow() != Progress::Failed)
-            {
-                let Entry { repository, progress } = entry.clone();
-                return (digest, Claim::Theirs(Other { repository, progress }));
-            }
-            let (sender, progress) = watch::channel(Progress::Moving);
-            entries.insert(key, Entry { repository: repository.cloned(), progress });
-            (digest, Claim::Mine(Ticket(sender)))
-        };
+        let mut claim = |digest| (digest, claim(&mut entries, registry, repository, digest));
         blobs.into_iter().map(&mut claim).collect()
+    }
+
+    /// Claims one blob.
+    pub(super) fn claim_one(&self, registry: &str, repository: Option<&Repository>, blob: Digest) -> Claim {
+        claim(&mut self.blobs.lock().unwrap_or_else(PoisonError::into_inner), registry, repository, blob)
     }
 
     /// Remembers that a manifest and all below it were written.
@@ -103,6 +97,22 @@ impl Inflight {
         let place = (registry.to_owned(), repository.cloned());
         self.manifests.lock().unwrap_or_else(PoisonError::into_inner).contains(&(place, manifest))
     }
+}
+
+fn claim(
+    entries: &mut HashMap<(String, Digest), Entry>,
+    registry: &str,
+    repository: Option<&Repository>,
+    blob: Digest,
+) -> Claim {
+    let key = (registry.to_owned(), blob);
+    if let Some(entry) = entries.get(&key).filter(|entry| *entry.progress.borrow() != Progress::Failed) {
+        let Entry { repository, progress } = entry.clone();
+        return Claim::Theirs(Other { repository, progress });
+    }
+    let (sender, progress) = watch::channel(Progress::Moving);
+    entries.insert(key, Entry { repository: repository.cloned(), progress });
+    Claim::Mine(Ticket(sender))
 }
 
 impl Ticket {
@@ -143,14 +153,12 @@ mod tests {
 
     use super::*;
 
-    fn claim(inflight: &Arc<Inflight>, repository: &str) -> Claim {
-        let digest = Digest::of(b"blob");
-        let mut claims = inflight.claim("registry", Some(&repository.parse().unwrap()), [digest]);
-        claims.remove(&digest).unwrap()
+    fn claim(inflight: &Inflight, repository: &str) -> Claim {
+        inflight.claim_one("registry", Some(&repository.parse().unwrap()), Digest::of(b"blob"))
     }
 
-    fn pair() -> (Arc<Inflight>, Ticket, Other) {
-        let inflight = Arc::new(Inflight::default());
+    fn pair() -> (Inflight, Ticket, Other) {
+        let inflight = Inflight::default();
         let Claim::Mine(ticket) = claim(&inflight, "first") else {
             panic!("the first claim is the claimant's")
         };

@@ -10,7 +10,7 @@ mod referrers;
 mod siblings;
 mod tag;
 
-pub use error::{Error, Side};
+pub use error::Error;
 pub use inflight::Inflight;
 pub use siblings::Siblings;
 pub use tag::{Copied, Copier, Root, Shared};

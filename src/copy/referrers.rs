@@ -2,7 +2,6 @@
 
 use http::StatusCode;
 
-use crate::copy::graph::Trust;
 use crate::copy::{Copier, Error, Root};
 use crate::oci::{Digest, Reference, Tag};
 
@@ -48,7 +47,7 @@ impl Copier {
             return Ok(());
         }
         let manifest = self.read(digest).await?;
-        self.image(tag, &manifest, reference, Trust::Present).await.map(drop)
+        self.image(tag, &manifest, reference).await.map(drop)
     }
 
     fn forgiving(&self, result: Result<(), Error>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Which of our other repositories in the target's registry have a blob that this one lacks.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::copy::Copier;
 use crate::oci::{Descriptor, Digest, Repository};
@@ -16,24 +16,15 @@ const SIBLINGS_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub struct Siblings {
     targets: Vec<Target>,
-    /// Registries that declined to mount in this run: ECR does unless the account allows it. Held for look-ups
-    /// only.
-    declined: Mutex<HashSet<String>>,
+    /// The repositories into which nothing was mounted in this run, by registry and path: ECR declines unless the
+    /// account allows it and the keys are the same. Held for look-ups only.
+    declined: Mutex<HashSet<(String, Option<Repository>)>>,
 }
 
 impl Siblings {
     /// The targets of all mirrors.
     pub fn new(targets: Vec<Target>) -> Self {
         Self { targets, declined: Mutex::default() }
-    }
-
-    /// Remembers that a registry does not mount.
-    pub(super) fn decline(&self, registry: &str) {
-        self.declined.lock().unwrap_or_else(PoisonError::into_inner).insert(registry.to_owned());
-    }
-
-    fn mounts(&self, registry: &str) -> bool {
-        !self.declined.lock().unwrap_or_else(PoisonError::into_inner).contains(registry)
     }
 }
 
@@ -53,13 +44,34 @@ impl Copier {
         let others = siblings.targets.iter().filter(|other| other.registry() == registry);
         for other in others.filter(|other| asked.insert(other.repository())).take(SIBLINGS_MAX) {
             let Some(repository) = other.repository() else { break };
-            if wanted.is_empty() || !siblings.mounts(&registry) {
+            if wanted.is_empty() || !self.may_mount() {
                 break;
             }
-            let held = other.present(&wanted).await.unwrap_or_default();
+            let held = other.present(&wanted).await.unwrap_or_else(|error| {
+                tracing::debug!(%repository, %error, "Cannot ask another repository for blobs");
+                HashSet::new()
+            });
             wanted.retain(|digest| !held.contains(digest));
             holders.extend(held.into_iter().map(|digest| (digest, repository.clone())));
         }
         holders
+    }
+
+    /// Whether it is worth to ask the target for a mount.
+    pub(super) fn may_mount(&self) -> bool {
+        !self.declined().contains(&self.key())
+    }
+
+    /// Remembers that the target did not mount.
+    pub(super) fn decline_mounts(&self) {
+        self.declined().insert(self.key());
+    }
+
+    fn declined(&self) -> MutexGuard<'_, HashSet<(String, Option<Repository>)>> {
+        self.shared.siblings.declined.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key(&self) -> (String, Option<Repository>) {
+        (self.target.registry().into_owned(), self.repository().cloned())
     }
 }

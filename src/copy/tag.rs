@@ -1,9 +1,9 @@
 //! One tag: read the image, bring its blobs, write its manifests, set the tag, look again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::copy::blob::Need;
@@ -11,7 +11,7 @@ use crate::copy::graph::{self, Trust};
 use crate::copy::inflight::Claim;
 use crate::copy::{Error, Inflight, Siblings};
 use crate::event::{Arrival, Blobs, Event, Observer};
-use crate::oci::{Digest, Manifest, Reference, Repository, Tag};
+use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::registry;
 use crate::registry::Retry;
 use crate::target::Target;
@@ -19,11 +19,14 @@ use crate::target::Target;
 /// So many blobs of one image wait for their turn at the same time.
 const BLOBS_WAITING_MAX: usize = 64;
 
+/// So many manifests of one image are read or written at the same time.
+pub(super) const MANIFESTS_MAX: usize = 8;
+
 /// What the copies of a run share.
 #[derive(Debug)]
 pub struct Shared {
     /// Which blobs are on their way.
-    pub inflight: Arc<Inflight>,
+    pub inflight: Inflight,
     /// Where else in the target's registry blobs may be.
     pub siblings: Siblings,
     /// How many of them at once.
@@ -85,24 +88,34 @@ impl Copier {
             Root::Made(manifest) => manifest.clone(),
             Root::Source(digest) => self.read(*digest).await?,
         };
-        let reference = Reference::Tag(tag.clone());
-        let copied = match self.image(tag, &root, &reference, Trust::Present).await {
-            // What looked present was not: bring everything, once (oras-project/oras-go#1212).
-            Err(Error::Target { cause, .. }) if cause.is_missing_reference() => {
-                self.image(tag, &root, &reference, Trust::Nothing).await?
-            }
-            // Somebody deleted the repository: all of the image went with it.
-            Err(Error::Target { cause, .. }) if cause.is_missing_repository() => {
-                self.target.restore().await.map_err(Error::target("restore the repository"))?;
-                self.image(tag, &root, &reference, Trust::Nothing).await?
-            }
-            result => result?,
-        };
+        let copied = self.image(tag, &root, &Reference::Tag(tag.clone())).await?;
         self.verify(tag, root.digest()).await?;
         Ok(copied)
     }
 
+    /// Copies an image, and once more where the target finds that something is missing which it seemed to have
+    /// (oras-project/oras-go#1212), or that the whole repository is gone.
     pub(super) async fn image(
+        &self,
+        tag: &Tag,
+        root: &Manifest,
+        reference: &Reference,
+    ) -> Result<Copied, Error> {
+        for trust in [Trust::Run, Trust::Target] {
+            match self.try_image(tag, root, reference, trust).await {
+                Err(Error::Target { cause, .. }) if cause.is_missing_repository() => {
+                    self.target.restore().await.map_err(Error::target("restore the repository"))?;
+                }
+                Err(Error::Target { cause, .. }) if cause.is_missing_reference() => {
+                    tracing::debug!(%tag, error = %cause, "Something is missing after all");
+                }
+                result => return result,
+            }
+        }
+        self.try_image(tag, root, reference, Trust::Nobody).await
+    }
+
+    async fn try_image(
         &self,
         tag: &Tag,
         root: &Manifest,
@@ -114,16 +127,31 @@ impl Copier {
             return Ok(Copied::default());
         }
         let graph = self.graph(root, trust).await?;
-        let manifests = || graph.children.iter().chain([root]);
-        let blobs = graph::blobs(manifests())?;
-        let mut claims =
-            self.shared.inflight.claim(&self.target.registry(), self.repository(), blobs.keys().copied());
-        let present = match trust {
-            Trust::Nothing => HashSet::new(),
-            Trust::Present => {
-                let digests: Vec<_> = blobs.keys().copied().collect();
-                self.target.present(&digests).await.map_err(Error::target("ask which blobs it has"))?
-            }
+        let blobs = graph::blobs(graph.manifests().chain([root]))?;
+        let mut claims = self.claims(blobs.keys().copied());
+        let copied = self.blobs(tag, &blobs, &mut claims, trust).await?;
+        for level in graph.levels() {
+            let writes = level.into_iter().map(|manifest| self.write(manifest, &claims));
+            stream::iter(writes).buffer_unordered(MANIFESTS_MAX).try_collect::<()>().await?;
+        }
+        self.put(root, reference).await?;
+        self.commit(&claims, root);
+        Ok(copied)
+    }
+
+    /// Brings all blobs of an image that the target lacks.
+    async fn blobs(
+        &self,
+        tag: &Tag,
+        blobs: &BTreeMap<Digest, Descriptor>,
+        claims: &mut HashMap<Digest, Claim>,
+        trust: Trust,
+    ) -> Result<Copied, Error> {
+        let present = if trust == Trust::Nobody {
+            HashSet::new()
+        } else {
+            let digests: Vec<_> = blobs.keys().copied().collect();
+            self.target.present(&digests).await.map_err(Error::target("ask which blobs it has"))?
         };
         let missing = || blobs.values().filter(|blob| !present.contains(&blob.digest));
         let bytes = missing().map(|blob| blob.size).sum();
@@ -133,25 +161,22 @@ impl Copier {
         let work = claims.iter_mut().filter_map(|(digest, claim)| {
             let blob = blobs.get(digest)?;
             let need = match elsewhere.get(digest) {
-                _ if trust == Trust::Nothing => Need::Anew,
                 _ if present.contains(digest) => Need::Nothing,
+                _ if trust != Trust::Run => Need::Anew,
                 Some(holder) => Need::Mount(holder),
                 None => Need::Bytes,
             };
             Some(async move { Ok::<_, Error>((blob.size, self.blob(tag, blob, claim, need).await?)) })
         });
-        let arrivals = futures_util::stream::iter(work).buffer_unordered(BLOBS_WAITING_MAX);
-        let copied = arrivals
-            .try_fold(Copied::default(), |sum, (size, arrival)| async move { Ok(sum.plus(size, arrival)) });
-        let copied = copied.await?;
+        let arrivals = stream::iter(work).buffer_unordered(BLOBS_WAITING_MAX);
+        let add = |sum: Copied, (size, arrival)| async move { Ok(sum.plus(size, arrival)) };
+        arrivals.try_fold(Copied::default(), add).await
+    }
 
-        for manifest in &graph.children {
-            self.put(manifest, &manifest.digest().into()).await?;
-            self.commit(&claims, manifest);
-        }
-        self.put(root, reference).await?;
-        self.commit(&claims, root);
-        Ok(copied)
+    async fn write(&self, manifest: &Manifest, claims: &HashMap<Digest, Claim>) -> Result<(), Error> {
+        self.put(manifest, &manifest.digest().into()).await?;
+        self.commit(claims, manifest);
+        Ok(())
     }
 
     async fn put(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
@@ -161,7 +186,11 @@ impl Copier {
             (Err(cause), Reference::Tag(tag)) if cause.is_immutable_tag() => {
                 let step = format!("set tag {tag}");
                 let held = self.target.digest(tag).await.map_err(Error::target(step.clone()))?;
-                if held == Some(manifest.digest()) { Ok(()) } else { Err(Error::Target { step, cause }) }
+                match held {
+                    Some(held) if held == manifest.digest() => Ok(()),
+                    Some(held) => Err(Error::Conflict(held)),
+                    None => Err(Error::Target { step, cause }),
+                }
             }
             (result, _) => result.map_err(Error::target(format!("write manifest {reference}"))),
         }
@@ -174,6 +203,15 @@ impl Copier {
             Some(held) => Err(Error::Unverified(format!("expected {expected}, got {held}"))),
             None => Err(Error::Unverified(format!("expected {expected}, got nothing"))),
         }
+    }
+
+    fn claims(&self, blobs: impl IntoIterator<Item = Digest>) -> HashMap<Digest, Claim> {
+        self.shared.inflight.claim(&self.target.registry(), self.repository(), blobs)
+    }
+
+    /// Claims one more blob, after the claims of its image.
+    pub(super) fn claim(&self, blob: Digest) -> Claim {
+        self.shared.inflight.claim_one(&self.target.registry(), self.repository(), blob)
     }
 
     /// Tells the others that a manifest is there, and that its blobs can be mounted now.

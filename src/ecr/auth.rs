@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::ecr::client::Api;
 use crate::ecr::error::{Call, Error};
+use crate::oci::Repository;
 use crate::registry::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login, Manner};
 
 /// A token that seems to be dead on arrival is used for this long: the clock here may be wrong, and
@@ -24,7 +25,7 @@ const LIFETIME_MAX: Duration = Duration::from_hours(12);
 #[derive(Debug)]
 pub struct EcrCredentials {
     api: Api,
-    token: Expiring<Login>,
+    token: Expiring<Login, Error>,
 }
 
 impl EcrCredentials {
@@ -49,7 +50,11 @@ impl EcrCredentials {
 }
 
 impl Credentials for EcrCredentials {
-    fn login(&self, freshness: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+    fn login(
+        &self,
+        _: &Repository,
+        freshness: Freshness,
+    ) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(async move { Ok(Some(self.token.get(freshness, || self.fetch()).await?)) })
     }
 
@@ -89,7 +94,8 @@ mod tests {
         let aws = FakeAws::start(|_, _, count| (200, token(&format!("word:{count}")))).await;
         let credentials = EcrCredentials::new(aws.api());
         for _ in 0..3 {
-            let login = credentials.login(Freshness::Cached).await.unwrap().unwrap();
+            let login =
+                credentials.login(&"java/jdk".parse().unwrap(), Freshness::Cached).await.unwrap().unwrap();
             assert_eq!((login.username.as_str(), login.password.expose_secret()), ("AWS", "word:1"));
         }
         assert_eq!(aws.calls(), [("GetAuthorizationToken".to_owned(), json!({}))]);
@@ -104,7 +110,10 @@ mod tests {
             json!({"authorizationData": [{"authorizationToken": BASE64.encode("hunter2")}]}),
         ] {
             let aws = FakeAws::start(move |_, _, _| (200, answer.clone())).await;
-            let error = EcrCredentials::new(aws.api()).login(Freshness::Cached).await.unwrap_err();
+            let error = EcrCredentials::new(aws.api())
+                .login(&"java/jdk".parse().unwrap(), Freshness::Cached)
+                .await
+                .unwrap_err();
             let expected = "ecr:GetAuthorizationToken: cannot understand the answer: it holds no token of the known form";
             assert_eq!(error.to_string(), expected);
             assert!(!format!("{error:?}").contains("hunter2"));

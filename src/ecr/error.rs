@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::http::HttpResponse;
@@ -16,7 +17,7 @@ pub const NO_CREDENTIALS: &str = "no AWS credentials found: give the task, pod o
      `AWS_PROFILE`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`";
 
 /// A failed call of the AWS API.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{call}: {kind}{}", id(request_id.as_deref()))]
 pub struct Error {
     /// What was asked of whom.
@@ -26,7 +27,7 @@ pub struct Error {
     /// By this id, AWS finds the request in its logs.
     pub request_id: Option<String>,
     #[source]
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 fn id(request_id: Option<&str>) -> String {
@@ -139,7 +140,7 @@ impl Error {
 
     /// A request that could not be put together.
     pub(super) fn unsent(call: Call, source: impl StdError + Send + Sync + 'static) -> Self {
-        Self { call, kind: Kind::Unsent, request_id: None, source: Some(Box::new(source)) }
+        Self { call, kind: Kind::Unsent, request_id: None, source: Some(Arc::new(source)) }
     }
 
     /// Judges an error of the SDK.
@@ -163,7 +164,7 @@ impl Error {
         let source = match error {
             SdkError::ServiceError(_) => None,
             _ if kind == Kind::NoCredentials => None,
-            error => error.into_source().ok(),
+            error => error.into_source().ok().map(Arc::from),
         };
         Self { call, kind, request_id, source }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::future::BoxFuture;
 
+use crate::ecr::error::Error;
+use crate::oci::Repository;
 use crate::registry::{Credentials, CredentialsError, Expiring, Freshness, Login};
 
 /// The login in a secret whose text is JSON with `username` and `password`.
@@ -17,7 +19,7 @@ pub struct SecretCredentials {
     /// Who calls, where it is not for the default chain to find out.
     #[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "nobody is called then"))]
     caller: Option<SharedCredentialsProvider>,
-    login: Expiring<Login>,
+    login: Expiring<Login, Error>,
     #[cfg(feature = "secrets")]
     client: tokio::sync::OnceCell<aws_sdk_secretsmanager::Client>,
 }
@@ -42,7 +44,11 @@ impl SecretCredentials {
 }
 
 impl Credentials for SecretCredentials {
-    fn login(&self, freshness: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+    fn login(
+        &self,
+        _: &Repository,
+        freshness: Freshness,
+    ) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(async move { Ok(Some(self.login.get(freshness, || self.fetch()).await?)) })
     }
 }
@@ -117,7 +123,11 @@ mod manager {
             let aws = FakeAws::start(move |_, _, _| (200, json!({"SecretString": secret}))).await;
             let credentials = credentials(&aws);
             for _ in 0..2 {
-                let login = credentials.login(Freshness::Cached).await.unwrap().unwrap();
+                let login = credentials
+                    .login(&"java/jdk".parse().unwrap(), Freshness::Cached)
+                    .await
+                    .unwrap()
+                    .unwrap();
                 assert_eq!((login.username.as_str(), login.password.expose_secret()), ("me", "word"));
             }
             assert_eq!(aws.calls(), [("GetSecretValue".to_owned(), json!({"SecretId": "ocr"}))]);
@@ -130,7 +140,10 @@ mod manager {
                 [answer("hunter2"), answer(r#"{"username": "me", "password": ["hunter2"]}"#), json!({})]
             {
                 let aws = FakeAws::start(move |_, _, _| (200, answer.clone())).await;
-                let error = credentials(&aws).login(Freshness::Cached).await.unwrap_err();
+                let error = credentials(&aws)
+                    .login(&"java/jdk".parse().unwrap(), Freshness::Cached)
+                    .await
+                    .unwrap_err();
                 let expected = "secretsmanager:GetSecretValue on ocr: cannot understand the answer: \
                                 the secret is not JSON with `username` and `password`";
                 assert_eq!(error.to_string(), expected);
@@ -142,7 +155,8 @@ mod manager {
         async fn a_missing_secret_is_told_in_the_words_of_aws() {
             let answer: Value = json!({"__type": "ResourceNotFoundException", "message": "cannot find it"});
             let aws = FakeAws::start(move |_, _, _| (400, answer.clone())).await;
-            let error = credentials(&aws).login(Freshness::Cached).await.unwrap_err();
+            let error =
+                credentials(&aws).login(&"java/jdk".parse().unwrap(), Freshness::Cached).await.unwrap_err();
             assert!(error.to_string().contains("ResourceNotFoundException: cannot find it"), "{error}");
         }
 

@@ -67,6 +67,11 @@ impl Repository {
         Error::repository_missing(self.api.call("CreateRepository", self.data.path()))
     }
 
+    /// Why `ensure` would fail, as far as is known without asking.
+    pub fn obstacle(&self) -> Option<Error> {
+        (self.is_missing.load(Relaxed) && self.create.is_none()).then(|| self.missing())
+    }
+
     /// The same for a repository that was there and is gone.
     pub async fn restore(&self) -> Result<(), Error> {
         self.is_missing.store(true, Relaxed);

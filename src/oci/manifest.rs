@@ -20,7 +20,6 @@ pub struct Manifest {
     media_type: MediaType,
     children: Vec<Descriptor>,
     blobs: Vec<Descriptor>,
-    subject: Option<Digest>,
 }
 
 /// A document that is not a manifest which can be copied.
@@ -64,7 +63,6 @@ struct Document {
     layers: Option<Vec<Descriptor>>,
     /// The blobs of schema 1.
     fs_layers: Option<serde::de::IgnoredAny>,
-    subject: Option<Descriptor>,
 }
 
 impl Manifest {
@@ -96,8 +94,7 @@ impl Manifest {
         if parts > PARTS_MAX {
             return Err(ManifestError::TooManyParts(parts));
         }
-        let subject = document.subject.map(|subject| subject.digest);
-        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs, subject })
+        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs })
     }
 
     /// The bytes, exactly as they came.
@@ -123,11 +120,6 @@ impl Manifest {
     /// Config and layers of an image, in order, repetitions included; empty for an index.
     pub fn blobs(&self) -> &[Descriptor] {
         &self.blobs
-    }
-
-    /// The manifest that this one says something about (OCI 1.1 referrers).
-    pub fn subject(&self) -> Option<Digest> {
-        self.subject
     }
 
     /// The index with only the children for these platforms. The same source and wish always give the

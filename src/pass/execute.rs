@@ -8,13 +8,39 @@ use crate::copy::{Copied, Root};
 use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
-use crate::pass::{Pass, Stop};
+use crate::pass::{Error, Pass, Stop};
 use crate::plan::{Action, Step};
 use crate::registry::chain;
 
 impl Pass<'_> {
-    /// Carries out the plan.
-    pub(super) async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {
+    /// Puts the plan into the summary as it is.
+    pub(super) fn show(&self, planned: Planned, summary: &mut MirrorSummary) -> Result<(), Error> {
+        let is_copied = planned.steps.iter().any(|step| step.action == Action::Copy);
+        summary.tags = planned.failed;
+        summary.tags.extend(planned.steps.iter().map(in_plan));
+        let obstacle = self.copier.target.obstacle().filter(|_| is_copied);
+        obstacle.map_or(Ok(()), |cause| Err(Error::Ensure(cause)))
+    }
+
+    /// Carries out the plan, in a repository that is made if need be.
+    pub(super) async fn execute(
+        &self,
+        planned: Planned,
+        stop: &Stop,
+        summary: &mut MirrorSummary,
+    ) -> Result<(), Error> {
+        if planned.steps.iter().any(|step| step.action == Action::Copy) {
+            // Not to be dropped by a soft stop: making a repository takes more than one call.
+            tokio::select! {
+                done = self.copier.target.ensure() => done.map_err(Error::Ensure)?,
+                () = stop.hard.cancelled() => return Err(Error::Stopped),
+            }
+        }
+        self.copy(planned, stop, summary).await;
+        Ok(())
+    }
+
+    async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {
         let Planned { listed, steps, roots, failed } = planned;
         for tag in &failed {
             self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: tag });
@@ -106,7 +132,7 @@ impl Failure {
 }
 
 /// A tag as the plan has it.
-pub(super) fn in_plan(step: &Step) -> TagSummary {
+fn in_plan(step: &Step) -> TagSummary {
     let conflict =
         (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()).to_string());
     TagSummary {

@@ -91,15 +91,15 @@ impl Pass<'_> {
         let planned = tokio::select! {
             biased;
             () = stop.soft.cancelled() => Err(Error::Stopped),
-            planned = self.prepare(&mut summary, mode) => planned,
+            planned = self.prepare(&mut summary) => planned,
         };
-        match planned {
-            Ok(planned) if mode == Mode::Plan => {
-                summary.tags = planned.failed;
-                summary.tags.extend(planned.steps.iter().map(execute::in_plan));
-            }
-            Ok(planned) => self.copy(planned, stop, &mut summary).await,
-            Err(error) => summary.error = Some(chain(&error)),
+        let done = match planned {
+            Ok(planned) if mode == Mode::Plan => self.show(planned, &mut summary),
+            Ok(planned) => self.execute(planned, stop, &mut summary).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            summary.error = Some(chain(&error));
         }
         sort(&mut summary);
         if summary.error.is_some() || summary.tags.iter().any(|tag| tag.error.is_some()) {

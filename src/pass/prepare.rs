@@ -1,19 +1,19 @@
-//! The first half of a pass: list, select, observe, plan. Writes nothing but, for a sync, the repository.
+//! The first half of a pass: list, select, observe, plan. Writes nothing.
 
 use std::collections::BTreeMap;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 
 use crate::copy::Root;
 use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
-use crate::oci::{ManifestError, Reference, Tag};
-use crate::pass::{Error, Mode, Pass};
+use crate::oci::{Digest, ManifestError, Reference, Tag};
+use crate::pass::{Error, Pass};
 use crate::plan;
-use crate::plan::{Action, Step, Wanted};
+use crate::plan::{Step, Wanted};
 use crate::registry;
 use crate::registry::chain;
 use crate::select;
-use crate::select::Selection;
+use crate::select::{Selection, Verdict};
 
 /// So many tags are asked for at the source at once; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;
@@ -42,8 +42,8 @@ enum TagError {
 }
 
 impl Pass<'_> {
-    /// Observes, selects and plans; for a sync, makes sure that there is a repository to copy to.
-    pub(super) async fn prepare(&self, summary: &mut MirrorSummary, mode: Mode) -> Result<Planned, Error> {
+    /// Observes, selects and plans.
+    pub(super) async fn prepare(&self, summary: &mut MirrorSummary) -> Result<Planned, Error> {
         let tags = self.copier.source.tags().await.map_err(Error::Tags)?;
         let selection = summary.selection.insert(select::select(&tags, &self.mirror.rules));
         let selected = selection.selected().count();
@@ -54,29 +54,42 @@ impl Pass<'_> {
             // What was selected is right all the same, and is copied.
             summary.error = Some(chain(&error));
         }
-        let mut planned = self.plan(selection).await?;
-        planned.listed = tags;
-        if mode == Mode::Sync && planned.steps.iter().any(|step| step.action == Action::Copy) {
-            self.copier.target.ensure().await.map_err(Error::Ensure)?;
+        if selected == 0 {
+            return Ok(Planned::default());
         }
+        let names: Vec<Tag> = selection.selected().map(|verdict| verdict.tag.clone()).collect();
+        let target = &self.copier.target;
+        let held = target.digests(&names).await.map_err(Error::Target)?;
+        let mut planned = Planned { listed: tags, ..Planned::default() };
+        let wanted = self.ask_source(selection, &held, &mut planned).await?;
+        let differs = |wanted: &Wanted| {
+            wanted.digest.is_some_and(|digest| held.get(&wanted.tag).is_some_and(|held| *held != digest))
+        };
+        let mutability = if wanted.iter().any(differs) {
+            Some(target.mutability().await.map_err(Error::Target)?)
+        } else {
+            None
+        };
+        let is_immutable =
+            |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
+        planned.steps = plan::plan(&wanted, &held, is_immutable);
         Ok(planned)
     }
 
-    async fn plan(&self, selection: &Selection) -> Result<Planned, Error> {
-        let tags: Vec<Tag> = selection.selected().map(|verdict| verdict.tag.clone()).collect();
-        if tags.is_empty() {
-            return Ok(Planned::default());
-        }
-        let held = self.copier.target.digests(&tags).await.map_err(Error::Target)?;
-        let mut planned = Planned::default();
-        let mut wanted = Vec::with_capacity(tags.len());
-        let (unasked, asked): (Vec<_>, Vec<_>) =
+    /// Asks the source what the selected tags are, but for those that the target has and upstream never moves.
+    async fn ask_source(
+        &self,
+        selection: &Selection,
+        held: &BTreeMap<Tag, Digest>,
+        planned: &mut Planned,
+    ) -> Result<Vec<Wanted>, Error> {
+        let (known, unknown): (Vec<_>, Vec<_>) =
             selection.selected().partition(|verdict| verdict.immutable && held.contains_key(&verdict.tag));
-        wanted.extend(unasked.into_iter().map(|verdict| Wanted { tag: verdict.tag.clone(), digest: None }));
-
+        let unasked = |verdict: &Verdict| Wanted { tag: verdict.tag.clone(), digest: None };
+        let mut wanted: Vec<_> = known.into_iter().map(unasked).collect();
         let ask = |tag: Tag| async move { (self.root(&tag).await, tag) };
-        let asked = asked.into_iter().map(|verdict| verdict.tag.clone());
-        let mut answers = futures_util::stream::iter(asked).map(ask).buffer_unordered(QUESTIONS_MAX);
+        let unknown = unknown.into_iter().map(|verdict| verdict.tag.clone());
+        let mut answers = stream::iter(unknown).map(ask).buffer_unordered(QUESTIONS_MAX);
         while let Some((answer, tag)) = answers.next().await {
             match answer {
                 Ok(root) => {
@@ -89,19 +102,7 @@ impl Pass<'_> {
                 Err(error) => planned.failed.push(unplanned(tag, &error)),
             }
         }
-        drop(answers);
-        let differs = |wanted: &Wanted| {
-            wanted.digest.is_some_and(|digest| held.get(&wanted.tag).is_some_and(|held| *held != digest))
-        };
-        let mutability = if wanted.iter().any(differs) {
-            Some(self.copier.target.mutability().await.map_err(Error::Target)?)
-        } else {
-            None
-        };
-        let is_immutable =
-            |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
-        planned.steps = plan::plan(&wanted, &held, is_immutable);
-        Ok(planned)
+        Ok(wanted)
     }
 
     /// Asks the source what a tag is, and works out what the target's tag is to be.

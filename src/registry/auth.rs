@@ -65,8 +65,10 @@ struct Learned {
     scheme: Option<Scheme>,
     /// The registry's own word for a scope, where it is not the usual one: public.ecr.aws says `aws`.
     words: HashMap<Scope, String>,
-    tokens: HashMap<String, Arc<Expiring<SecretString>>>,
+    tokens: HashMap<String, Arc<TokenCache>>,
 }
+
+type TokenCache = Expiring<SecretString, Error>;
 
 #[derive(Clone)]
 enum Scheme {
@@ -86,12 +88,14 @@ impl Auth {
         Self { credentials, learned: Mutex::default() }
     }
 
-    /// The header for a request of this scope, as far as is known how to make one.
+    /// The header for a request of this scope, as far as is known how to make one. `asked` is the scope in the
+    /// registry's own words, where a challenge has just named it.
     pub(super) async fn authorize(
         &self,
         wire: &Wire,
         root: &Url,
         scope: &Scope,
+        asked: Option<&str>,
         freshness: Freshness,
     ) -> Result<Authorization, Error> {
         let scheme = self.lock().scheme.clone();
@@ -99,11 +103,11 @@ impl Auth {
         if scheme.is_none() && !unasked {
             return Ok(Authorization { header: None, has_login: false });
         }
-        let login = self.login(root, freshness).await?;
+        let login = self.login(root, scope, freshness).await?;
         let has_login = login.is_some();
         let header = match scheme {
             Some(Scheme::Bearer { realm, service }) if !unasked => {
-                let (word, cache) = self.cache(scope);
+                let (word, cache) = self.cache(scope, asked);
                 let fetch = || fetch_token(wire, root, &realm, service.as_deref(), &word, login.as_ref());
                 let token = cache.get(freshness, fetch).await?;
                 Some(header_value(&format!("Bearer {}", token.expose_secret())))
@@ -113,37 +117,44 @@ impl Auth {
         Ok(Authorization { header: header.transpose().map_err(|why| fail(root, why))?, has_login })
     }
 
-    /// Takes in the challenges of a 401. False where none can be answered.
-    pub(super) fn learn(&self, root: &Url, scope: &Scope, headers: &HeaderMap) -> Result<bool, Error> {
+    /// Takes in the challenges of a 401, and gives the scope that the registry asks for. None where no challenge
+    /// can be answered.
+    pub(super) fn learn(
+        &self,
+        root: &Url,
+        scope: &Scope,
+        headers: &HeaderMap,
+    ) -> Result<Option<String>, Error> {
         let challenges: Vec<Challenge> = headers
             .get_all(http::header::WWW_AUTHENTICATE)
             .iter()
             .flat_map(|value| challenge::parse(&String::from_utf8_lossy(value.as_bytes())))
             .collect();
-        let find = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
-        if let Some(bearer) = find("bearer") {
-            let Some(realm) = bearer.param("realm") else {
-                return Err(fail(root, "its challenge names no realm".to_owned()));
-            };
+        let mut bearers = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
+        if let Some((challenge, realm)) = bearers.find_map(|bearer| Some((bearer, bearer.param("realm")?))) {
             let realm =
                 root.join(realm).map_err(|_| fail(root, "its challenge names a faulty realm".to_owned()))?;
             origin::check(root, &realm).map_err(|why| fail(root, why))?;
-            let service = bearer.param("service").map(str::to_owned);
+            let service = challenge.param("service").map(str::to_owned);
+            let usual = scope.to_string();
+            let word = challenge.param("scope").map_or_else(|| usual.clone(), str::to_owned);
             let mut learned = self.lock();
             if learned.words.len() >= SCOPES_MAX || learned.tokens.len() >= SCOPES_MAX {
                 *learned = Learned::default();
             }
             learned.scheme = Some(Scheme::Bearer { realm, service });
-            if let Some(word) = bearer.param("scope").filter(|&word| word != scope.to_string()) {
-                learned.words.insert(scope.clone(), word.to_owned());
+            if word == usual {
+                learned.words.remove(scope);
+            } else {
+                learned.words.insert(scope.clone(), word.clone());
             }
-            return Ok(true);
+            return Ok(Some(word));
         }
-        if find("basic").is_some() {
+        if challenges.iter().any(|challenge| challenge.scheme == "basic") {
             self.lock().scheme = Some(Scheme::Basic);
-            return Ok(true);
+            return Ok(Some(scope.to_string()));
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Whether the login is sent with every request.
@@ -152,18 +163,19 @@ impl Auth {
     }
 
     /// Whether we come with a login at all.
-    pub(super) async fn has_login(&self) -> bool {
-        matches!(self.credentials.login(Freshness::Cached).await, Ok(Some(_)))
+    pub(super) async fn has_login(&self, scope: &Scope) -> bool {
+        matches!(self.credentials.login(&scope.repository, Freshness::Cached).await, Ok(Some(_)))
     }
 
-    async fn login(&self, root: &Url, freshness: Freshness) -> Result<Option<Login>, Error> {
+    async fn login(&self, root: &Url, scope: &Scope, freshness: Freshness) -> Result<Option<Login>, Error> {
         let failed = |cause| Error::new(&Method::GET, root, Kind::Credentials(cause));
-        self.credentials.login(freshness).await.map_err(failed)
+        self.credentials.login(&scope.repository, freshness).await.map_err(failed)
     }
 
-    fn cache(&self, scope: &Scope) -> (String, Arc<Expiring<SecretString>>) {
+    fn cache(&self, scope: &Scope, asked: Option<&str>) -> (String, Arc<TokenCache>) {
         let mut learned = self.lock();
-        let word = learned.words.get(scope).cloned().unwrap_or_else(|| scope.to_string());
+        let known = asked.or_else(|| learned.words.get(scope).map(String::as_str));
+        let word = known.map_or_else(|| scope.to_string(), str::to_owned);
         let cache = Arc::clone(learned.tokens.entry(word.clone()).or_default());
         (word, cache)
     }
@@ -201,7 +213,8 @@ async fn fetch_token(
         .clear()
         .extend_pairs(kept)
         .extend_pairs(service.map(|service| ("service", service)))
-        .append_pair("scope", scope);
+        // Several scopes stand in one challenge, and apart in the question: a mount needs two repositories.
+        .extend_pairs(scope.split(' ').map(|scope| ("scope", scope)));
     // `+` for a space is form encoding; as a query, `%20` is what every service understands.
     let query = url.query().map(|query| query.replace('+', "%20"));
     url.set_query(query.as_deref());
@@ -214,7 +227,7 @@ async fn fetch_token(
     let answer =
         wire.exchange(Parcel { method: &Method::GET, url: &url, headers, body: Body::Empty }).await?;
     if !answer.status().is_success() {
-        return Err(answer.refusal().await);
+        return Err(answer.refused().await);
     }
     let unusable = answer.fail(Kind::Protocol("the token service's answer holds no token".to_owned()));
     let body = answer.body(TOKEN_ANSWER_MAX_BYTES).await?;

@@ -55,6 +55,8 @@ impl Repository {
     pub async fn has_blob(&self, digest: Digest) -> Result<bool, Error> {
         match self.client.send(&self.read(Method::HEAD, &format!("blobs/{digest}"))).await {
             Ok(_) => Ok(true),
+            // A registry that redirects `HEAD` to its storage has lost the blob where that does not give it.
+            Err(error) if matches!(error.kind(), Kind::RefusedElsewhere(_)) => Ok(false),
             Err(error) if error.is_status(StatusCode::NOT_FOUND) => Ok(false),
             Err(error) => Err(error),
         }

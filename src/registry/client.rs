@@ -13,7 +13,7 @@ use url::Url;
 use crate::oci::{Host, Repository};
 use crate::registry::auth::{Auth, Authorization, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
-use crate::registry::error::{Error, Kind, chain};
+use crate::registry::error::{Error, Kind, Refusal, chain};
 use crate::registry::limit::{Limiter, Limits, Turn};
 use crate::registry::resolve::Resolver;
 use crate::registry::retry::Retry;
@@ -83,6 +83,13 @@ struct Inner {
     manifests: Limiter,
 }
 
+/// How a refused request is sent once more.
+struct Second {
+    /// The scope that the registry asked for.
+    asked: Option<String>,
+    freshness: Freshness,
+}
+
 /// A request to the registry.
 #[derive(Clone)]
 pub(super) struct Request {
@@ -107,7 +114,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(IDLE_MAX)
-            .dns_resolver(Resolver::new(root.host_str().unwrap_or_default()))
+            .dns_resolver(Resolver::new(&root))
             .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = &options.ca_pem {
             http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(tls)?);
@@ -184,43 +191,65 @@ impl Client {
     /// Sends once, logging in where the registry asks for it.
     pub(super) async fn attempt(&self, request: &Request) -> Result<Answer, Error> {
         let Inner { root, wire, auth, .. } = &*self.0;
-        let mut second = None;
+        let scope = &request.scope;
+        let mut second: Option<Second> = None;
         loop {
-            let freshness = second.unwrap_or(Freshness::Cached);
-            let authorization = auth.authorize(wire, root, &request.scope, freshness).await;
-            let Authorization { header, has_login } = match authorization {
-                Ok(authorization) => authorization,
-                Err(error) => {
-                    let has_login = error.is_unauthorized() && auth.has_login().await;
-                    return Err(self.explain(error, request, has_login));
-                }
+            let (asked, freshness) = match &second {
+                Some(Second { asked, freshness }) => (asked.as_deref(), *freshness),
+                None => (None, Freshness::Cached),
             };
+            let Authorization { header, has_login } =
+                match auth.authorize(wire, root, scope, asked, freshness).await {
+                    Ok(authorization) => authorization,
+                    Err(error) => {
+                        let has_login = error.is_unauthorized() && auth.has_login(scope).await;
+                        return Err(self.explain(error, request, has_login));
+                    }
+                };
             let sent_at = header.is_some().then(Instant::now);
-            let (answer, is_own) = self.exchange(request, header).await?;
+            let (mut answer, is_own) = self.exchange(request, header).await?;
             if answer.status().is_success() {
                 return Ok(answer);
             }
-            let headers = answer.headers().clone();
-            let error = answer.refusal().await;
+            let refusal = answer.refusal().await;
             if !is_own {
                 // Whoever we were sent to learns nothing about us, and we take no challenge from there.
-                return Err(error);
+                return Err(answer.fail(Kind::RefusedElsewhere(refusal)));
             }
             if second.is_none() {
-                if error.is_status(StatusCode::UNAUTHORIZED) && auth.learn(root, &request.scope, &headers)? {
-                    second = Some(sent_at.map_or(Freshness::Cached, Freshness::After));
-                    continue;
-                }
-                // The answer to a `HEAD` has no words: any 403 may be that of an expired ECR token.
-                let is_silent = request.method == Method::HEAD
-                    && error.is_status(StatusCode::FORBIDDEN)
-                    && auth.is_unasked();
-                if let Some(sent_at) = sent_at.filter(|_| error.is_expired_login() || is_silent) {
-                    second = Some(Freshness::After(sent_at));
+                second = self.second_try(request, &answer, &refusal, sent_at)?;
+                if second.is_some() {
                     continue;
                 }
             }
-            return Err(self.explain(error, request, has_login));
+            return Err(self.explain(answer.fail(Kind::Refused(refusal)), request, has_login));
+        }
+    }
+
+    /// Whether a refused request may succeed with another login, and with which.
+    fn second_try(
+        &self,
+        request: &Request,
+        answer: &Answer,
+        refusal: &Refusal,
+        sent_at: Option<Instant>,
+    ) -> Result<Option<Second>, Error> {
+        let Inner { root, auth, .. } = &*self.0;
+        let newer = |sent_at| Second { asked: None, freshness: Freshness::After(sent_at) };
+        match (refusal.status, sent_at) {
+            // Sent unasked, the login needs no challenge to be renewed.
+            (StatusCode::UNAUTHORIZED, Some(sent_at)) if auth.is_unasked() => Ok(Some(newer(sent_at))),
+            (StatusCode::UNAUTHORIZED, _) => {
+                let asked = auth.learn(root, &request.scope, answer.headers())?;
+                let freshness = sent_at.map_or(Freshness::Cached, Freshness::After);
+                Ok(asked.map(|asked| Second { asked: Some(asked), freshness }))
+            }
+            (StatusCode::FORBIDDEN, Some(sent_at)) => {
+                // The answer to a `HEAD` has no words: any 403 may be that of an expired ECR token.
+                let is_silent = request.method == Method::HEAD && auth.is_unasked();
+                Ok((refusal.says("expired") || is_silent).then(|| newer(sent_at)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -236,7 +265,7 @@ impl Client {
         let Inner { root, wire, auth, .. } = &*self.0;
         let mut headers = request.headers.clone();
         if origin::is_own(root, &request.url) {
-            let authorization = auth.authorize(wire, root, &request.scope, Freshness::Cached).await?;
+            let authorization = auth.authorize(wire, root, &request.scope, None, Freshness::Cached).await?;
             headers.extend(authorization.header.map(|value| (AUTHORIZATION, value)));
         }
         let body = Body::Stream(body, flow);
@@ -245,7 +274,7 @@ impl Client {
         if answer.status().is_success() {
             return Ok(answer);
         }
-        Err(answer.refusal().await)
+        Err(answer.refused().await)
     }
 
     /// One exchange and the redirects behind it. Tells whether the answer is the registry's own.

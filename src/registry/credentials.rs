@@ -6,6 +6,8 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use crate::oci::Repository;
+
 /// A user name and password.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -22,8 +24,12 @@ pub type CredentialsError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// It is asked before each use; an implementation whose login is costly caches it.
 pub trait Credentials: Send + Sync + fmt::Debug {
-    /// The login, none for an anonymous visitor.
-    fn login(&self, freshness: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>>;
+    /// The login for a repository, none for an anonymous visitor. Most logins are for all of a registry.
+    fn login(
+        &self,
+        repository: &Repository,
+        freshness: Freshness,
+    ) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>>;
 
     /// When the login is sent.
     fn manner(&self) -> Manner {
@@ -54,14 +60,14 @@ pub enum Manner {
 pub struct Anonymous;
 
 impl Credentials for Anonymous {
-    fn login(&self, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+    fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 }
 
 /// A login that never changes.
 impl Credentials for Login {
-    fn login(&self, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+    fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(std::future::ready(Ok(Some(self.clone()))))
     }
 }

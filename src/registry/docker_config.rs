@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -59,11 +60,12 @@ impl DockerFiles {
 #[derive(Debug)]
 pub struct DockerConfig {
     host: Host,
-    /// Podman keeps logins for parts of a registry: `quay.io/team`.
-    repository: Option<Repository>,
     files: DockerFiles,
-    cache: Expiring<Option<Login>>,
+    /// By repository: Podman keeps logins for parts of a registry, such as `quay.io/team`. Held for look-ups only.
+    caches: Mutex<HashMap<Repository, Arc<Cache>>>,
 }
+
+type Cache = Expiring<Option<Login>, Arc<Error>>;
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -115,16 +117,16 @@ struct Entry {
 }
 
 impl DockerConfig {
-    /// Looks for the login of `host` in these files; an entry for a part of the registry that holds
-    /// `repository` comes before one for all of it.
-    pub fn new(host: Host, repository: Option<Repository>, files: DockerFiles) -> Self {
-        Self { host, repository, files, cache: Expiring::new() }
+    /// Looks for logins of `host` in these files; an entry for a part of the registry that holds the repository
+    /// in question comes before one for all of it.
+    pub fn new(host: Host, files: DockerFiles) -> Self {
+        Self { host, files, caches: Mutex::default() }
     }
 
-    async fn find(&self) -> Result<Option<Login>, Error> {
+    async fn find(&self, repository: &Repository) -> Result<Option<Login>, Error> {
         for path in &self.files.paths {
             if let Some(document) = read(path).await?
-                && let Some(login) = self.find_in(&document, path).await?
+                && let Some(login) = self.find_in(&document, path, repository).await?
             {
                 return Ok(Some(login));
             }
@@ -132,8 +134,13 @@ impl DockerConfig {
         Ok(None)
     }
 
-    async fn find_in(&self, document: &Document, path: &Path) -> Result<Option<Login>, Error> {
-        let keys = self.keys();
+    async fn find_in(
+        &self,
+        document: &Document,
+        path: &Path,
+        repository: &Repository,
+    ) -> Result<Option<Login>, Error> {
+        let keys = self.keys(repository);
         let own_helper = lookup(&document.cred_helpers, &keys).map(|(_, helper)| helper);
         if let Some(helper) = own_helper {
             return self.ask(helper, path).await;
@@ -164,9 +171,8 @@ impl DockerConfig {
     }
 
     /// The keys that an entry for us may have, normalised, the most specific first.
-    fn keys(&self) -> Vec<String> {
-        let host = self.host.as_str();
-        let repository = self.repository.as_ref().map_or("", Repository::as_str);
+    fn keys(&self, repository: &Repository) -> Vec<String> {
+        let (host, repository) = (self.host.as_str(), repository.as_str());
         let ends = repository.match_indices('/').map(|(end, _)| end).chain([repository.len()]);
         let mut keys: Vec<_> = ends.map(|end| format!("{host}/{}", &repository[..end])).rev().collect();
         keys.push(host.to_owned());
@@ -175,10 +181,20 @@ impl DockerConfig {
 }
 
 impl Credentials for DockerConfig {
-    fn login(&self, freshness: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+    fn login(
+        &self,
+        repository: &Repository,
+        freshness: Freshness,
+    ) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+        let repository = repository.clone();
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = Arc::clone(caches.entry(repository.clone()).or_default());
         Box::pin(async move {
-            let find = async || self.find().await.map(|login| Fresh::lasting(login, LIFETIME));
-            Ok(self.cache.get(freshness, find).await?)
+            let find = async || match self.find(&repository).await {
+                Ok(login) => Ok(Fresh::lasting(login, LIFETIME)),
+                Err(error) => Err(Arc::new(error)),
+            };
+            Ok(cache.get(freshness, find).await?)
         })
     }
 }
@@ -271,9 +287,8 @@ mod tests {
         }
         files.helper_path = Some(dir.path().into());
         let (host, repository) = name.split_once('/').unwrap();
-        let config =
-            DockerConfig::new(host.parse().unwrap(), Some(repository.parse().unwrap()), files.clone());
-        match config.login(Freshness::Cached).await {
+        let config = DockerConfig::new(host.parse().unwrap(), files.clone());
+        match config.login(&repository.parse().unwrap(), Freshness::Cached).await {
             Ok(None) => Ok(String::new()),
             Ok(Some(login)) => Ok(format!("{}:{}", login.username, login.password.expose_secret())),
             Err(error) => {

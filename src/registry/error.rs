@@ -1,6 +1,8 @@
 //! What goes wrong between us and a registry, in terms of what a caller does about it.
 
+use std::error::Error as _;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -9,6 +11,7 @@ use url::Url;
 
 use crate::oci::{Digest, ManifestError};
 use crate::registry::credentials::CredentialsError;
+use crate::registry::resolve;
 
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
@@ -16,16 +19,21 @@ pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
 const QUOTE_MAX_CHARS: usize = 400;
 
 /// A request that failed: what was asked, and why it failed.
-#[derive(Debug)]
-pub struct Error(Box<Inner>);
+///
+/// Cheap to clone: whoever waited for the same answer gets the same error.
+#[derive(Clone, Debug)]
+pub struct Error {
+    inner: Arc<Inner>,
+    /// What to do about it, where that is known; starts with a line break.
+    hint: Option<Arc<str>>,
+}
 
 #[derive(Debug)]
 struct Inner {
-    /// Method and address, without query: it may hold a presigned signature.
-    request: String,
+    method: Method,
+    /// Without query: it may hold a presigned signature.
+    address: String,
     kind: Kind,
-    /// What to do about it, where that is known; starts with a line break.
-    hint: Option<String>,
 }
 
 /// Why a request failed.
@@ -48,6 +56,9 @@ pub enum Kind {
     /// The registry refused.
     #[error("{0}")]
     Refused(Refusal),
+    /// Not the registry refused, but where it sent us.
+    #[error("{0}, from where the registry sent us")]
+    RefusedElsewhere(Refusal),
     /// A login could not be had from where it is kept.
     #[error("cannot get credentials")]
     Credentials(#[source] CredentialsError),
@@ -109,41 +120,37 @@ struct ErrorDocument {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { request, kind, hint } = &*self.0;
-        write!(f, "{request}: {kind}{}", hint.as_deref().unwrap_or_default())
+        let Inner { method, address, kind } = &*self.inner;
+        write!(f, "{method} {address}: {kind}{}", self.hint.as_deref().unwrap_or_default())
     }
 }
 
 /// The kind is part of the text; what is behind it is the source.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.kind.source()
+        self.inner.kind.source()
     }
 }
 
 impl Error {
     pub(super) fn new(method: &Method, url: &Url, kind: Kind) -> Self {
-        Self::of(&request_line(method, url), kind)
-    }
-
-    /// A failure of the request that the line names.
-    pub(super) fn of(request: &str, kind: Kind) -> Self {
-        Self(Box::new(Inner { request: request.to_owned(), kind, hint: None }))
+        let inner = Inner { method: method.clone(), address: address(url), kind };
+        Self { inner: Arc::new(inner), hint: None }
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
-        self.0.hint = hint.map(|hint| format!("\nhint: {hint}"));
+        self.hint = hint.map(|hint| format!("\nhint: {hint}").into());
         self
     }
 
     /// Why.
     pub fn kind(&self) -> &Kind {
-        &self.0.kind
+        &self.inner.kind
     }
 
     /// The refusal, if the registry answered with one.
     pub fn refusal(&self) -> Option<&Refusal> {
-        match &self.0.kind {
+        match &self.inner.kind {
             Kind::Refused(refusal) => Some(refusal),
             _ => None,
         }
@@ -167,11 +174,13 @@ impl Error {
 
     /// The word for what may pass by itself, none for what will not.
     pub fn transient(&self) -> Option<&'static str> {
-        match &self.0.kind {
-            Kind::Transport(error) => (!error.is_builder() && !is_certificate(error)).then_some("transport"),
+        match &self.inner.kind {
+            Kind::Transport(error) => (!error.is_builder() && !is_final(error)).then_some("transport"),
             Kind::Stalled(_) => Some("stalled"),
             Kind::Truncated { .. } => Some("truncated"),
-            Kind::Refused(refusal) => refusal.transient(),
+            // A presigned address dies soon; the registry gives a new one.
+            Kind::RefusedElsewhere(refusal) if refusal.status == StatusCode::FORBIDDEN => Some("elsewhere"),
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) => refusal.transient(),
             _ => None,
         }
     }
@@ -185,7 +194,7 @@ impl Error {
                 || refusal.has_code("BLOB_UPLOAD_INVALID")
         };
         let is_logged_out = self.is_status(StatusCode::UNAUTHORIZED) || self.is_expired_login();
-        self.0.request.starts_with("PUT ")
+        self.inner.method == Method::PUT
             && (self.transient().is_some() || is_logged_out || self.refusal().is_some_and(is_gone))
     }
 
@@ -197,7 +206,10 @@ impl Error {
 
     /// How long the registry wants to be left alone, if it says.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.refusal().and_then(|refusal| refusal.retry_after)
+        match self.kind() {
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) => refusal.retry_after,
+            _ => None,
+        }
     }
 }
 
@@ -267,13 +279,8 @@ fn quote(text: &str) -> String {
 
 /// An error with all its causes, on one line but for its hints.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// How a request is named in errors.
-pub(super) fn request_line(method: &Method, url: &Url) -> String {
-    format!("{method} {}", address(url))
 }
 
 /// An address without query and user: both may hold secrets.
@@ -281,16 +288,10 @@ pub(super) fn address(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
-/// A certificate that is not trusted does not become so by trying again.
-fn is_certificate(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.to_string().contains("certificate") {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+/// A certificate that is not trusted does not become so by trying again, nor an address that is refused.
+fn is_final(error: &reqwest::Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.any(|cause| cause.is::<resolve::Refused>() || cause.to_string().contains("certificate"))
 }
 
 #[cfg(test)]

@@ -17,9 +17,13 @@ const RETRY_PAUSE: Duration = Duration::from_secs(30);
 /// Single flight: whoever needs a value while it is being fetched waits for that fetch. A value that is due
 /// for refresh but still valid is given at once to everybody but the one who refreshes it, and remains
 /// in use when the refresh fails.
-pub struct Expiring<T> {
+///
+/// Whoever waits for a fetch that fails gets its error: an issuer that hangs is not waited for by one after the other.
+pub struct Expiring<T, E> {
     /// Guards the value; never held while fetching.
     slot: Mutex<Option<Slot<T>>>,
+    /// How the last fetch failed, and when. Guards that alone.
+    failure: Mutex<Option<(Instant, E)>>,
     /// Held while fetching: its purpose is to make others wait.
     flight: tokio::sync::Mutex<()>,
 }
@@ -55,10 +59,10 @@ enum Found<T> {
     Nothing,
 }
 
-impl<T: Clone> Expiring<T> {
+impl<T: Clone, E: Clone + fmt::Display> Expiring<T, E> {
     /// Holds nothing yet.
     pub fn new() -> Self {
-        Self { slot: Mutex::new(None), flight: tokio::sync::Mutex::new(()) }
+        Self { slot: Mutex::new(None), failure: Mutex::new(None), flight: tokio::sync::Mutex::new(()) }
     }
 
     /// The value, fetched if there is none or it is due.
@@ -66,11 +70,11 @@ impl<T: Clone> Expiring<T> {
     /// [`Freshness::After`] fetches even if the value is valid, unless that was done since: of many requests
     /// that are refused at once the first renews the value for all. An error of this fetch is never covered by
     /// the old value. Cancel safe: the next caller fetches.
-    pub async fn get<F, E>(&self, freshness: Freshness, fetch: impl FnOnce() -> F) -> Result<T, E>
+    pub async fn get<F>(&self, freshness: Freshness, fetch: impl FnOnce() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<Fresh<T>, E>>,
-        E: fmt::Display,
     {
+        let asked_at = Instant::now();
         let _flight = match self.find(freshness) {
             Found::Valid(value) => return Ok(value),
             Found::Due(value) => match self.flight.try_lock() {
@@ -83,7 +87,10 @@ impl<T: Clone> Expiring<T> {
         let fallback = match self.find(freshness) {
             Found::Valid(value) => return Ok(value),
             Found::Due(value) => Some(value),
-            Found::Nothing => None,
+            Found::Nothing => match self.failed_since(asked_at) {
+                Some(error) => return Err(error),
+                None => None,
+            },
         };
         match (fetch().await, fallback) {
             (Ok(fresh), _) => Ok(self.keep(fresh)),
@@ -92,8 +99,18 @@ impl<T: Clone> Expiring<T> {
                 self.postpone();
                 Ok(value)
             }
-            (Err(error), None) => Err(error),
+            (Err(error), None) => {
+                let failure = (Instant::now(), error.clone());
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                Err(error)
+            }
         }
+    }
+
+    /// The error of a fetch that ended after this caller began to wait for it.
+    fn failed_since(&self, asked_at: Instant) -> Option<E> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().filter(|(at, _)| *at > asked_at).map(|(_, error)| error.clone())
     }
 
     fn find(&self, freshness: Freshness) -> Found<T> {
@@ -131,13 +148,13 @@ impl<T: Clone> Expiring<T> {
     }
 }
 
-impl<T: Clone> Default for Expiring<T> {
+impl<T: Clone, E: Clone + fmt::Display> Default for Expiring<T, E> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> fmt::Debug for Expiring<T> {
+impl<T, E> fmt::Debug for Expiring<T, E> {
     /// Says nothing of the value, which is a secret more often than not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Expiring(..)")
@@ -158,7 +175,7 @@ mod tests {
     /// Gives 1, 2, 3, …; each fetch takes a second and each value lives an hour.
     #[derive(Default)]
     struct Issuer {
-        cache: Expiring<u32>,
+        cache: Expiring<u32, &'static str>,
         issued: AtomicU32,
     }
 
@@ -233,6 +250,15 @@ mod tests {
         issuer.get(Freshness::Cached).await;
         advance(HOUR / 2).await;
         assert_eq!(issuer.get_or(Freshness::After(Instant::now()), Some("down")).await, Err("down"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_fetch_that_fails_gets_its_error() {
+        let (issuer, start) = (Issuer::default(), Instant::now());
+        let results = join_all((0..10).map(|_| issuer.get_or(Freshness::Cached, Some("down")))).await;
+        assert_eq!(results, [Err("down"); 10]);
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+        assert_eq!(issuer.get(Freshness::Cached).await, 2, "whoever comes later asks again");
     }
 
     #[tokio::test(start_paused = true)]

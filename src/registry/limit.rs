@@ -4,11 +4,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// A host that asks for a longer pause is asked again after this one, and may ask once more.
-const PAUSE_MAX: Duration = Duration::from_mins(1);
+use crate::registry::retry::RETRY_AFTER_MAX;
 
 /// The bounds for one host.
 #[derive(Clone, Copy, Debug)]
@@ -20,23 +19,27 @@ pub struct Limits {
     pub per_second: Option<NonZeroU32>,
 }
 
-/// Lets requests through within [`Limits`], and finds out how much of them the host bears: a throttled request
-/// halves the number at once, each success adds a little (additive increase, multiplicative decrease).
+/// Lets requests through within [`Limits`], in the order in which they came, and finds out how much of them the
+/// host bears: a throttled request halves the number at once, each success adds a little (additive increase,
+/// multiplicative decrease).
 #[derive(Debug)]
 pub(super) struct Limiter {
+    /// As many places as the window has. Fair: who came first is let in first.
+    places: Semaphore,
     window_max: f64,
     interval: Duration,
     /// Held for arithmetic only.
     state: Mutex<State>,
-    /// Told when a request may have become possible.
-    changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    in_flight: usize,
     /// How many requests at once the host bears, as far as is known.
     window: f64,
+    /// Places that exist, free or taken.
+    places: usize,
+    /// Places that go when they become free.
+    surplus: usize,
     /// When the next request may start.
     next: Instant,
     /// Requests that started before this do not shrink the window again: they belong to the same burst.
@@ -53,47 +56,57 @@ pub(super) struct Turn<'a> {
 impl Limiter {
     pub(super) fn new(limits: Limits) -> Self {
         let now = Instant::now();
+        let places = limits.concurrent.get().min(Semaphore::MAX_PERMITS);
         #[expect(clippy::cast_precision_loss, reason = "nobody asks for 2^52 requests at once")]
-        let window = limits.concurrent.get() as f64;
+        let window = places as f64;
         Self {
+            places: Semaphore::new(places),
             window_max: window,
             interval: limits.per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get()),
-            state: Mutex::new(State { in_flight: 0, window, next: now, shrunk_at: now }),
-            changed: Notify::new(),
+            state: Mutex::new(State { window, places, surplus: 0, next: now, shrunk_at: now }),
         }
     }
 
     /// Waits for a turn. It ends when it is dropped.
     pub(super) async fn turn(&self) -> Turn<'_> {
-        loop {
-            let changed = self.changed.notified();
-            if let Some((turn, start)) = self.try_turn() {
-                tokio::time::sleep_until(start).await;
-                return turn;
-            }
-            changed.await;
+        // A semaphore that is never closed always gives.
+        if let Ok(place) = self.places.acquire().await {
+            place.forget();
         }
+        let started_at = {
+            let mut state = self.lock();
+            let start = state.next.max(Instant::now());
+            state.next = start + self.interval;
+            start
+        };
+        let turn = Turn { limiter: self, started_at };
+        tokio::time::sleep_until(started_at).await;
+        turn
     }
 
-    fn try_turn(&self) -> Option<(Turn<'_>, Instant)> {
-        let mut state = self.lock();
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings the number of places to the window.
+    fn adjust(&self, state: &mut State) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "at least 1, and rounded down"
         )]
-        let window = state.window as usize;
-        if state.in_flight >= window {
-            return None;
+        let wanted = state.window as usize;
+        while state.places > wanted {
+            state.places -= 1;
+            state.surplus += 1 - self.places.forget_permits(1);
         }
-        state.in_flight += 1;
-        let started_at = state.next.max(Instant::now());
-        state.next = started_at + self.interval;
-        Some((Turn { limiter: self, started_at }, started_at))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        while state.places < wanted {
+            state.places += 1;
+            match state.surplus.checked_sub(1) {
+                Some(fewer) => state.surplus = fewer,
+                None => self.places.add_permits(1),
+            }
+        }
     }
 }
 
@@ -102,6 +115,7 @@ impl Turn<'_> {
     pub(super) fn answered(&self) {
         let mut state = self.limiter.lock();
         state.window = (state.window + 1.0 / state.window).min(self.limiter.window_max);
+        self.limiter.adjust(&mut state);
     }
 
     /// The host asked for less, and for a pause of this length where it said so.
@@ -111,17 +125,19 @@ impl Turn<'_> {
         if self.started_at >= state.shrunk_at {
             state.window = (state.window / 2.0).max(1.0);
             state.shrunk_at = now;
+            self.limiter.adjust(&mut state);
         }
-        state.next = state.next.max(now + pause.unwrap_or_default().min(PAUSE_MAX));
+        state.next = state.next.max(now + pause.unwrap_or_default().min(RETRY_AFTER_MAX));
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.limiter.lock().in_flight -= 1;
-        // One place is free, and an answer before may have made room for one more.
-        self.limiter.changed.notify_one();
-        self.limiter.changed.notify_one();
+        let mut state = self.limiter.lock();
+        match state.surplus.checked_sub(1) {
+            Some(fewer) => state.surplus = fewer,
+            None => self.limiter.places.add_permits(1),
+        }
     }
 }
 
@@ -138,7 +154,7 @@ mod tests {
 
     /// How many requests may be under way now.
     fn room(limiter: &Limiter) -> usize {
-        let turns: Vec<_> = std::iter::from_fn(|| limiter.try_turn()).collect();
+        let turns: Vec<_> = std::iter::from_fn(|| limiter.turn().now_or_never()).collect();
         turns.len()
     }
 
@@ -177,6 +193,17 @@ mod tests {
             limiter.turn().await.answered();
         }
         assert_eq!(room(&limiter), 8, "never more than configured");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_first_is_let_in_first() {
+        let limiter = limiter(1, None);
+        let first = limiter.turn().await;
+        let mut second = std::pin::pin!(limiter.turn());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert!(limiter.turn().now_or_never().is_none(), "the free place belongs to who waits");
+        second.await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ pub(super) fn check(root: &Url, url: &Url) -> Result<(), String> {
 }
 
 /// Loopback, private, link-local and the like, as a literal or a name that says so.
-fn is_internal(url: &Url) -> bool {
+pub(super) fn is_internal(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => is_internal_ip(ip.into()),
         Some(Host::Ipv6(ip)) => is_internal_ip(ip.into()),

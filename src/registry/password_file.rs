@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncReadExt;
 
+use crate::oci::Repository;
 use crate::registry::{Credentials, CredentialsError, Freshness, Login};
 
 /// A larger file is refused: it holds no password.
@@ -49,7 +50,7 @@ impl PasswordFile {
 }
 
 impl Credentials for PasswordFile {
-    fn login(&self, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+    fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(async { Ok(Some(self.read().await?)) })
     }
 }
@@ -61,7 +62,10 @@ mod tests {
     use super::*;
 
     async fn password(credentials: &PasswordFile) -> Result<String, String> {
-        let login = credentials.login(Freshness::Cached).await.map_err(|error| error.to_string())?;
+        let login = credentials
+            .login(&"java/jdk".parse().unwrap(), Freshness::Cached)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(login.unwrap().password.expose_secret().to_owned())
     }
 

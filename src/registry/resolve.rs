@@ -3,6 +3,8 @@
 //! A token realm, redirect or upload address with an innocent name may resolve to an address inside our network,
 //! and reach there what the registry itself cannot (google/go-containerregistry#2258). A registry whose own
 //! name resolves to an inside address, as ECR's does behind PrivateLink, may lead to others inside.
+//!
+//! Behind a proxy it is the proxy who resolves, and this check does nothing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::Url;
 
 use crate::registry::origin;
 
@@ -17,6 +20,8 @@ use crate::registry::origin;
 #[derive(Clone, Debug)]
 pub(super) struct Resolver {
     registry: Arc<str>,
+    /// The hosts of proxies, which may well be inside.
+    proxies: Arc<[String]>,
     /// Whether the registry was last seen inside.
     is_inside: Arc<AtomicBool>,
 }
@@ -25,15 +30,17 @@ pub(super) struct Resolver {
 #[error(
     "refused to go to {name}: it resolves to {address}, an address inside this network, and the registry is outside"
 )]
-struct Refused {
+pub(super) struct Refused {
     name: String,
     address: SocketAddr,
 }
 
 impl Resolver {
-    /// For the registry of this name, without its port.
-    pub(super) fn new(registry: &str) -> Self {
-        Self { registry: registry.into(), is_inside: Arc::default() }
+    /// For the registry of this address.
+    pub(super) fn new(root: &Url) -> Self {
+        // An address of numbers is never resolved: what it is shows already.
+        let is_inside = Arc::new(AtomicBool::new(origin::is_internal(root)));
+        Self { registry: root.host_str().unwrap_or_default().into(), proxies: proxies().into(), is_inside }
     }
 
     fn check(&self, name: &str, addresses: &[SocketAddr]) -> Result<(), Refused> {
@@ -42,13 +49,27 @@ impl Resolver {
             self.is_inside.store(inside.is_some(), Relaxed);
             return Ok(());
         }
+        let may_be_inside = self.is_inside.load(Relaxed) || self.proxies.iter().any(|proxy| proxy == name);
         match inside {
-            Some(&address) if !self.is_inside.load(Relaxed) => {
-                Err(Refused { name: name.to_owned(), address })
-            }
+            Some(&address) if !may_be_inside => Err(Refused { name: name.to_owned(), address }),
             _ => Ok(()),
         }
     }
+}
+
+/// The hosts in the environment variables for proxies.
+fn proxies() -> Vec<String> {
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let values = names.into_iter().filter_map(|name| std::env::var(name).ok());
+    let host = |value: String| {
+        // Without a scheme, http is meant.
+        let url = Url::parse(&value)
+            .ok()
+            .filter(Url::has_host)
+            .or_else(|| Url::parse(&format!("http://{value}")).ok());
+        url?.host_str().map(str::to_owned)
+    };
+    values.filter_map(host).collect()
 }
 
 impl Resolve for Resolver {
@@ -76,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_registry_outside_leads_to_no_name_that_is_inside() {
-        let resolver = Resolver::new("registry.example");
+        let resolver = Resolver::new(&"https://registry.example".parse().unwrap());
         assert!(!check(&resolver, "auth.example", &[OUTSIDE, INSIDE]), "before the registry was seen");
         assert!(check(&resolver, "registry.example", &[OUTSIDE]));
         assert!(!check(&resolver, "auth.example", &[INSIDE]));
@@ -84,8 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_whose_address_is_inside_may_lead_inside() {
+        let resolver = Resolver::new(&"http://10.0.0.1:5000".parse().unwrap());
+        assert!(check(&resolver, "auth.internal", &[INSIDE]));
+    }
+
+    #[test]
+    fn a_proxy_may_be_inside() {
+        let mut resolver = Resolver::new(&"https://registry.example".parse().unwrap());
+        resolver.proxies = ["proxy.corp".to_owned()].into();
+        assert!(check(&resolver, "proxy.corp", &[INSIDE]));
+        assert!(!check(&resolver, "auth.example", &[INSIDE]));
+    }
+
+    #[test]
     fn a_registry_inside_may_lead_to_its_neighbours() {
-        let resolver = Resolver::new("registry.example");
+        let resolver = Resolver::new(&"https://registry.example".parse().unwrap());
         assert!(check(&resolver, "Registry.Example", &[INSIDE]));
         assert!(check(&resolver, "storage.example", &[INSIDE]));
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A registry that asks for more patience than this is not waited for.
-const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// The bounds of trying again.
 #[derive(Clone, Copy, Debug)]

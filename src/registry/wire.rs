@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::oci::Host;
-use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, request_line};
+use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal};
 use crate::registry::limit::Limiter;
 use crate::registry::retry;
 use crate::registry::tap::{Exchange, Tap};
@@ -81,7 +81,7 @@ impl Wire {
         };
         self.count(method, result.as_ref().ok().map(reqwest::Response::status));
         let response = result.map_err(|error| fail(Kind::Transport(error.without_url())))?;
-        Ok(Answer { request: request_line(method, url), stall: self.stall, response })
+        Ok(Answer { method: method.clone(), url: url.clone(), stall: self.stall, response })
     }
 
     fn stalled(&self, method: &Method, fail: impl Fn(Kind) -> Error) -> Error {
@@ -98,7 +98,8 @@ impl Wire {
 /// An answer whose body is still to be read.
 #[derive(Debug)]
 pub(super) struct Answer {
-    request: String,
+    method: Method,
+    url: Url,
     stall: Duration,
     response: reqwest::Response,
 }
@@ -119,7 +120,7 @@ impl Answer {
 
     /// A failure of this answer.
     pub(super) fn fail(&self, kind: Kind) -> Error {
-        Error::of(&self.request, kind)
+        Error::new(&self.method, &self.url, kind)
     }
 
     /// The next bytes of the body, none at its end.
@@ -141,15 +142,18 @@ impl Answer {
             .fail(Kind::Protocol(format!("the answer is larger than the {limit} bytes that are accepted"))))
     }
 
-    /// The failure that an answer without success is.
-    pub(super) async fn refusal(mut self) -> Error {
-        let retry_after = self
-            .header("retry-after")
-            .and_then(|value| super::retry::retry_after(value, jiff::Timestamp::now()));
-        let status = self.status();
+    /// What an answer without success says.
+    pub(super) async fn refusal(&mut self) -> Refusal {
+        let retry_after = retry_after(self.headers());
         // A body that cannot be read takes nothing away from the status.
         let body = self.up_to(ERROR_BODY_MAX_BYTES).await.map(|(body, _)| body).unwrap_or_default();
-        self.fail(Kind::Refused(Refusal::parse(status, retry_after, &body)))
+        Refusal::parse(self.status(), retry_after, &body)
+    }
+
+    /// The failure that an answer without success is.
+    pub(super) async fn refused(mut self) -> Error {
+        let refusal = self.refusal().await;
+        self.fail(Kind::Refused(refusal))
     }
 
     /// The body up to `limit` bytes, and whether that is all of it.
