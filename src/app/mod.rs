@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -68,7 +69,7 @@ pub enum Error {
     Client(#[from] registry::BuildError),
     /// A target in AWS, and nobody to be there.
     #[error("{}", ecr::NO_CREDENTIALS)]
-    NoCredentials,
+    NoCredentials(#[source] CredentialsError),
     /// A source of a kind that cannot be read.
     #[error("mirror `{0}`: an image layout cannot be a source")]
     Source(String),
@@ -114,8 +115,8 @@ impl App {
     /// Fails where the configuration needs AWS and there are no credentials for it: nothing could be done then.
     pub async fn check_credentials(&self) -> Result<(), Error> {
         let needed = self.clients.call_aws();
-        if needed && !ecr::has_credentials(self.options.aws.clone()).await {
-            return Err(Error::NoCredentials);
+        if needed {
+            ecr::check_credentials(self.options.aws.clone()).await.map_err(Error::NoCredentials)?;
         }
         Ok(())
     }

@@ -50,6 +50,10 @@ impl EcrCredentials {
 }
 
 impl Credentials for EcrCredentials {
+    fn origin(&self) -> String {
+        "ecr:GetAuthorizationToken".to_owned()
+    }
+
     fn login(
         &self,
         _: &Repository,

@@ -49,17 +49,16 @@ pub(super) async fn config(
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
 }
 
-/// Whether there are credentials to be had at all, in the default chain where `caller` is none.
+/// Fails where there are no credentials to be had at all, in the default chain where `caller` is none.
 ///
 /// Asks every link of the chain, the metadata service of the machine among them. Credentials that are there and
 /// do not work show with the first call.
-pub async fn has_credentials(caller: Option<SharedCredentialsProvider>) -> bool {
+pub async fn check_credentials(caller: Option<SharedCredentialsProvider>) -> Result<(), CredentialsError> {
     let config = config(None, None, caller).await;
-    match config.credentials_provider() {
-        Some(chain) => {
-            !matches!(chain.provide_credentials().await, Err(CredentialsError::CredentialsNotLoaded(_)))
-        }
-        None => false,
+    let Some(chain) = config.credentials_provider() else { return Ok(()) };
+    match chain.provide_credentials().await {
+        Err(error @ CredentialsError::CredentialsNotLoaded(_)) => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -87,7 +87,9 @@ pub enum Kind {
     #[error("throttled, also after retries: lower `concurrency`, or ask AWS for a higher quota")]
     Throttled,
     /// There is no such repository.
-    #[error("the repository does not exist: create it, or set `create_repositories: true`")]
+    #[error(
+        "the repository does not exist: create it, or set `ecr` → `create_repositories: true` for its registry"
+    )]
     RepositoryMissing,
     /// The key of the repository cannot be used.
     #[error("the KMS key cannot be used; the caller needs kms:CreateGrant and kms:DescribeKey on it: {0}")]

@@ -16,7 +16,7 @@ mod target;
 mod testing;
 
 pub use auth::EcrCredentials;
-pub use aws::has_credentials;
+pub use aws::check_credentials;
 pub use client::{Api, Options as ApiOptions};
 pub use error::{Call, Error, Kind, NO_CREDENTIALS};
 pub use host::EcrHost;

@@ -44,6 +44,10 @@ impl SecretCredentials {
 }
 
 impl Credentials for SecretCredentials {
+    fn origin(&self) -> String {
+        format!("the secret `{}`", self.id)
+    }
+
     fn login(
         &self,
         _: &Repository,

@@ -64,7 +64,7 @@ impl Repository {
     }
 
     fn missing(&self) -> Error {
-        Error::repository_missing(self.api.call("CreateRepository", self.data.path()))
+        Error::repository_missing(self.api.call("BatchGetImage", self.data.path()))
     }
 
     /// Why `ensure` would fail, as far as is known without asking.

@@ -19,7 +19,9 @@ pub struct Manifest {
     digest: Digest,
     media_type: MediaType,
     children: Vec<Descriptor>,
+    /// The config first, if there is one.
     blobs: Vec<Descriptor>,
+    has_config: bool,
 }
 
 /// A document that is not a manifest which can be copied.
@@ -51,6 +53,17 @@ pub enum ManifestError {
         /// What the index has.
         offered: String,
     },
+}
+
+impl ManifestError {
+    /// None of `wanted` is among `offered`.
+    pub fn no_platform<'a>(wanted: &[Platform], offered: impl Iterator<Item = &'a Platform>) -> Self {
+        let list = |platforms: Vec<String>| platforms.join(", ");
+        Self::NoPlatform {
+            wanted: list(wanted.iter().map(Platform::to_string).collect()),
+            offered: list(offered.map(Platform::to_string).collect()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -88,13 +101,14 @@ impl Manifest {
                 }
             )));
         }
+        let has_config = document.config.is_some();
         let children = document.manifests.unwrap_or_default();
         let blobs: Vec<_> = document.config.into_iter().chain(document.layers.unwrap_or_default()).collect();
         let parts = children.len() + blobs.len();
         if parts > PARTS_MAX {
             return Err(ManifestError::TooManyParts(parts));
         }
-        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs })
+        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs, has_config })
     }
 
     /// The bytes, exactly as they came.
@@ -117,6 +131,11 @@ impl Manifest {
         &self.children
     }
 
+    /// The config of an image; none for an index.
+    pub fn config(&self) -> Option<&Descriptor> {
+        self.blobs.first().filter(|_| self.has_config)
+    }
+
     /// Config and layers of an image, in order, repetitions included; empty for an index.
     pub fn blobs(&self) -> &[Descriptor] {
         &self.blobs
@@ -129,17 +148,8 @@ impl Manifest {
             child.platform.as_ref().is_some_and(|platform| wanted.iter().any(|wish| wish.accepts(platform)))
         };
         if !self.children.iter().any(keeps) {
-            let list = |platforms: Vec<String>| platforms.join(", ");
-            return Err(ManifestError::NoPlatform {
-                wanted: list(wanted.iter().map(ToString::to_string).collect()),
-                offered: list(
-                    self.children
-                        .iter()
-                        .filter_map(|c| c.platform.as_ref())
-                        .map(ToString::to_string)
-                        .collect(),
-                ),
-            });
+            let offered = self.children.iter().filter_map(|child| child.platform.as_ref());
+            return Err(ManifestError::no_platform(wanted, offered));
         }
         // A map of raw values keeps every byte of the members that are not touched.
         let mut document: std::collections::BTreeMap<&str, &RawValue> =

@@ -17,6 +17,9 @@ impl Pass<'_> {
     pub(super) fn show(&self, planned: Planned, summary: &mut MirrorSummary) -> Result<(), Error> {
         let is_copied = planned.steps.iter().any(|step| step.action == Action::Copy);
         summary.tags = planned.failed;
+        for tag in &mut summary.tags {
+            tag.outcome = None;
+        }
         summary.tags.extend(planned.steps.iter().map(in_plan));
         let obstacle = self.copier.target.obstacle().filter(|_| is_copied);
         obstacle.map_or(Ok(()), |cause| Err(Error::Ensure(cause)))
@@ -115,7 +118,7 @@ enum Failure {
     Conflict(String),
     #[error("not started: {0}")]
     NotStarted(&'static str),
-    #[error("dropped: the time to finish was up; the tag is as it was, the next run goes on")]
+    #[error("dropped: told to stop before it was done; the tag is as it was, the next run goes on")]
     Dropped,
     #[error(transparent)]
     Copy(copy::Error),

@@ -68,6 +68,7 @@ enum Error {
 
 fn too_few(selected: usize, at_least: usize, listed: usize) -> String {
     match selected {
+        0 if listed == 0 => "the source has no tags".to_owned(),
         0 => format!(
             "the rules select none of the {listed} tags of the source; `tagferry plan` shows why for each of them"
         ),

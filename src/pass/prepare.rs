@@ -115,9 +115,11 @@ impl Pass<'_> {
             return Ok(Root::Source(digest));
         }
         let manifest = source.manifest(digest).await.map_err(TagError::Source)?;
-        if manifest.children().is_empty() {
-            // One image, and what platform it is for stands in its config: what there is to choose was chosen.
-            return Ok(Root::Source(digest));
+        if !manifest.media_type().is_index() {
+            let offered = source.platform(&manifest).await.map_err(TagError::Source)?;
+            let fits = offered.as_ref().is_none_or(|offered| wanted.iter().any(|wish| wish.accepts(offered)));
+            let wrong = || TagError::Platforms(ManifestError::no_platform(wanted, offered.iter()));
+            return if fits { Ok(Root::Source(digest)) } else { Err(wrong()) };
         }
         let filtered = manifest.filtered(wanted).map_err(TagError::Platforms)?;
         match filtered.children() {
@@ -134,7 +136,7 @@ fn unplanned(tag: Tag, error: &TagError) -> TagSummary {
         digest: None,
         action: None,
         outcome: Some(TagOutcome::Failed),
-        reason: "the source could not be asked".to_owned(),
+        reason: "not planned".to_owned(),
         bytes: 0,
         blobs: Blobs::default(),
         error: Some(chain(error)),

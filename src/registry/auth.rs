@@ -76,13 +76,6 @@ enum Scheme {
     Bearer { realm: Url, service: Option<String> },
 }
 
-/// What is to be sent.
-pub(super) struct Authorization {
-    pub(super) header: Option<HeaderValue>,
-    /// Whether a user name and password stand behind it.
-    pub(super) has_login: bool,
-}
-
 impl Auth {
     pub(super) fn new(credentials: Arc<dyn Credentials>) -> Self {
         Self { credentials, learned: Mutex::default() }
@@ -97,14 +90,13 @@ impl Auth {
         scope: &Scope,
         asked: Option<&str>,
         freshness: Freshness,
-    ) -> Result<Authorization, Error> {
+    ) -> Result<Option<HeaderValue>, Error> {
         let scheme = self.lock().scheme.clone();
         let unasked = self.is_unasked();
         if scheme.is_none() && !unasked {
-            return Ok(Authorization { header: None, has_login: false });
+            return Ok(None);
         }
         let login = self.login(root, scope, freshness).await?;
-        let has_login = login.is_some();
         let header = match scheme {
             Some(Scheme::Bearer { realm, service }) if !unasked => {
                 let (word, cache) = self.cache(scope, asked);
@@ -114,7 +106,7 @@ impl Auth {
             }
             _ => login.as_ref().map(basic),
         };
-        Ok(Authorization { header: header.transpose().map_err(|why| fail(root, why))?, has_login })
+        header.transpose().map_err(|why| fail(root, why))
     }
 
     /// Takes in the challenges of a 401, and gives the scope that the registry asks for. None where no challenge
@@ -162,13 +154,14 @@ impl Auth {
         self.credentials.manner() == Manner::Unasked
     }
 
-    /// Whether we come with a login at all.
-    pub(super) async fn has_login(&self, scope: &Scope) -> bool {
-        matches!(self.credentials.login(&scope.repository, Freshness::Cached).await, Ok(Some(_)))
+    /// Where the login comes from, if we come with one at all.
+    pub(super) async fn origin(&self, scope: &Scope) -> Option<String> {
+        let login = self.credentials.login(&scope.repository, Freshness::Cached).await;
+        matches!(login, Ok(Some(_))).then(|| self.credentials.origin())
     }
 
     async fn login(&self, root: &Url, scope: &Scope, freshness: Freshness) -> Result<Option<Login>, Error> {
-        let failed = |cause| Error::new(&Method::GET, root, Kind::Credentials(cause));
+        let failed = |cause| Error::login(root, Kind::Credentials(cause));
         self.credentials.login(&scope.repository, freshness).await.map_err(failed)
     }
 
@@ -258,5 +251,5 @@ fn header_value(text: &str) -> Result<HeaderValue, String> {
 }
 
 fn fail(root: &Url, why: String) -> Error {
-    Error::new(&Method::GET, root, Kind::Protocol(why))
+    Error::login(root, Kind::Protocol(why))
 }

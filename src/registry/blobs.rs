@@ -4,13 +4,15 @@ use bytes::Bytes;
 use http::header::{ETAG, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 
-use crate::oci::{Descriptor, Digest, Hasher};
+use crate::oci::{Descriptor, Digest, Hasher, Manifest, Platform};
 use crate::registry::Repository;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
 use crate::registry::retry::Budget;
 use crate::registry::wire::Answer;
 
+/// A larger config is not read: it is that of no image.
+const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
 /// Less than this between two breaks is no progress: a connection that gives a byte each time must end.
 const PROGRESS_MIN_BYTES: u64 = 1024 * 1024;
 
@@ -48,6 +50,19 @@ impl Repository {
             hasher: Hasher::default(),
             held: Bytes::new(),
         }
+    }
+
+    /// The platform that an image says it is for, in its config; none for an artifact that says nothing of the kind.
+    pub async fn platform(&self, image: &Manifest) -> Result<Option<Platform>, Error> {
+        let Some(config) = image.config().filter(|config| config.size <= CONFIG_MAX_BYTES) else {
+            return Ok(None);
+        };
+        let mut reader = self.blob(config);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = reader.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     /// Whether the repository has a blob. For targets alone: some sources answer this wrongly
@@ -124,7 +139,13 @@ impl BlobReader {
             result => result?,
         };
         self.check_resumption(&answer)?;
-        self.answer.insert(answer).chunk().await
+        match answer.length() {
+            // It is whole, and another size than its manifest says: no connection can mend that.
+            Some(length) if self.got + length < self.descriptor.size => {
+                Err(answer.fail(Kind::Size { expected: self.descriptor.size, got: self.got + length }))
+            }
+            _ => self.answer.insert(answer).chunk().await,
+        }
     }
 
     fn request(&self) -> Request {

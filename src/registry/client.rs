@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::oci::{Host, Repository};
-use crate::registry::auth::{Auth, Authorization, Scope};
+use crate::registry::auth::{Auth, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
 use crate::registry::error::{Error, Kind, Refusal, chain};
 use crate::registry::limit::{Limiter, Limits, Turn};
@@ -19,14 +19,14 @@ use crate::registry::resolve::Resolver;
 use crate::registry::retry::Retry;
 use crate::registry::tap::{Exchange, Tap};
 use crate::registry::wire::{Answer, Body, Flow, Parcel, Wire};
-use crate::registry::{denied, origin};
+use crate::registry::{hint, origin};
 
 /// So many redirects in a row are followed.
 const REDIRECTS_MAX: usize = 5;
 /// Connections that were not used for this long are closed.
 const IDLE_MAX: Duration = Duration::from_mins(1);
 /// Whoever waits this long between two tries is told why.
-const LONG_PAUSE_MS: u64 = 2000;
+const LONG_PAUSE_MS: u64 = 400;
 /// The name that Docker Hub's API goes by.
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
 
@@ -198,16 +198,15 @@ impl Client {
                 Some(Second { asked, freshness }) => (asked.as_deref(), *freshness),
                 None => (None, Freshness::Cached),
             };
-            let Authorization { header, has_login } =
-                match auth.authorize(wire, root, scope, asked, freshness).await {
-                    Ok(authorization) => authorization,
-                    Err(error) => {
-                        let has_login = error.is_unauthorized() && auth.has_login(scope).await;
-                        return Err(self.explain(error, request, has_login));
-                    }
-                };
+            let header = match auth.authorize(wire, root, scope, asked, freshness).await {
+                Ok(header) => header,
+                Err(error) => return Err(self.explain(error, scope).await),
+            };
             let sent_at = header.is_some().then(Instant::now);
-            let (mut answer, is_own) = self.exchange(request, header).await?;
+            let (mut answer, is_own) = match self.exchange(request, header).await {
+                Ok(exchanged) => exchanged,
+                Err(error) => return Err(self.explain(error, scope).await),
+            };
             if answer.status().is_success() {
                 return Ok(answer);
             }
@@ -222,7 +221,7 @@ impl Client {
                     continue;
                 }
             }
-            return Err(self.explain(answer.fail(Kind::Refused(refusal)), request, has_login));
+            return Err(self.explain(answer.fail(Kind::Refused(refusal)), scope).await);
         }
     }
 
@@ -265,8 +264,8 @@ impl Client {
         let Inner { root, wire, auth, .. } = &*self.0;
         let mut headers = request.headers.clone();
         if origin::is_own(root, &request.url) {
-            let authorization = auth.authorize(wire, root, &request.scope, None, Freshness::Cached).await?;
-            headers.extend(authorization.header.map(|value| (AUTHORIZATION, value)));
+            let header = auth.authorize(wire, root, &request.scope, None, Freshness::Cached).await?;
+            headers.extend(header.map(|value| (AUTHORIZATION, value)));
         }
         let body = Body::Stream(body, flow);
         let answer =
@@ -303,10 +302,17 @@ impl Client {
         Err(Error::new(&request.method, &request.url, Kind::Protocol(why)))
     }
 
-    fn explain(&self, error: Error, request: &Request, has_login: bool) -> Error {
-        let hint =
-            error.is_unauthorized().then(|| denied::hint(self.host(), &request.scope.repository, has_login));
-        error.with_hint(hint.flatten())
+    /// Adds what to do about an error, where that is known.
+    async fn explain(&self, error: Error, scope: &Scope) -> Error {
+        if let Kind::Transport(cause) = error.kind() {
+            let hint = hint::connection(self.host(), cause);
+            return error.with_hint(hint);
+        }
+        if !error.is_unauthorized() {
+            return error;
+        }
+        let login = self.0.auth.origin(scope).await;
+        error.with_hint(Some(hint::denied(self.host(), &scope.repository, login.as_deref())))
     }
 }
 

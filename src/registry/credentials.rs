@@ -31,6 +31,9 @@ pub trait Credentials: Send + Sync + fmt::Debug {
         freshness: Freshness,
     ) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>>;
 
+    /// Where the login comes from, for people: what to look at when it is refused.
+    fn origin(&self) -> String;
+
     /// When the login is sent.
     fn manner(&self) -> Manner {
         Manner::Challenged
@@ -63,11 +66,19 @@ impl Credentials for Anonymous {
     fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(std::future::ready(Ok(None)))
     }
+
+    fn origin(&self) -> String {
+        "nowhere".to_owned()
+    }
 }
 
 /// A login that never changes.
 impl Credentials for Login {
     fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(std::future::ready(Ok(Some(self.clone()))))
+    }
+
+    fn origin(&self) -> String {
+        "`credentials` in the configuration".to_owned()
     }
 }

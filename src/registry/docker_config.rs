@@ -181,6 +181,10 @@ impl DockerConfig {
 }
 
 impl Credentials for DockerConfig {
+    fn origin(&self) -> String {
+        "Docker's or Podman's login file".to_owned()
+    }
+
     fn login(
         &self,
         repository: &Repository,

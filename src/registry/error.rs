@@ -30,9 +30,10 @@ pub struct Error {
 
 #[derive(Debug)]
 struct Inner {
-    method: Method,
-    /// Without query: it may hold a presigned signature.
-    address: String,
+    /// Method and address, without query: it may hold a presigned signature.
+    request: String,
+    /// Whether it is a write that was sent just once.
+    is_put: bool,
     kind: Kind,
 }
 
@@ -118,24 +119,28 @@ struct ErrorDocument {
     errors: Vec<ApiError>,
 }
 
+/// Everything in one text, causes included: the hint has to come last.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { method, address, kind } = &*self.inner;
-        write!(f, "{method} {address}: {kind}{}", self.hint.as_deref().unwrap_or_default())
+        let Inner { request, kind, .. } = &*self.inner;
+        write!(f, "{request}: {}{}", chain(kind), self.hint.as_deref().unwrap_or_default())
     }
 }
 
-/// The kind is part of the text; what is behind it is the source.
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.inner.kind.source()
-    }
-}
+impl std::error::Error for Error {}
 
 impl Error {
     pub(super) fn new(method: &Method, url: &Url, kind: Kind) -> Self {
-        let inner = Inner { method: method.clone(), address: address(url), kind };
-        Self { inner: Arc::new(inner), hint: None }
+        Self::of(format!("{method} {}", address(url)), method == Method::PUT, kind)
+    }
+
+    /// A failure to log in at the registry of this address.
+    pub(super) fn login(root: &Url, kind: Kind) -> Self {
+        Self::of(format!("cannot log in at {}", root.authority()), false, kind)
+    }
+
+    fn of(request: String, is_put: bool, kind: Kind) -> Self {
+        Self { inner: Arc::new(Inner { request, is_put, kind }), hint: None }
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
@@ -194,7 +199,7 @@ impl Error {
                 || refusal.has_code("BLOB_UPLOAD_INVALID")
         };
         let is_logged_out = self.is_status(StatusCode::UNAUTHORIZED) || self.is_expired_login();
-        self.inner.method == Method::PUT
+        self.inner.is_put
             && (self.transient().is_some() || is_logged_out || self.refusal().is_some_and(is_gone))
     }
 
@@ -258,6 +263,9 @@ impl fmt::Display for Refusal {
                 write!(f, ": {}", quote(message))?;
             }
         }
+        if let Some(pause) = self.retry_after.filter(|pause| !pause.is_zero()) {
+            write!(f, ": to be asked again in {}", humantime::format_duration(pause))?;
+        }
         // A web page says nothing that helps; a line of text may.
         if !self.text.is_empty() && !self.text.starts_with('<') {
             write!(f, ": {}", quote(&self.text))?;
@@ -288,10 +296,14 @@ pub(super) fn address(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
-/// A certificate that is not trusted does not become so by trying again, nor an address that is refused.
+/// A certificate that is not trusted does not become so by trying again, nor does a server without TLS learn it, nor
+/// an address that is refused become a good one.
 fn is_final(error: &reqwest::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.any(|cause| cause.is::<resolve::Refused>() || cause.to_string().contains("certificate"))
+    causes.any(|cause| {
+        let text = cause.to_string();
+        cause.is::<resolve::Refused>() || text.contains("certificate") || text.contains("InvalidContentType")
+    })
 }
 
 #[cfg(test)]

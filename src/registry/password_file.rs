@@ -50,6 +50,10 @@ impl PasswordFile {
 }
 
 impl Credentials for PasswordFile {
+    fn origin(&self) -> String {
+        format!("the password file `{}`", self.path.display())
+    }
+
     fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
         Box::pin(async { Ok(Some(self.read().await?)) })
     }

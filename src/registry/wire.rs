@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::oci::Host;
-use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal};
+use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, address};
 use crate::registry::limit::Limiter;
 use crate::registry::retry;
 use crate::registry::tap::{Exchange, Tap};
@@ -79,7 +79,9 @@ impl Wire {
                 result
             }
         };
-        self.count(method, result.as_ref().ok().map(reqwest::Response::status));
+        let status = result.as_ref().ok().map(reqwest::Response::status);
+        tracing::trace!(%method, address = address(url), status = status.map(|status| status.as_u16()), "Asked");
+        self.count(method, status);
         let response = result.map_err(|error| fail(Kind::Transport(error.without_url())))?;
         Ok(Answer { method: method.clone(), url: url.clone(), stall: self.stall, response })
     }
@@ -116,6 +118,11 @@ impl Answer {
     /// A header as text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How long the body is, where its head says so.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.header("content-length").and_then(|length| length.parse().ok())
     }
 
     /// A failure of this answer.

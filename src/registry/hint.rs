@@ -1,0 +1,83 @@
+//! What to do where a registry denies access, or cannot be talked to, and does not say why.
+
+use crate::oci::{Host, Repository};
+
+/// The host of Oracle Container Registry.
+const ORACLE: &str = "container-registry.oracle.com";
+
+/// The advice for a denied repository. `login` says where the login came from that we came with.
+pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) -> String {
+    if host.as_str() == ORACLE || is_oracle_sibling(host.as_str()) {
+        return oracle(repository, login);
+    }
+    match login {
+        Some(origin) => format!(
+            "the login for {host} came from {origin}: check its user name and password, and that this user may see \
+             `{repository}`"
+        ),
+        None => format!(
+            "no credentials are configured for {host}: set `registries` → `{host}` → `credentials`, or log in with \
+             `docker login {host}`"
+        ),
+    }
+}
+
+/// The advice for a connection that failed in this way.
+pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> {
+    let causes = super::error::chain(error);
+    // What a server without TLS answers to the first words of TLS.
+    if causes.contains("InvalidContentType") {
+        return Some(format!(
+            "{host} answers without TLS; if that is meant, set `registries` → `{host}` → `plain_http: true`"
+        ));
+    }
+    let is_unknown = causes.contains("UnknownIssuer");
+    is_unknown.then(|| {
+        format!("if {host} has a certificate of your own authority, set `registries` → `{host}` → `ca_file`")
+    })
+}
+
+/// `container-registry-phx.oracle.com` and its like.
+fn is_oracle_sibling(host: &str) -> bool {
+    host.strip_prefix("container-registry-").and_then(|rest| rest.strip_suffix(".oracle.com")).is_some()
+}
+
+/// Oracle answers alike for all three causes (oracle/docker-images#1497, #2773).
+fn oracle(repository: &Repository, login: Option<&str>) -> String {
+    let login = if login.is_some() {
+        "the password is not an auth token: Oracle refuses account passwords; make a token under \
+         \"Auth Token\" in the profile menu of the web site"
+    } else {
+        "no credentials are configured, and this repository is not free: use the e-mail address of the Oracle \
+         account as username and an auth token from the web site as password"
+    };
+    format!(
+        "Oracle Container Registry does not say which of these it is:\n\
+         \x20 1. the licence of this repository is not accepted by this account: sign in and accept it at \
+         https://{ORACLE}/ords/ocr/ba/{repository}\n\
+         \x20 2. {login}\n\
+         \x20 3. there is no repository `{repository}`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oracle_has_three_causes_and_a_licence_page() {
+        let hint = denied(&ORACLE.parse().unwrap(), &"java/jdk".parse().unwrap(), Some("the configuration"));
+        assert!(hint.contains("https://container-registry.oracle.com/ords/ocr/ba/java/jdk"), "{hint}");
+        assert!(hint.contains("auth token") && hint.contains("no repository `java/jdk`"), "{hint}");
+    }
+
+    #[test]
+    fn elsewhere_the_login_is_worth_a_hint() {
+        let (host, repository) = ("ghcr.io".parse().unwrap(), "a/b".parse().unwrap());
+        assert!(denied(&host, &repository, None).contains("docker login ghcr.io"));
+        assert!(
+            denied(&host, &repository, Some("Docker's config.json"))
+                .contains("came from Docker's config.json")
+        );
+    }
+}
