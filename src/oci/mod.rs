@@ -5,6 +5,7 @@
 
 mod descriptor;
 mod digest;
+mod excerpt;
 mod manifest;
 mod platform;
 mod reference;
