@@ -10,6 +10,9 @@ mod manifest;
 mod platform;
 mod reference;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, DigestError, Hasher};
 pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
