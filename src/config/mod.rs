@@ -32,6 +32,8 @@ mod value;
 mod variables;
 mod yaml;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 

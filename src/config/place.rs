@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Keys longer than this are cut in messages.
 const KEY_SHOWN_MAX_CHARS: usize = 80;
+/// Any other key of `credentials` may be a password that lost its own.
+const CREDENTIALS_KEYS: [&str; 4] = ["username", "password", "password_file", "secret"];
 
 /// Line and column of a character, both from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,12 +77,21 @@ impl FromIterator<Segment> for Path {
 
 impl fmt::Display for Path {
     /// Keys that are no plain words are quoted, and one with an `@` is not shown:
-    /// an address with a password in it may have been written where a host belongs.
+    /// an address with a password in it may have been written where a host belongs. Of what is in `credentials` only
+    /// the keys that belong there are shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_word =
             |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let in_credentials =
+            self.0.iter().position(|segment| matches!(segment, Segment::Key(key) if key == "credentials"));
         for (depth, segment) in self.0.iter().enumerate() {
+            let is_hidden = |key: &str| match in_credentials {
+                Some(credentials) if depth == credentials + 1 => !CREDENTIALS_KEYS.contains(&key),
+                Some(credentials) => depth > credentials,
+                None => false,
+            };
             match segment {
+                Segment::Key(key) if is_hidden(key) => f.write_str("[…]")?,
                 Segment::Index(index) => write!(f, "[{index}]")?,
                 Segment::Key(key) if key.contains('@') => f.write_str("[…]")?,
                 Segment::Key(key) => {
@@ -109,5 +120,11 @@ mod tests {
         assert_eq!(path.to_string(), r#"registries["127.0.0.1:5000"].ca_file"#);
         let path = Path::default().key("registries").key("https://me:hunter2@registry.test");
         assert_eq!(path.to_string(), "registries[…]");
+        let path = Path::default().key("registries").key("a.b").key("credentials");
+        assert_eq!(
+            path.key("password").key("hunter2").to_string(),
+            r#"registries["a.b"].credentials.password[…]"#
+        );
+        assert_eq!(path.key("hunter2").to_string(), r#"registries["a.b"].credentials[…]"#);
     }
 }

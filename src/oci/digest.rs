@@ -6,6 +6,8 @@ use std::str::FromStr;
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
+use crate::oci::excerpt::excerpt;
+
 /// The SHA-256 digest of a manifest or blob.
 ///
 /// Other algorithms are refused: no registry in the field stores them, and a looser grammar has let
@@ -42,7 +44,7 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).map(Self).ok_or_else(|| DigestError(text.chars().take(100).collect()))
+        parse(text).map(Self).ok_or_else(|| DigestError(excerpt(text)))
     }
 }
 

@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::value::RawValue;
 
+use crate::oci::excerpt::excerpt;
 use crate::oci::{Descriptor, Digest, MediaType, Platform};
 
 /// Larger manifests are refused: the distribution specification asks both sides to expect at least
@@ -11,6 +13,9 @@ use crate::oci::{Descriptor, Digest, MediaType, Platform};
 pub const MANIFEST_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// More children or layers than this in one manifest are refused.
 const PARTS_MAX: usize = 10_000;
+/// Children and layers of more bytes in one manifest are refused. It is the most that JSON says exactly everywhere,
+/// and leaves room to add up the sizes of many manifests.
+const PARTS_MAX_BYTES: u64 = 1 << 53;
 
 /// A manifest or index. Its bytes are never changed; they are what is hashed, sent and stored.
 #[derive(Clone, Debug)]
@@ -37,7 +42,7 @@ pub enum ManifestError {
     #[error("Docker image manifest schema 1, which registries no longer accept; the image has to be rebuilt")]
     Schema1,
     /// A type that is not copied.
-    #[error("unsupported media type `{0}`")]
+    #[error("unsupported media type `{}`", excerpt(.0.as_str()))]
     MediaType(MediaType),
     /// The body says one type and the registry another, or parts of both kinds are present (CVE-2021-41190).
     #[error("ambiguous document: {0}")]
@@ -45,6 +50,9 @@ pub enum ManifestError {
     /// More parts than are accepted.
     #[error("{0} parts, more than the {PARTS_MAX} that are accepted")]
     TooManyParts(usize),
+    /// Sizes that add up to more than is accepted.
+    #[error("parts of more than {PARTS_MAX_BYTES} bytes: the sizes cannot be right")]
+    TooManyBytes,
     /// None of the wanted platforms is in the index.
     #[error("none of the platforms {wanted} is offered; offered: {offered}")]
     NoPlatform {
@@ -58,7 +66,7 @@ pub enum ManifestError {
 impl ManifestError {
     /// None of `wanted` is among `offered`.
     pub fn no_platform<'a>(wanted: &[Platform], offered: impl Iterator<Item = &'a Platform>) -> Self {
-        let list = |platforms: Vec<String>| platforms.join(", ");
+        let list = |platforms: Vec<String>| excerpt(&platforms.join(", "));
         Self::NoPlatform {
             wanted: list(wanted.iter().map(Platform::to_string).collect()),
             offered: list(offered.map(Platform::to_string).collect()),
@@ -84,7 +92,7 @@ impl Manifest {
         if bytes.len() > MANIFEST_MAX_BYTES {
             return Err(ManifestError::TooLarge);
         }
-        let document: Document = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
+        let document: Document = serde_json::from_slice(&bytes).map_err(|error| json(&error))?;
         if document.schema_version == Some(1) || document.fs_layers.is_some() {
             return Err(ManifestError::Schema1);
         }
@@ -92,7 +100,8 @@ impl Manifest {
         let is_image = document.config.is_some() || document.layers.is_some();
         if document.manifests.is_some() == is_image || document.manifests.is_some() != media_type.is_index() {
             return Err(ManifestError::Ambiguous(format!(
-                "`{media_type}` with {}",
+                "`{}` with {}",
+                excerpt(media_type.as_str()),
                 match (document.manifests.is_some(), is_image) {
                     (true, true) => "both `manifests` and `config` or `layers`",
                     (true, false) => "`manifests`",
@@ -107,6 +116,11 @@ impl Manifest {
         let parts = children.len() + blobs.len();
         if parts > PARTS_MAX {
             return Err(ManifestError::TooManyParts(parts));
+        }
+        let mut sizes = children.iter().chain(&blobs).map(|part| part.size);
+        let total = sizes.try_fold(0, u64::checked_add);
+        if total.is_none_or(|total| total > PARTS_MAX_BYTES) {
+            return Err(ManifestError::TooManyBytes);
         }
         Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs, has_config })
     }
@@ -151,24 +165,29 @@ impl Manifest {
             let offered = self.children.iter().filter_map(|child| child.platform.as_ref());
             return Err(ManifestError::no_platform(wanted, offered));
         }
-        // A map of raw values keeps every byte of the members that are not touched.
-        let mut document: std::collections::BTreeMap<&str, &RawValue> =
-            serde_json::from_slice(&self.bytes).map_err(ManifestError::Json)?;
+        // A map of raw values keeps every byte of the members that are not touched. Their names may hold escapes.
+        let mut document: std::collections::BTreeMap<String, &RawValue> =
+            serde_json::from_slice(&self.bytes).map_err(|error| json(&error))?;
         let all: Vec<&RawValue> = document
             .get("manifests")
             .map_or(Ok(Vec::new()), |raw| serde_json::from_str(raw.get()))
-            .map_err(ManifestError::Json)?;
+            .map_err(|error| json(&error))?;
         let kept: Vec<&RawValue> = all
             .into_iter()
             .zip(&self.children)
             .filter(|(_, child)| keeps(child))
             .map(|(raw, _)| raw)
             .collect();
-        let kept = serde_json::value::to_raw_value(&kept).map_err(ManifestError::Json)?;
-        document.insert("manifests", &kept);
-        let bytes = serde_json::to_vec(&document).map_err(ManifestError::Json)?;
+        let kept = serde_json::value::to_raw_value(&kept).map_err(|error| json(&error))?;
+        document.insert("manifests".to_owned(), &kept);
+        let bytes = serde_json::to_vec(&document).map_err(|error| json(&error))?;
         Self::parse(bytes.into(), Some(&self.media_type))
     }
+}
+
+/// The parser's words repeat what they are about, however long it is.
+fn json(error: &serde_json::Error) -> ManifestError {
+    ManifestError::Json(serde_json::Error::custom(excerpt(&error.to_string())))
 }
 
 /// The header and the body must agree where both speak; an OCI manifest may leave its own type out.
@@ -180,7 +199,9 @@ fn media_type_of(document: &Document, content_type: Option<&MediaType>) -> Resul
     let media_type = match (&document.media_type, header) {
         (Some(body), Some(header)) if body != header => {
             return Err(ManifestError::Ambiguous(format!(
-                "the body says `{body}`, its Content-Type `{header}`"
+                "the body says `{}`, its Content-Type `{}`",
+                excerpt(body.as_str()),
+                excerpt(header.as_str())
             )));
         }
         (Some(body), _) => body.clone(),
@@ -240,6 +261,43 @@ mod tests {
             source.filtered(&["windows/amd64".parse().unwrap()]),
             Err(ManifestError::NoPlatform { .. })
         ));
+    }
+
+    #[test]
+    fn names_with_escapes_are_filtered_like_others() {
+        let escaped = index().replacen("annotations", r"annot\u0061tions", 1);
+        let wanted = ["linux/amd64".parse().unwrap()];
+        assert_eq!(parse(&escaped).unwrap().filtered(&wanted).unwrap().children().len(), 1);
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_added_up_are_refused() {
+        let layer =
+            |size: u64| format!(r#"{{"mediaType":"x","digest":"{}","size":{size}}}"#, Digest::of(b""));
+        let image = |sizes: [u64; 2]| format!(r#"{{"layers":[{},{}]}}"#, layer(sizes[0]), layer(sizes[1]));
+        assert!(parse(&image([PARTS_MAX_BYTES - 1, 1])).is_ok());
+        for sizes in [[PARTS_MAX_BYTES, 1], [u64::MAX, 1]] {
+            assert!(matches!(parse(&image(sizes)), Err(ManifestError::TooManyBytes)), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_document_says_is_repeated_in_parts_and_without_control_characters() {
+        let long = "x".repeat(100_000);
+        let platform = format!(r#", "platform": {{"os": "\u001b[2J{long}", "architecture": "\n"}}"#);
+        let index = format!(r#"{{"manifests":[{}]}}"#, descriptor("a", &platform));
+        let filtered = parse(&index).unwrap().filtered(&["linux/amd64".parse().unwrap()]);
+        let errors = [
+            filtered.unwrap_err(),
+            parse(&format!(r#"{{"mediaType":"\u001b{long}","layers":[]}}"#)).unwrap_err(),
+            parse(&format!(r#"{{"schemaVersion":"{long}"}}"#)).unwrap_err(),
+            parse(r#"{"config":{"mediaType":"x","digest":"\u001b[2J","size":1}}"#).unwrap_err(),
+        ];
+        for error in errors {
+            let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            let message = format!("{error}{source}");
+            assert!(message.len() < 1000 && !message.contains(char::is_control), "{message:.1000?}");
+        }
     }
 
     #[test]

@@ -5,9 +5,13 @@
 
 mod descriptor;
 mod digest;
+mod excerpt;
 mod manifest;
 mod platform;
 mod reference;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, DigestError, Hasher};

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::oci::excerpt::excerpt;
+
 /// Operating system, architecture and, where it matters, the architecture's variant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Platform {
@@ -42,7 +44,7 @@ impl FromStr for Platform {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         };
         if !(2..=3).contains(&parts.len()) || !parts.iter().all(is_word) {
-            return Err(PlatformError(text.to_owned()));
+            return Err(PlatformError(excerpt(text)));
         }
         Ok(Self {
             os: parts[0].to_owned(),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
+use crate::oci::excerpt::excerpt;
 
 /// Longer tags are refused (OCI distribution specification).
 const TAG_MAX_BYTES: usize = 128;
@@ -50,7 +51,7 @@ macro_rules! text_type {
                 if Self::is_valid(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(NameError::$error(text.chars().take(300).collect()))
+                    Err(NameError::$error(excerpt(text)))
                 }
             }
         }
@@ -168,14 +169,14 @@ impl FromStr for Name {
     /// Reads `HOST[:PORT]/PATH`. Without a host, Docker Hub's rules apply: `nginx` is `docker.io/library/nginx`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.contains("://") {
-            return Err(NameError::Host(text.to_owned()));
+            return Err(NameError::Host(excerpt(text)));
         }
         let (host, path) = match text.split_once('/') {
             Some((host, path)) if Host::looks_like_host(host) => (host, path),
             _ => (Host::DOCKER_HUB, text),
         };
         if path.contains(['@', ':']) {
-            return Err(NameError::NotARepository(text.to_owned()));
+            return Err(NameError::NotARepository(excerpt(text)));
         }
         let host =
             if matches!(host, "index.docker.io" | "registry-1.docker.io") { Host::DOCKER_HUB } else { host };

@@ -15,6 +15,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::oci::{Host, Repository};
 use crate::registry::docker_helper::{self, HelperError};
+use crate::registry::error::quote;
 use crate::registry::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login};
 
 /// A larger file is refused.
@@ -156,6 +157,19 @@ impl DockerConfig {
         }
     }
 
+    /// What a file of these bytes says; nobody is asked if it names helpers.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn find_in_bytes(
+        &self,
+        bytes: &[u8],
+        repository: &Repository,
+    ) -> Result<Option<Login>, CredentialsError> {
+        let path = Path::new("config.json");
+        let document = Document { cred_helpers: HashMap::new(), creds_store: None, ..parse(bytes, path)? };
+        let found = futures_util::FutureExt::now_or_never(self.find_in(&document, path, repository));
+        Ok(found.transpose()?.flatten())
+    }
+
     async fn ask(&self, helper: &str, path: &Path) -> Result<Option<Login>, Error> {
         let key = match self.host.as_str() {
             Host::DOCKER_HUB => DOCKER_HUB_KEY,
@@ -207,7 +221,7 @@ impl Entry {
     /// The login; none in an entry that only says that a helper has it.
     fn login(&self, path: &Path, key: &str) -> Result<Option<Login>, Error> {
         if !self.identity_token.is_empty() {
-            return Err(Error::IdentityToken { path: path.to_owned(), key: key.to_owned() });
+            return Err(Error::IdentityToken { path: path.to_owned(), key: quote(key) });
         }
         if self.basic.is_empty() {
             let login = Login { username: self.username.clone(), password: self.password.as_str().into() };
@@ -218,7 +232,7 @@ impl Entry {
             // Docker pads the text with zero bytes at times, and takes them off when it reads.
             Login { username: username.to_owned(), password: password.trim_end_matches('\0').into() }
         });
-        login.map(Some).ok_or_else(|| Error::Entry { path: path.to_owned(), key: key.to_owned() })
+        login.map(Some).ok_or_else(|| Error::Entry { path: path.to_owned(), key: quote(key) })
     }
 }
 
@@ -237,7 +251,11 @@ async fn read(path: &Path) -> Result<Option<Document>, Error> {
     if bytes.len() as u64 > FILE_MAX_BYTES {
         return Err(Error::TooLarge(path.to_owned()));
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Parse {
+    parse(&bytes, path).map(Some)
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<Document, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Parse {
         path: path.to_owned(),
         line: error.line(),
         column: error.column(),
@@ -357,6 +375,14 @@ mod tests {
             error,
             "the login for `a.test` in `DIR/0.json` is not base64 of `user:password`: log in again"
         );
+    }
+
+    #[tokio::test]
+    async fn a_key_is_repeated_on_one_line_and_in_part() {
+        let key = format!("https://a.test/\\u001b[2J\\n{}", "x".repeat(10_000));
+        let error = ask("a.test/x", &[&auth(&key, "hunter2")]).await.unwrap_err();
+        assert!(error.starts_with("the login for `https://a.test/ [2J xxx"), "{error}");
+        assert!(error.len() < 1200 && !error.contains(char::is_control), "{error}");
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use crate::registry::resolve;
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
 /// Only this much of what a registry says is repeated.
-const QUOTE_MAX_CHARS: usize = 400;
+const QUOTE_MAX_CHARS: usize = 1000;
 
 /// A request that failed: what was asked, and why it failed.
 ///
@@ -256,26 +256,21 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.status)?;
-        for ApiError { code, message } in &self.errors {
-            write!(f, ": {}", quote(code))?;
-            if !message.is_empty() {
-                write!(f, ": {}", quote(message))?;
-            }
-        }
-        if let Some(pause) = self.retry_after.filter(|pause| !pause.is_zero()) {
-            write!(f, ": to be asked again in {}", humantime::format_duration(pause))?;
-        }
+        let errors = self.errors.iter().flat_map(|ApiError { code, message }| [code, message]);
         // A web page says nothing that helps; a line of text may.
-        if !self.text.is_empty() && !self.text.starts_with('<') {
-            write!(f, ": {}", quote(&self.text))?;
+        let text = Some(&self.text).filter(|text| !text.starts_with('<'));
+        let said: Vec<_> = errors.chain(text).filter(|said| !said.is_empty()).map(String::as_str).collect();
+        let separator = if said.is_empty() { "" } else { ": " };
+        write!(f, "{}{separator}{}", self.status, quote(&said.join(": ")))?;
+        match self.retry_after.filter(|pause| !pause.is_zero()) {
+            Some(pause) => write!(f, ": to be asked again in {}", humantime::format_duration(pause)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 /// What somebody else wrote, made fit for our log: bounded, on one line, without control characters.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     text.split(|c: char| c.is_control() || c == ' ')
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
@@ -334,6 +329,14 @@ mod tests {
         assert_eq!(refusal(403, body).to_string(), "403 Forbidden: DENIED: not [31mhere");
         assert_eq!(refusal(503, "<html>").to_string(), "503 Service Unavailable");
         assert_eq!(refusal(502, "bad gateway\n").to_string(), "502 Bad Gateway: bad gateway");
+    }
+
+    #[test]
+    fn of_many_errors_the_first_are_repeated() {
+        let error = r#"{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}"#;
+        let message = refusal(404, &format!(r#"{{"errors":[{}]}}"#, vec![error; 1000].join(","))).to_string();
+        assert!(message.starts_with("404 Not Found: BLOB_UNKNOWN: blob unknown to registry: BLOB_UNKNOWN: "));
+        assert!(message.len() < 1100, "{}", message.len());
     }
 
     #[test]

@@ -28,6 +28,9 @@ mod tap;
 mod upload;
 mod wire;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub use blobs::BlobReader;
 pub use client::{BuildError, Client, Options};
 pub use credentials::{Anonymous, Credentials, CredentialsError, Freshness, Login, Manner};

@@ -66,7 +66,7 @@ impl<'a> Pages<'a> {
 /// Only the query counts: registries behind proxies and connectors send links with foreign hosts, wrong paths
 /// and without the leading slash (sonatype/nexus-public#1011, oras-project/artifacts-spec#93), and to follow
 /// one to another host would hand our login to it (GHSA-h7vf-4x9w-h99v).
-fn next_query(link: &str) -> Option<String> {
+pub(super) fn next_query(link: &str) -> Option<String> {
     let mut rest = link;
     while let Some((_, after)) = rest.split_once('<') {
         let (target, params) = after.split_once('>')?;

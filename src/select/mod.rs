@@ -34,6 +34,8 @@ mod selection;
 mod version;
 mod word;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 

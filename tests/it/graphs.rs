@@ -140,14 +140,20 @@ fn with_platforms(source: &Registry, target: &Registry, platforms: &str) -> Stri
 #[tokio::test]
 async fn one_platform_gives_its_own_manifest() {
     let all = attested_index(&["linux/amd64", "linux/arm64"]);
-    let source = holding(&[("latest", all.clone()), ("single", image(&["one"]))]).await;
+    let of = |architecture: &str| {
+        let config = format!(r#"{{"os":"linux","architecture":"{architecture}"}}"#);
+        Draft::new(Format::Oci).config(config).layer("one").build()
+    };
+    let source = holding(&[("latest", all.clone()), ("single", of("arm64")), ("other", of("amd64"))]).await;
     let target = Registry::start(Face::Open).await;
     let config = with_platforms(&source, &target, "[linux/arm64]");
-    assert_succeeded(&sync(&config).await);
+    let summary = sync(&config).await;
+    assert_says(tag_error(&summary, "other"), &["none of the platforms linux/arm64 is offered", "linux/amd64"]);
     let (_, arm64) = (all.children[0].digest(), all.children[2].digest());
     assert_eq!(target.tags("app")["latest"], arm64);
-    // An image that is for one platform by itself stays as it is.
-    assert_eq!(target.tags("app")["single"], image(&["one"]).digest());
+    // An image that is for one platform by itself says so in its config.
+    assert_eq!(target.tags("app")["single"], of("arm64").digest());
+    assert!(!target.tags("app").contains_key("other"));
     target.assert_consistent();
     assert_eq!(sync(&config).await.totals.up_to_date, 2);
 }

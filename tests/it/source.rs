@@ -90,7 +90,7 @@ async fn null_for_tags_is_an_empty_list() {
     let null = Reply::json(200, &json!({"name": "app", "tags": null}));
     source.fault(Fault::new(Match::tags(), Action::Answer(null)));
     let target = Registry::start(Face::Open).await;
-    assert_says(mirror_error(&copy(&source, &target).await), &["none of the 0 tags"]);
+    assert_says(mirror_error(&copy(&source, &target).await), &["the source has no tags"]);
 }
 
 #[tokio::test]

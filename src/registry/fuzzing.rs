@@ -1,0 +1,170 @@
+//! What holds for whatever a registry, or the author of a login file, writes. See [`crate::oci::fuzzing`].
+#![expect(clippy::missing_panics_doc, reason = "to panic is how a property says that it does not hold")]
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use jiff::{Timestamp, ToSpan};
+use url::Url;
+
+use crate::oci::fuzzing::{check_error, check_message};
+use crate::registry::challenge::Challenge;
+use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind};
+use crate::registry::{
+    Refusal, Retry, challenge as challenges, docker_config as docker, origin, pages, retry,
+};
+
+/// An address that is not inside any network.
+const ROOT: &str = "https://registry.test/";
+
+/// `WWW-Authenticate`: what is read says no more than the header, and reads the same when it is written cleanly.
+pub fn challenge(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let read = challenges::parse(&text);
+    let texts = |challenge: &Challenge| {
+        let params = challenge.params.iter().map(|(name, value)| name.len() + value.len());
+        challenge.scheme.len() + params.sum::<usize>()
+    };
+    // A character that is cut in two becomes a replacement, which is longer.
+    let length: usize = read.iter().map(texts).sum();
+    assert!(length <= 3 * text.len(), "{length}");
+    for challenge in &read {
+        let names = challenge.params.keys().chain([&challenge.scheme]);
+        assert!(
+            names.clone().all(|name| !name.is_empty() && *name == name.to_ascii_lowercase()),
+            "{challenge:?}"
+        );
+    }
+    let clean: Vec<String> = read.iter().map(write).collect();
+    let clean = clean.join(", ");
+    if clean.len() <= text.len() {
+        assert_eq!(challenges::parse(&clean), read, "{clean}");
+    }
+}
+
+fn write(challenge: &Challenge) -> String {
+    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"");
+    let param = |(name, value): (&String, &String)| format!("{name}=\"{}\"", escaped(value));
+    let params: Vec<_> = challenge.params.iter().map(param).collect();
+    format!("{} {}", challenge.scheme, params.join(", "))
+}
+
+/// `Link`: the query of a next page is a part of the header, and leads nowhere else.
+pub fn link(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Some(query) = pages::next_query(&text) else { return };
+    assert!(!query.is_empty() && text.contains(&query) && !query.contains(['#', '>']), "{query:?}");
+    let clean = format!("</v2/a/tags/list?{query}>; rel=\"next\"");
+    assert_eq!(pages::next_query(&clean).as_deref(), Some(&*query));
+    if let Ok(address) = Url::parse("https://registry.test/v2/a/tags/list") {
+        let mut next = address.clone();
+        next.set_query(Some(&query));
+        next.set_fragment(None);
+        assert_eq!((next.origin(), next.path()), (address.origin(), address.path()), "{query:?}");
+        next.set_query(None);
+        assert_eq!(next, address);
+    }
+}
+
+/// A realm, `Location` or redirect: nothing that is allowed leads from outside into a network, or out of TLS.
+pub fn address(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(root) = Url::parse(ROOT) else { return };
+    let Ok(url) = root.join(&text) else { return };
+    match origin::check(&root, &url) {
+        Ok(()) => {
+            assert_eq!(url.scheme(), "https", "{url}");
+            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+            let is_inside = match host.parse() {
+                Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+                Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+                Err(_) => host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+            };
+            assert!(!is_inside, "{url}");
+        }
+        Err(why) => {
+            assert!(!origin::is_own(&root, &url), "{url}");
+            assert!(!why.contains(char::is_control), "{why:?}");
+            assert!(!why.contains('?'), "a query may hold a signature: {why}");
+        }
+    }
+}
+
+/// The body of a refusal: it is told on one line, and each of its codes is found.
+pub fn refusal(data: &[u8]) {
+    let body = &data[..data.len().min(ERROR_BODY_MAX_BYTES)];
+    let Ok(url) = Url::parse(ROOT) else { return };
+    for status in
+        [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::BAD_GATEWAY]
+    {
+        let refusal = Refusal::parse(status, None, body);
+        assert!(refusal.errors.is_empty() || refusal.text.is_empty());
+        assert!(refusal.errors.iter().all(|error| refusal.has_code(&error.code)));
+        check_message(&refusal.to_string());
+        let is_throttled = refusal.has_code("TOOMANYREQUESTS");
+        for method in [Method::GET, Method::PUT] {
+            let error = Error::new(&method, &url, Kind::Refused(refusal.clone()));
+            check_error(&error);
+            assert_eq!(error.is_denied(), matches!(status.as_u16(), 401 | 403));
+            assert!(error.transient().is_some() || status != StatusCode::BAD_GATEWAY && !is_throttled);
+            assert!(!error.is_worth_new_upload() || method == Method::PUT);
+            assert!(!error.is_expired_login() || status == StatusCode::FORBIDDEN);
+        }
+    }
+}
+
+/// `Retry-After`: a pause is as long as was asked for or is not made, and a date comes nearer as time goes by.
+pub fn retry_after(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let now = Timestamp::UNIX_EPOCH;
+    let Some(asked) = retry::retry_after(&text, now) else {
+        let digits = text.trim();
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        return assert!(!is_number || digits.parse::<u64>().is_err(), "{text:?}");
+    };
+    match Retry::default().budget().spend(Some(asked)) {
+        Some(pause) => assert!(pause >= asked && pause <= Duration::from_mins(5)),
+        None => assert!(asked > Duration::from_mins(5)),
+    }
+    let later = retry::retry_after(&text, now + 10.seconds());
+    let is_date = later.is_some_and(|later| later.saturating_add(Duration::from_secs(10)) == asked);
+    assert!(later == Some(asked) || is_date || asked < Duration::from_secs(10), "{asked:?}, then {later:?}");
+}
+
+/// A login file: what is wrong with it is said without any of its logins.
+pub fn docker_config(data: &[u8]) {
+    for (host, repository) in [("docker.io", "library/nginx"), ("container-registry.oracle.com", "java/jdk")]
+    {
+        let (Ok(host), Ok(repository)) = (host.parse(), repository.parse()) else { return };
+        let config = docker::DockerConfig::new(host, docker::DockerFiles::default());
+        let Err(error) = config.find_in_bytes(data, &repository) else { continue };
+        check_message(&error.to_string());
+        let message = format!("{error} {error:?}");
+        let file = serde_json::from_slice::<serde_json::Value>(data).unwrap_or_default();
+        for (key, entry) in file["auths"].as_object().into_iter().flatten() {
+            for secret in ["auth", "password", "identitytoken"] {
+                // A short one would be found by chance.
+                let secret =
+                    entry[secret].as_str().filter(|secret| secret.len() > 8 && !key.contains(secret));
+                assert!(secret.is_none_or(|secret| !message.contains(secret)), "{message}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::fuzzing::check_seeds;
+
+    #[test]
+    fn the_properties_hold_for_the_seeds() {
+        check_seeds("address", address);
+        check_seeds("challenge", challenge);
+        check_seeds("docker_config", docker_config);
+        check_seeds("link", link);
+        check_seeds("refusal", refusal);
+        check_seeds("retry_after", retry_after);
+    }
+}
