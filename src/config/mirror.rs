@@ -1,9 +1,10 @@
 //! Mirrors: a source, a target and the rules between them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use crate::config::document::Document;
+use crate::config::ecr;
 use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::schedule::Schedule;
@@ -52,6 +53,19 @@ impl Endpoint {
         match self {
             Self::Registry(name) => Some(&name.host),
             Self::Layout(_) => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Whether both are one place. `oci:./x/` is `oci:x`.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        fn parts(directory: &std::path::Path) -> impl Iterator<Item = Component<'_>> {
+            directory.components().filter(|part| *part != Component::CurDir)
+        }
+        match (self, other) {
+            (Self::Layout(one), Self::Layout(other)) => parts(one).eq(parts(other)),
+            _ => self == other,
         }
     }
 }
@@ -175,6 +189,7 @@ fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoi
     }
     let mut name: Name = document.parsed(text, path)?;
     name.host = normal(name.host);
+    ecr::check_host(&name.host, path, document);
     Some(Endpoint::Registry(name))
 }
 

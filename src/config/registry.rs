@@ -11,6 +11,7 @@ use crate::config::ecr::Ecr;
 use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::value::normal;
+use crate::ecr::EcrHost;
 use crate::oci::Host;
 
 /// Settings of one registry.
@@ -81,11 +82,16 @@ impl Registry {
         let credentials_path = path.key("credentials");
         let credentials = raw.credentials.and_then(|raw| Credentials::new(raw, &credentials_path, document));
         let limits_path = path.key("limits");
-        let concurrent = document.count(raw.limits.concurrent, &limits_path.key("concurrent"));
-        let per_second = document.count(raw.limits.per_second, &limits_path.key("per_second"));
+        let concurrent =
+            document.bounded(raw.limits.concurrent, raw::AT_A_TIME_MAX, &limits_path.key("concurrent"));
+        let per_second =
+            document.bounded(raw.limits.per_second, raw::PER_SECOND_MAX, &limits_path.key("per_second"));
         let plain_http = raw.plain_http.unwrap_or(false);
         let ca_path = path.key("ca_file");
         let ca_file = document.text(raw.ca_file, &ca_path);
+        if plain_http && EcrHost::parse(host).is_some() {
+            document.report(&path.key("plain_http"), "ECR is reached over TLS alone: leave this out");
+        }
         if plain_http && ca_file.is_some() {
             document.report(&ca_path, "has no meaning with `plain_http`: leave one of them out");
         }
@@ -170,11 +176,20 @@ impl Credentials {
                 document.report_empty(&password_path);
                 None
             }
-            (Some(raw::Password(password)), _) => Some(Self::Password { username: username?, password }),
+            (Some(raw::Password(password)), _) => {
+                Some(Self::Password { username: username?, password: without_line_break(&password) })
+            }
             (None, file) => {
                 let path = document.text(file, &file_path)?.into();
                 Some(Self::PasswordFile { username: username?, path })
             }
         }
     }
+}
+
+/// Secrets that were made of a file end in a line break, which is no part of them; files are read likewise.
+fn without_line_break(password: &SecretString) -> SecretString {
+    let text = password.expose_secret();
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text).into()
 }

@@ -116,6 +116,16 @@ fn mirrors(
         let path = path.index(index);
         let name_path = path.key(if raw.name.is_some() { "name" } else { "source" });
         let Some(mirror) = Mirror::new(raw, default_schedule, &path, document) else { continue };
+        // Two sources would undo one another's tags for ever; mirrors of one source agree on what a tag is.
+        let rival = mirrors.iter().find(|(_, other)| other.target.is_same_place(&mirror.target));
+        if let Some((other, _)) = rival.filter(|(_, other)| other.source != mirror.source) {
+            document.report(
+                &path.key("target"),
+                format!(
+                    "is the target of mirrors[{other}] too, with another source: give each a target of its own"
+                ),
+            );
+        }
         match mirrors.iter().find(|(_, other)| other.name == mirror.name) {
             Some((other, _)) => document.report(
                 &name_path,
@@ -133,10 +143,11 @@ fn mirrors(
 impl Concurrency {
     fn new(raw: &raw::Concurrency, path: &Path, document: &mut Document) -> Self {
         let defaults = Self::default();
+        let mut count = |number, key| document.bounded(number, raw::AT_A_TIME_MAX, &path.key(key));
         Self {
-            mirrors: document.count(raw.mirrors, &path.key("mirrors")).unwrap_or(defaults.mirrors),
-            tags: document.count(raw.tags, &path.key("tags")).unwrap_or(defaults.tags),
-            blobs: document.count(raw.blobs, &path.key("blobs")).unwrap_or(defaults.blobs),
+            mirrors: count(raw.mirrors, "mirrors").unwrap_or(defaults.mirrors),
+            tags: count(raw.tags, "tags").unwrap_or(defaults.tags),
+            blobs: count(raw.blobs, "blobs").unwrap_or(defaults.blobs),
         }
     }
 }

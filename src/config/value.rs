@@ -52,6 +52,20 @@ impl Document {
         T::try_from(count).map_err(|_| self.report(path, "too large a number")).ok()
     }
 
+    /// A count of at least one and at most `most`.
+    pub(super) fn bounded<T: TryFrom<NonZeroU64>>(
+        &mut self,
+        number: Option<u64>,
+        most: u64,
+        path: &Path,
+    ) -> Option<T> {
+        if number.is_some_and(|number| number > most) {
+            self.report(path, format!("too many: write {most} or fewer"));
+            return None;
+        }
+        self.count(number, path)
+    }
+
     /// A span of time.
     pub(super) fn duration(&mut self, text: Option<String>, path: &Path) -> Option<Duration> {
         match humantime::parse_duration(text?.trim()) {

@@ -175,6 +175,24 @@ fn a_target_names_its_registry() {
 }
 
 #[test]
+fn what_looks_like_ecr_is_ecr() {
+    check(
+        &[
+            "mirrors:",
+            "  - source: nginx",
+            "    target: 12345678901.dkr.ecr.us-east-1.amazonaws.com/nginx",
+            "    tags: [{match: ^21$}]",
+            "  - source: vpce-1.dkr.ecr.us-east-1.vpce.amazonaws.com/busybox",
+            "    target: registry.test/busybox",
+            "    tags: [{match: ^21$}]",
+        ],
+        &[
+            "3:13: mirrors[0].target: looks like ECR, whose hosts start with the twelve digits of an account: check the first word",
+        ],
+    );
+}
+
+#[test]
 fn a_directory_is_a_target_only() {
     check(
         &["mirrors:", "  - source: oci:dir", "    target: 'oci:'", "    tags: [{match: ^21$}]"],
@@ -195,6 +213,24 @@ fn a_mirror_does_not_copy_onto_itself() {
             "    tags: [{match: ^21$}]",
         ],
         &["3:13: mirrors[0].target: the source itself: write the repository that is to hold the copies"],
+    );
+}
+
+#[test]
+fn two_sources_do_not_share_a_target() {
+    check(
+        &[
+            "mirrors:",
+            "  - {source: a.b/jdk, target: c.d/1, tags: [{match: x}]}",
+            "  - {source: a.b/jre, target: C.d/1, tags: [{match: x}]}",
+            "  - {source: a.b/jdk, target: c.d/1, tags: [{match: y}], name: more}",
+            "  - {source: a.b/1, target: oci:x, tags: [{match: x}]}",
+            "  - {source: a.b/2, target: 'oci:./x/', tags: [{match: x}]}",
+        ],
+        &[
+            "3:31: mirrors[1].target: is the target of mirrors[0] too, with another source: give each a target of its own",
+            "6:29: mirrors[4].target: is the target of mirrors[3] too, with another source: give each a target of its own",
+        ],
     );
 }
 

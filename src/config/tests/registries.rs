@@ -1,6 +1,6 @@
 //! Faults of registries' settings.
 
-use crate::config::tests::check_registries;
+use crate::config::tests::{check_mirror, check_registries};
 
 #[test]
 fn keys_are_hosts() {
@@ -107,7 +107,22 @@ fn limits_are_counts() {
         &["  a.b: {limits: {concurrent: 0, per_second: 5000000000}}"],
         &[
             r#"6:30: registries["a.b"].limits.concurrent: 0 is too few: write 1 or more"#,
-            r#"6:45: registries["a.b"].limits.per_second: too large a number"#,
+            r#"6:45: registries["a.b"].limits.per_second: too many: write 10000 or fewer"#,
+        ],
+    );
+}
+
+#[test]
+fn concurrency_is_bounded() {
+    check_mirror(
+        &[
+            "concurrency: {mirrors: 18446744073709551615, tags: 1001, blobs: 1000}",
+            "registries: {a.b: {limits: {concurrent: 1001, per_second: 10000}}}",
+        ],
+        &[
+            "5:24: concurrency.mirrors: too many: write 1000 or fewer",
+            "5:52: concurrency.tags: too many: write 1000 or fewer",
+            r#"6:41: registries["a.b"].limits.concurrent: too many: write 1000 or fewer"#,
         ],
     );
 }
@@ -134,6 +149,23 @@ fn a_host_that_does_not_say_so_needs_account_and_region() {
         &[
             r#"6:24: registries["a.b"].ecr.account: expected the twelve digits of an AWS account"#,
             r#"6:36: registries["a.b"].ecr.region: expected an AWS region such as `ap-northeast-1`"#,
+        ],
+    );
+}
+
+#[test]
+fn the_name_of_an_ecr_host_is_not_contradicted() {
+    check_registries(
+        &[
+            "  123456789012.dkr.ecr.us-east-1.amazonaws.com:",
+            "    plain_http: true",
+            "    ecr: {account: 210987654321, region: us-east-1}",
+            "  123456789012.dkr-ecr.us-east-1.on.aws: {ecr: {account: 123456789012, region: us-east-2}}",
+        ],
+        &[
+            r#"7:17: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].plain_http: ECR is reached over TLS alone: leave this out"#,
+            r#"8:20: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.account: the host's name says `123456789012`: leave this out"#,
+            r#"9:80: registries["123456789012.dkr-ecr.us-east-1.on.aws"].ecr.region: the host's name says `us-east-1`: leave this out"#,
         ],
     );
 }
