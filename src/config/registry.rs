@@ -1,6 +1,6 @@
 //! Settings of registries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -109,9 +109,10 @@ impl Registry {
     }
 }
 
-/// Reads the settings of all registries.
+/// Reads the settings of all registries. `used` are the hosts of the mirrors, as far as these are without fault.
 pub(super) fn registries(
     raw: BTreeMap<String, raw::Registry>,
+    used: &BTreeSet<Host>,
     path: &Path,
     document: &mut Document,
 ) -> BTreeMap<Host, Registry> {
@@ -127,6 +128,9 @@ pub(super) fn registries(
             continue;
         };
         let host = normal(host);
+        if let Some(meant) = meant(&host, used) {
+            document.report_key(&path, format!("no mirror uses this host, did you mean `{meant}`?"));
+        }
         let registry = Registry::new(&host, raw, &path, document);
         if registries.insert(host, registry).is_some() {
             document
@@ -134,6 +138,21 @@ pub(super) fn registries(
         }
     }
     registries
+}
+
+/// The one of the `used` hosts that an unused `host` is a slip of. Short names are alike by nature (`gcr.io` and
+/// `ghcr.io`), and so are numbered ones.
+fn meant<'a>(host: &Host, used: &'a BTreeSet<Host>) -> Option<&'a Host> {
+    const HOST_MIN_BYTES: usize = 12;
+    const SLIPS_MAX: usize = 2;
+    if used.contains(host) || host.as_str().len() < HOST_MIN_BYTES {
+        return None;
+    }
+    let name = |host: &Host| host.as_str().replace(|c: char| c.is_ascii_digit(), "");
+    let is_slip = |other: &&Host| {
+        name(other) != name(host) && strsim::damerau_levenshtein(other.as_str(), host.as_str()) <= SLIPS_MAX
+    };
+    used.iter().find(is_slip)
 }
 
 impl Credentials {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::document::Document;
 use crate::config::fault::Faults;
-use crate::config::mirror::Mirror;
+use crate::config::mirror::{Endpoint, Mirror};
 use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::registry::{Registry, registries};
@@ -77,9 +77,12 @@ impl Config {
             raw.schedule.and_then(|raw| Schedule::new(raw, &root.key("schedule"), document));
         let defaults = Self::default();
         let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
+        let mirrors = mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document);
+        let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
+        let used = sides.filter_map(Endpoint::host).cloned().collect();
         Self {
-            mirrors: mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document),
-            registries: registries(raw.registries, &root.key("registries"), document),
+            mirrors,
+            registries: registries(raw.registries, &used, &root.key("registries"), document),
             concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
             timeouts: Timeouts::new(raw.timeouts, &root.key("timeouts"), document),
             shutdown_grace: shutdown_grace.unwrap_or(defaults.shutdown_grace),

@@ -33,11 +33,6 @@ impl Document {
         Some(text)
     }
 
-    /// Notes that a text is empty, which is mostly the work of a variable.
-    pub(super) fn report_empty(&mut self, path: &Path) {
-        self.report_shown(path, "empty: write a value, or set the variable that is to hold it");
-    }
-
     /// A text that its type's own parser takes.
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, text: &str, path: &Path) -> Option<T> {
         text.parse().map_err(|error: T::Err| self.report(path, error.to_string())).ok()
