@@ -96,12 +96,31 @@ impl Document {
     /// `what` may repeat the value. Where a variable was filled in it is not shown, as that may be a secret.
     pub(super) fn report(&mut self, path: &Path, what: impl Into<String>) {
         match &self.root.nearest(path).kind {
+            Kind::Scalar(scalar) if !scalar.empty_variables.is_empty() => {
+                let empty = scalar.empty_variables.join("`, `");
+                self.report_shown(
+                    path,
+                    format!("not valid with its variables filled in: `{empty}` is empty"),
+                );
+            }
             Kind::Scalar(scalar) if scalar.has_variables => self.report_shown(
                 path,
                 "not valid with its variables filled in (what they hold is not shown, it may be a secret)",
             ),
             _ => self.report_shown(path, what),
         }
+    }
+
+    /// Notes that a text is empty, and the variable that made it so.
+    pub(super) fn report_empty(&mut self, path: &Path) {
+        let what = match &self.root.nearest(path).kind {
+            Kind::Scalar(scalar) if !scalar.empty_variables.is_empty() => {
+                let empty = scalar.empty_variables.join("`, `");
+                format!("empty: the environment variable `{empty}` is empty")
+            }
+            _ => "empty: write a value".to_owned(),
+        };
+        self.report_shown(path, what);
     }
 
     /// Like [`Document::report`], with a text that repeats nothing of the value and is shown in any case.
@@ -147,8 +166,9 @@ fn replace_variables(
     match &mut node.kind {
         Kind::Scalar(scalar) => match variables::replace(&scalar.text, env) {
             Ok(None) => {}
-            Ok(Some(text)) => {
+            Ok(Some(variables::Replaced { text, empty })) => {
                 scalar.text = text;
+                scalar.empty_variables = empty;
                 scalar.is_plain = false;
                 scalar.has_variables = true;
             }

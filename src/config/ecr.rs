@@ -54,6 +54,15 @@ impl Ecr {
 
     pub(super) fn new(host: &Host, raw: raw::Ecr, path: &Path, document: &mut Document) -> Option<Self> {
         let named = EcrHost::parse(host);
+        if let Some(EcrHost { account, region, .. }) = &named {
+            let written = [("account", account, &raw.account), ("region", region, &raw.region)];
+            for (key, named, written) in written {
+                if written.as_ref().is_some_and(|written| written != named) {
+                    document
+                        .report(&path.key(key), format!("the host's name says `{named}`: leave this out"));
+                }
+            }
+        }
         let (account, region) = named.map(|named| (named.account, named.region)).unzip();
         let hint = "the host's name does not say it: write";
         let account_path = path.key("account");
@@ -85,6 +94,18 @@ impl Ecr {
             create_repositories: raw.create_repositories.unwrap_or(false),
             repository,
         })
+    }
+}
+
+/// Notes a host that would be ECR's if it started with an account: it is no other registry either.
+pub(super) fn check_host(host: &Host, path: &Path, document: &mut Document) {
+    let with_account = |rest: &str| format!("000000000000.{rest}").parse().ok();
+    let rest = host.as_str().split_once('.').map(|(_, rest)| rest);
+    let would_be = rest.and_then(with_account).is_some_and(|host| EcrHost::parse(&host).is_some());
+    if would_be && EcrHost::parse(host).is_none() {
+        let what =
+            "looks like ECR, whose hosts start with the twelve digits of an account: check the first word";
+        document.report(path, what);
     }
 }
 

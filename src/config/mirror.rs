@@ -1,11 +1,13 @@
 //! Mirrors: a source, a target and the rules between them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use crate::config::document::Document;
+use crate::config::ecr;
 use crate::config::place::Path;
 use crate::config::raw;
+use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
 use crate::config::value::normal;
 use crate::oci::{Host, Name, Platform};
@@ -52,6 +54,19 @@ impl Endpoint {
         match self {
             Self::Registry(name) => Some(&name.host),
             Self::Layout(_) => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Whether both are one place. `oci:./x/` is `oci:x`.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        fn parts(directory: &std::path::Path) -> impl Iterator<Item = Component<'_>> {
+            directory.components().filter(|part| *part != Component::CurDir)
+        }
+        match (self, other) {
+            (Self::Layout(one), Self::Layout(other)) => parts(one).eq(parts(other)),
+            _ => self == other,
         }
     }
 }
@@ -175,62 +190,11 @@ fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoi
     }
     let mut name: Name = document.parsed(text, path)?;
     name.host = normal(name.host);
+    ecr::check_host(&name.host, path, document);
     Some(Endpoint::Registry(name))
 }
 
 /// Whether it is `USER@HOST/…` rather than `PATH@DIGEST`.
 fn names_user(text: &str) -> bool {
     text.split_once('/').is_some_and(|(host, _)| host.contains('@'))
-}
-
-fn rules(raw: Option<Vec<raw::Rule>>, path: &Path, document: &mut Document) -> Vec<select::Rule> {
-    let hint = "say which tags to mirror: under `tags:` an item such as `- match: ^21$`";
-    let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
-    if raw.is_empty() {
-        document.report(path, format!("empty: {hint}"));
-    }
-    let rules = raw.into_iter().enumerate();
-    rules.filter_map(|(index, raw)| rule(raw, &path.index(index), document)).collect()
-}
-
-fn rule(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<select::Rule> {
-    let newest_path = path.key("newest");
-    let has_newest = raw.newest.is_some() || document.is_removed(&newest_path);
-    let newest = document.count(raw.newest, &newest_path);
-    let (per, is_list) = match raw.per {
-        None => (Vec::new(), false),
-        Some(raw::OneOrMore::One(group)) => (vec![group], false),
-        Some(raw::OneOrMore::More(groups)) => (groups, true),
-    };
-    if !per.is_empty() && !has_newest {
-        document.report(&path.key("per"), "has no meaning without `newest`: say how many of each to keep");
-    }
-    let range = raw.range.and_then(|text| range(&text, &path.key("range"), document));
-    let hint = "write a regular expression over the tag, such as `match: ^21$`";
-    let match_path = path.key("match");
-    let pattern = document.required(raw.r#match, &match_path, hint)?;
-    // An empty one would match every tag, and is most likely an empty variable.
-    let pattern = document.text(Some(pattern), &match_path)?;
-    let spec = select::Spec {
-        pattern,
-        except: raw.except,
-        newest,
-        per,
-        range,
-        prereleases: raw.prereleases.unwrap_or(false),
-        immutable: raw.immutable.unwrap_or(false),
-    };
-    let report = |error: select::RuleError| match &error {
-        select::RuleError::Per { index, .. } if is_list => {
-            document.report(&path.key("per").index(*index), error.to_string());
-        }
-        _ => document.report(&path.key(error.field()), error.to_string()),
-    };
-    select::Rule::new(spec).map_err(|errors| errors.into_iter().for_each(report)).ok()
-}
-
-fn range(text: &str, path: &Path, document: &mut Document) -> Option<semver::VersionReq> {
-    let range = text.parse::<semver::VersionReq>();
-    let what = |error| format!("not a semver requirement such as `>=21, <26`: {error}");
-    range.map_err(|error| document.report(path, what(error))).ok()
 }

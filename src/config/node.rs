@@ -25,6 +25,8 @@ pub(super) struct Scalar {
     pub(super) is_plain: bool,
     /// Holds what the environment gave, which is never to be shown.
     pub(super) has_variables: bool,
+    /// The variables in it that gave nothing, by name.
+    pub(super) empty_variables: Vec<String>,
 }
 
 /// A key and its value.

@@ -10,6 +10,11 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
+/// More than this at a time is a slip: it would only wait for sockets and memory.
+pub(super) const AT_A_TIME_MAX: u64 = 1000;
+/// More requests a second than this are no limit.
+pub(super) const PER_SECOND_MAX: u64 = 10_000;
+
 /// The configuration of tagferry: which tags of which repositories to keep where.
 ///
 /// `${NAME}` and `${NAME:-default}` in values are read from the environment; `$${NAME}` is a literal `${NAME}`.
@@ -157,11 +162,11 @@ impl<'de> Deserialize<'de> for Password {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `concurrent` or `per_second`")]
 pub(super) struct Limits {
-    /// Requests at a time. Default: 8.
-    #[schemars(range(min = 1))]
+    /// Requests at a time, up to 1000. Default: 8.
+    #[schemars(range(min = 1, max = AT_A_TIME_MAX))]
     pub(super) concurrent: Option<u64>,
-    /// Requests a second. Default: no limit.
-    #[schemars(range(min = 1, max = 4_294_967_295_u64))]
+    /// Requests a second, up to 10000. Default: no limit.
+    #[schemars(range(min = 1, max = PER_SECOND_MAX))]
     pub(super) per_second: Option<u64>,
 }
 
@@ -232,13 +237,13 @@ pub(super) enum TagMutability {
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `mirrors`, `tags` or `blobs`")]
 pub(super) struct Concurrency {
     /// Mirrors at a time. Default: 2.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = AT_A_TIME_MAX))]
     pub(super) mirrors: Option<u64>,
     /// Tags of one mirror at a time. Default: 4.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = AT_A_TIME_MAX))]
     pub(super) tags: Option<u64>,
     /// Layers at a time, in all. Default: 8.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = AT_A_TIME_MAX))]
     pub(super) blobs: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
 //! Settings of registries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use crate::config::ecr::Ecr;
 use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::value::normal;
+use crate::ecr::EcrHost;
 use crate::oci::Host;
 
 /// Settings of one registry.
@@ -81,11 +82,16 @@ impl Registry {
         let credentials_path = path.key("credentials");
         let credentials = raw.credentials.and_then(|raw| Credentials::new(raw, &credentials_path, document));
         let limits_path = path.key("limits");
-        let concurrent = document.count(raw.limits.concurrent, &limits_path.key("concurrent"));
-        let per_second = document.count(raw.limits.per_second, &limits_path.key("per_second"));
+        let concurrent =
+            document.bounded(raw.limits.concurrent, raw::AT_A_TIME_MAX, &limits_path.key("concurrent"));
+        let per_second =
+            document.bounded(raw.limits.per_second, raw::PER_SECOND_MAX, &limits_path.key("per_second"));
         let plain_http = raw.plain_http.unwrap_or(false);
         let ca_path = path.key("ca_file");
         let ca_file = document.text(raw.ca_file, &ca_path);
+        if plain_http && EcrHost::parse(host).is_some() {
+            document.report(&path.key("plain_http"), "ECR is reached over TLS alone: leave this out");
+        }
         if plain_http && ca_file.is_some() {
             document.report(&ca_path, "has no meaning with `plain_http`: leave one of them out");
         }
@@ -103,9 +109,10 @@ impl Registry {
     }
 }
 
-/// Reads the settings of all registries.
+/// Reads the settings of all registries. `used` are the hosts of the mirrors, as far as these are without fault.
 pub(super) fn registries(
     raw: BTreeMap<String, raw::Registry>,
+    used: &BTreeSet<Host>,
     path: &Path,
     document: &mut Document,
 ) -> BTreeMap<Host, Registry> {
@@ -121,6 +128,9 @@ pub(super) fn registries(
             continue;
         };
         let host = normal(host);
+        if let Some(meant) = meant(&host, used) {
+            document.report_key(&path, format!("no mirror uses this host, did you mean `{meant}`?"));
+        }
         let registry = Registry::new(&host, raw, &path, document);
         if registries.insert(host, registry).is_some() {
             document
@@ -128,6 +138,21 @@ pub(super) fn registries(
         }
     }
     registries
+}
+
+/// The one of the `used` hosts that an unused `host` is a slip of. Short names are alike by nature (`gcr.io` and
+/// `ghcr.io`), and so are numbered ones.
+fn meant<'a>(host: &Host, used: &'a BTreeSet<Host>) -> Option<&'a Host> {
+    const HOST_MIN_BYTES: usize = 12;
+    const SLIPS_MAX: usize = 2;
+    if used.contains(host) || host.as_str().len() < HOST_MIN_BYTES {
+        return None;
+    }
+    let name = |host: &Host| host.as_str().replace(|c: char| c.is_ascii_digit(), "");
+    let is_slip = |other: &&Host| {
+        name(other) != name(host) && strsim::damerau_levenshtein(other.as_str(), host.as_str()) <= SLIPS_MAX
+    };
+    used.iter().find(is_slip)
 }
 
 impl Credentials {
@@ -170,11 +195,20 @@ impl Credentials {
                 document.report_empty(&password_path);
                 None
             }
-            (Some(raw::Password(password)), _) => Some(Self::Password { username: username?, password }),
+            (Some(raw::Password(password)), _) => {
+                Some(Self::Password { username: username?, password: without_line_break(&password) })
+            }
             (None, file) => {
                 let path = document.text(file, &file_path)?.into();
                 Some(Self::PasswordFile { username: username?, path })
             }
         }
     }
+}
+
+/// Secrets that were made of a file end in a line break, which is no part of them; files are read likewise.
+fn without_line_break(password: &SecretString) -> SecretString {
+    let text = password.expose_secret();
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text).into()
 }

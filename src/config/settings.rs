@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::document::Document;
 use crate::config::fault::Faults;
-use crate::config::mirror::Mirror;
+use crate::config::mirror::{Endpoint, Mirror};
 use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::registry::{Registry, registries};
@@ -77,9 +77,12 @@ impl Config {
             raw.schedule.and_then(|raw| Schedule::new(raw, &root.key("schedule"), document));
         let defaults = Self::default();
         let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
+        let mirrors = mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document);
+        let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
+        let used = sides.filter_map(Endpoint::host).cloned().collect();
         Self {
-            mirrors: mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document),
-            registries: registries(raw.registries, &root.key("registries"), document),
+            mirrors,
+            registries: registries(raw.registries, &used, &root.key("registries"), document),
             concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
             timeouts: Timeouts::new(raw.timeouts, &root.key("timeouts"), document),
             shutdown_grace: shutdown_grace.unwrap_or(defaults.shutdown_grace),
@@ -116,6 +119,16 @@ fn mirrors(
         let path = path.index(index);
         let name_path = path.key(if raw.name.is_some() { "name" } else { "source" });
         let Some(mirror) = Mirror::new(raw, default_schedule, &path, document) else { continue };
+        // Two sources would undo one another's tags for ever; mirrors of one source agree on what a tag is.
+        let rival = mirrors.iter().find(|(_, other)| other.target.is_same_place(&mirror.target));
+        if let Some((other, _)) = rival.filter(|(_, other)| other.source != mirror.source) {
+            document.report(
+                &path.key("target"),
+                format!(
+                    "is the target of mirrors[{other}] too, with another source: give each a target of its own"
+                ),
+            );
+        }
         match mirrors.iter().find(|(_, other)| other.name == mirror.name) {
             Some((other, _)) => document.report(
                 &name_path,
@@ -133,10 +146,11 @@ fn mirrors(
 impl Concurrency {
     fn new(raw: &raw::Concurrency, path: &Path, document: &mut Document) -> Self {
         let defaults = Self::default();
+        let mut count = |number, key| document.bounded(number, raw::AT_A_TIME_MAX, &path.key(key));
         Self {
-            mirrors: document.count(raw.mirrors, &path.key("mirrors")).unwrap_or(defaults.mirrors),
-            tags: document.count(raw.tags, &path.key("tags")).unwrap_or(defaults.tags),
-            blobs: document.count(raw.blobs, &path.key("blobs")).unwrap_or(defaults.blobs),
+            mirrors: count(raw.mirrors, "mirrors").unwrap_or(defaults.mirrors),
+            tags: count(raw.tags, "tags").unwrap_or(defaults.tags),
+            blobs: count(raw.blobs, "blobs").unwrap_or(defaults.blobs),
         }
     }
 }

@@ -33,11 +33,6 @@ impl Document {
         Some(text)
     }
 
-    /// Notes that a text is empty, which is mostly the work of a variable.
-    pub(super) fn report_empty(&mut self, path: &Path) {
-        self.report_shown(path, "empty: write a value, or set the variable that is to hold it");
-    }
-
     /// A text that its type's own parser takes.
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, text: &str, path: &Path) -> Option<T> {
         text.parse().map_err(|error: T::Err| self.report(path, error.to_string())).ok()
@@ -50,6 +45,20 @@ impl Document {
             return None;
         };
         T::try_from(count).map_err(|_| self.report(path, "too large a number")).ok()
+    }
+
+    /// A count of at least one and at most `most`.
+    pub(super) fn bounded<T: TryFrom<NonZeroU64>>(
+        &mut self,
+        number: Option<u64>,
+        most: u64,
+        path: &Path,
+    ) -> Option<T> {
+        if number.is_some_and(|number| number > most) {
+            self.report(path, format!("too many: write {most} or fewer"));
+            return None;
+        }
+        self.count(number, path)
     }
 
     /// A span of time.

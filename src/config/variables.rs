@@ -21,12 +21,21 @@ pub(super) enum VariableError {
     Unfinished,
 }
 
+/// A text with its variables filled in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Replaced {
+    pub(super) text: String,
+    /// The names of variables that gave nothing.
+    pub(super) empty: Vec<String>,
+}
+
 /// The text with its variables filled in; none when it holds nothing to replace.
 pub(super) fn replace(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<String>, VariableError> {
+) -> Result<Option<Replaced>, VariableError> {
     let mut replaced = String::new();
+    let mut empty = Vec::new();
     let mut rest = text;
     let mut is_changed = false;
     while let Some((before, inside)) = rest.split_once("${") {
@@ -40,23 +49,26 @@ pub(super) fn replace(
             replaced.extend([before, "${"]);
             continue;
         }
-        let (value, after) = value(inside, env)?;
+        let (name, value, after) = value(inside, env)?;
         replaced.extend([before, &value]);
+        if value.is_empty() {
+            empty.push(name.to_owned());
+        }
         rest = after;
     }
     replaced.push_str(rest);
-    Ok(is_changed.then_some(replaced))
+    Ok(is_changed.then_some(Replaced { text: replaced, empty }))
 }
 
 fn starts_name(letter: char) -> bool {
     letter.is_ascii_alphabetic() || letter == '_'
 }
 
-/// The value of the variable whose name `inside` starts with, and what follows its `}`.
+/// The name that `inside` starts with, the value of this variable, and what follows its `}`.
 fn value<'a>(
     inside: &'a str,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<(String, &'a str), VariableError> {
+) -> Result<(&'a str, String, &'a str), VariableError> {
     let (expression, after) = inside.split_once('}').ok_or(VariableError::Unfinished)?;
     let is_part_of_name = |letter: char| starts_name(letter) || letter.is_ascii_digit();
     let (name, default) = match expression.split_once(":-") {
@@ -72,7 +84,7 @@ fn value<'a>(
         (Some(value), Some(_)) if !value.is_empty() => value,
         (_, Some(default)) => default.to_owned(),
     };
-    Ok((value, after))
+    Ok((name, value, after))
 }
 
 #[cfg(test)]
@@ -80,6 +92,10 @@ mod tests {
     use super::*;
 
     fn filled_in(text: &str) -> Result<Option<String>, VariableError> {
+        Ok(replaced(text)?.map(|replaced| replaced.text))
+    }
+
+    fn replaced(text: &str) -> Result<Option<Replaced>, VariableError> {
         let env = |name: &str| match name {
             "NAME" => Some("value".to_owned()),
             "_2" => Some("${NAME}".to_owned()),
@@ -108,6 +124,12 @@ mod tests {
         check("${EMPTY:-x}", "x");
         check("${NAME:-x}", "value");
         check("${UNSET:-}", "");
+    }
+
+    #[test]
+    fn variables_that_give_nothing_are_named() {
+        let empty = replaced("${EMPTY}/${NAME}/${UNSET:-}").unwrap().unwrap().empty;
+        assert_eq!(empty, ["EMPTY", "UNSET"]);
     }
 
     #[test]

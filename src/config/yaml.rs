@@ -128,7 +128,12 @@ impl Builder {
                 }
                 let is_text = tag.is_some_and(|tag| tag.suffix == "str");
                 let is_plain = style == ScalarStyle::Plain && !is_text;
-                let scalar = Scalar { text: text.into_owned(), is_plain, has_variables: false };
+                let scalar = Scalar {
+                    text: text.into_owned(),
+                    is_plain,
+                    has_variables: false,
+                    empty_variables: Vec::new(),
+                };
                 self.weigh(1 + scalar.text.len(), position)?;
                 self.add(Node { kind: Kind::Scalar(scalar), position }, anchor)
             }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
+use crate::config::home::homes;
 use crate::config::nearest::nearest;
 use crate::config::node::Node;
 use crate::config::place::{Path, Position, Segment};
@@ -51,8 +52,22 @@ impl fmt::Display for Problem {
             Self::UnknownKey { key, known } => match (key_without_space(key, known), nearest(key, known)) {
                 (Some(known), _) => write!(f, "the colon after `{known}` has to be followed by a space"),
                 (None, Some(known)) => write!(f, "unknown key `{key}`, did you mean `{known}`?"),
-                // A key that is like no other is not repeated: it may be a value that lost its key.
-                (None, None) => write!(f, "unknown key, expected {}", one_of(known)),
+                (None, None) if may_be_secret(key, known) => {
+                    write!(f, "unknown key, expected {}", one_of(known))
+                }
+                (None, None) => {
+                    write!(f, "unknown key `{key}`")?;
+                    let homes = homes(key);
+                    let homes = homes.iter().map(|home| match home.as_str() {
+                        "" => "at the top".to_owned(),
+                        home => format!("under `{home}`"),
+                    });
+                    let homes: Vec<_> = homes.collect();
+                    if !homes.is_empty() {
+                        write!(f, " (it belongs {})", homes.join(" or "))?;
+                    }
+                    write!(f, ", expected {}", one_of(known))
+                }
             },
         }
     }
@@ -95,6 +110,16 @@ impl de::Error for Error {
         let problem = Problem::UnknownKey { key: key.to_owned(), known };
         Self { segments: Vec::new(), position: None, problem }
     }
+}
+
+/// Whether a key that is like no other may be a value that lost its key, and is not to be repeated: anything among
+/// credentials, and elsewhere what is no word.
+fn may_be_secret(key: &str, known: &[&str]) -> bool {
+    const WORD_MAX_BYTES: usize = 41;
+    let is_word = key.len() <= WORD_MAX_BYTES
+        && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    !is_word || known.contains(&"password")
 }
 
 /// The known key that `text` starts with, where only the space after its colon is missing: `newest:3`.

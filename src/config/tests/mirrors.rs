@@ -86,10 +86,7 @@ fn what_is_missing_is_said_with_what_to_write() {
             "4:12: mirrors[0].tags[0].match: missing: write a regular expression over the tag, such as `match: ^21$`",
         ],
     );
-    check_tags(
-        &["    tags: [{match: ''}]"],
-        &["4:20: mirrors[0].tags[0].match: empty: write a value, or set the variable that is to hold it"],
-    );
+    check_tags(&["    tags: [{match: ''}]"], &["4:20: mirrors[0].tags[0].match: empty: write a value"]);
 }
 
 #[test]
@@ -106,7 +103,7 @@ fn a_misspelt_key_is_reported_once() {
             "2:5: mirrors[0]: unknown key `sorce`, did you mean `source`?",
             "3:5: mirrors[0]: unknown key `Target`, did you mean `target`?",
             "4:23: mirrors[0].tags[0]: unknown key `newst`, did you mean `newest`?",
-            "4:41: mirrors[0].tags[0]: unknown key, expected one of match, except, newest, per, range, prereleases, immutable",
+            "4:41: mirrors[0].tags[0]: unknown key `foo`, expected one of match, except, newest, per, range, prereleases, immutable",
             "5:1: unknown key `mirror`, did you mean `mirrors`?",
         ],
     );
@@ -160,7 +157,7 @@ fn repositories_are_named_without_tag_and_scheme() {
     check(
         &["mirrors:", "  - source: ''", "    target: ' '", "    tags: [{match: ^21$}]"],
         &[
-            "2:13: mirrors[0].source: empty: write a value, or set the variable that is to hold it",
+            "2:13: mirrors[0].source: empty: write a value",
             "3:13: mirrors[0].target: names no registry: a target is HOST[:PORT]/PATH",
         ],
     );
@@ -171,6 +168,24 @@ fn a_target_names_its_registry() {
     check(
         &["mirrors:", "  - source: nginx", "    target: mirror/nginx", "    tags: [{match: ^21$}]"],
         &["3:13: mirrors[0].target: names no registry: a target is HOST[:PORT]/PATH"],
+    );
+}
+
+#[test]
+fn what_looks_like_ecr_is_ecr() {
+    check(
+        &[
+            "mirrors:",
+            "  - source: nginx",
+            "    target: 12345678901.dkr.ecr.us-east-1.amazonaws.com/nginx",
+            "    tags: [{match: ^21$}]",
+            "  - source: vpce-1.dkr.ecr.us-east-1.vpce.amazonaws.com/busybox",
+            "    target: registry.test/busybox",
+            "    tags: [{match: ^21$}]",
+        ],
+        &[
+            "3:13: mirrors[0].target: looks like ECR, whose hosts start with the twelve digits of an account: check the first word",
+        ],
     );
 }
 
@@ -195,6 +210,24 @@ fn a_mirror_does_not_copy_onto_itself() {
             "    tags: [{match: ^21$}]",
         ],
         &["3:13: mirrors[0].target: the source itself: write the repository that is to hold the copies"],
+    );
+}
+
+#[test]
+fn two_sources_do_not_share_a_target() {
+    check(
+        &[
+            "mirrors:",
+            "  - {source: a.b/jdk, target: c.d/1, tags: [{match: x}]}",
+            "  - {source: a.b/jre, target: C.d/1, tags: [{match: x}]}",
+            "  - {source: a.b/jdk, target: c.d/1, tags: [{match: y}], name: more}",
+            "  - {source: a.b/1, target: oci:x, tags: [{match: x}]}",
+            "  - {source: a.b/2, target: 'oci:./x/', tags: [{match: x}]}",
+        ],
+        &[
+            "3:31: mirrors[1].target: is the target of mirrors[0] too, with another source: give each a target of its own",
+            "6:29: mirrors[4].target: is the target of mirrors[3] too, with another source: give each a target of its own",
+        ],
     );
 }
 

@@ -1,6 +1,6 @@
 //! Faults of registries' settings.
 
-use crate::config::tests::check_registries;
+use crate::config::tests::{check, check_mirror, check_registries};
 
 #[test]
 fn keys_are_hosts() {
@@ -12,6 +12,28 @@ fn keys_are_hosts() {
             "7:3: registries[…]: not a registry host: write HOST or HOST:PORT, without `https://` or a path",
             r#"8:3: registries["a.b/c"]: not a registry host: write HOST or HOST:PORT, without `https://` or a path"#,
             r#"10:3: registries["a.B"]: the same registry as another key here: put all its settings under one"#,
+        ],
+    );
+}
+
+#[test]
+fn a_host_that_no_mirror_uses_may_be_a_slip() {
+    check(
+        &[
+            "mirrors:",
+            "  - source: container-registry.oracle.com/java/jdk",
+            "    target: 123456789012.dkr.ecr.us-east-1.amazonaws.com/jdk",
+            "    tags: [{match: x}]",
+            "  - {source: ghcr.io/a/b, target: registry.test/b, tags: [{match: x}]}",
+            "registries:",
+            "  container-registry.orcale.com: {}",
+            "  container-registry.oracle.com: {}",
+            "  123456789012.dkr.ecr.us-east-2.amazonaws.com: {}",
+            "  gcr.io: {}",
+            "  quay.example.com: {}",
+        ],
+        &[
+            r#"7:3: registries["container-registry.orcale.com"]: no mirror uses this host, did you mean `container-registry.oracle.com`?"#,
         ],
     );
 }
@@ -55,15 +77,13 @@ fn credentials_are_of_one_kind_and_whole() {
     check_registries(
         &["  a.b: {credentials: {username: '', password: ''}}"],
         &[
-            r#"6:33: registries["a.b"].credentials.username: empty: write a value, or set the variable that is to hold it"#,
-            r#"6:47: registries["a.b"].credentials.password: empty: write a value, or set the variable that is to hold it"#,
+            r#"6:33: registries["a.b"].credentials.username: empty: write a value"#,
+            r#"6:47: registries["a.b"].credentials.password: empty: write a value"#,
         ],
     );
     check_registries(
         &["  a.b: {credentials: {username: me, password_file: ''}}"],
-        &[
-            r#"6:52: registries["a.b"].credentials.password_file: empty: write a value, or set the variable that is to hold it"#,
-        ],
+        &[r#"6:52: registries["a.b"].credentials.password_file: empty: write a value"#],
     );
 }
 
@@ -95,8 +115,32 @@ fn an_empty_variable_is_no_password() {
     check_registries(
         &["  a.b: {credentials: {username: '${EMPTY}', password: '${EMPTY}'}}"],
         &[
-            r#"6:33: registries["a.b"].credentials.username: empty: write a value, or set the variable that is to hold it"#,
-            r#"6:55: registries["a.b"].credentials.password: empty: write a value, or set the variable that is to hold it"#,
+            r#"6:33: registries["a.b"].credentials.username: empty: the environment variable `EMPTY` is empty"#,
+            r#"6:55: registries["a.b"].credentials.password: empty: the environment variable `EMPTY` is empty"#,
+        ],
+    );
+}
+
+#[test]
+fn a_variable_that_spoils_a_value_by_being_empty_is_named() {
+    check(
+        &["mirrors:", "  - {source: '${EMPTY}/jdk', target: '${EMPTY}', tags: [{match: x}]}"],
+        &[
+            "2:14: mirrors[0].source: not valid with its variables filled in: `EMPTY` is empty",
+            "2:38: mirrors[0].target: empty: the environment variable `EMPTY` is empty",
+        ],
+    );
+}
+
+#[test]
+fn a_key_in_a_wrong_place_is_sent_to_the_right_one() {
+    check_registries(
+        &["  a.b: {create_repositories: true, concurrency: {tags: 3}, username: me, Hunter-2!: x}"],
+        &[
+            r#"6:9: registries["a.b"]: unknown key `create_repositories` (it belongs under `registries.HOST.ecr`), expected one of credentials, limits, plain_http, ca_file, ecr"#,
+            r#"6:36: registries["a.b"]: unknown key `concurrency` (it belongs at the top), expected one of credentials, limits, plain_http, ca_file, ecr"#,
+            r#"6:60: registries["a.b"]: unknown key `username` (it belongs under `registries.HOST.credentials`), expected one of credentials, limits, plain_http, ca_file, ecr"#,
+            r#"6:74: registries["a.b"]: unknown key, expected one of credentials, limits, plain_http, ca_file, ecr"#,
         ],
     );
 }
@@ -107,7 +151,22 @@ fn limits_are_counts() {
         &["  a.b: {limits: {concurrent: 0, per_second: 5000000000}}"],
         &[
             r#"6:30: registries["a.b"].limits.concurrent: 0 is too few: write 1 or more"#,
-            r#"6:45: registries["a.b"].limits.per_second: too large a number"#,
+            r#"6:45: registries["a.b"].limits.per_second: too many: write 10000 or fewer"#,
+        ],
+    );
+}
+
+#[test]
+fn concurrency_is_bounded() {
+    check_mirror(
+        &[
+            "concurrency: {mirrors: 18446744073709551615, tags: 1001, blobs: 1000}",
+            "registries: {a.b: {limits: {concurrent: 1001, per_second: 10000}}}",
+        ],
+        &[
+            "5:24: concurrency.mirrors: too many: write 1000 or fewer",
+            "5:52: concurrency.tags: too many: write 1000 or fewer",
+            r#"6:41: registries["a.b"].limits.concurrent: too many: write 1000 or fewer"#,
         ],
     );
 }
@@ -139,6 +198,23 @@ fn a_host_that_does_not_say_so_needs_account_and_region() {
 }
 
 #[test]
+fn the_name_of_an_ecr_host_is_not_contradicted() {
+    check_registries(
+        &[
+            "  123456789012.dkr.ecr.us-east-1.amazonaws.com:",
+            "    plain_http: true",
+            "    ecr: {account: 210987654321, region: us-east-1}",
+            "  123456789012.dkr-ecr.us-east-1.on.aws: {ecr: {account: 123456789012, region: us-east-2}}",
+        ],
+        &[
+            r#"7:17: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].plain_http: ECR is reached over TLS alone: leave this out"#,
+            r#"8:20: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.account: the host's name says `123456789012`: leave this out"#,
+            r#"9:80: registries["123456789012.dkr-ecr.us-east-1.on.aws"].ecr.region: the host's name says `us-east-1`: leave this out"#,
+        ],
+    );
+}
+
+#[test]
 fn ecr_settings_are_checked() {
     check_registries(
         &[
@@ -158,7 +234,7 @@ fn ecr_settings_are_checked() {
             r#"9:21: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.endpoint_url: expected an address such as `https://HOST`, without a user or a query"#,
             r#"11:25: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.tag_mutability: expected one of mutable, immutable, mutable_with_exclusion, immutable_with_exclusion"#,
             r#"12:19: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.exclude[0]: expected up to 128 letters, digits, `.`, `_`, `-`, and `*` for anything"#,
-            r#"13:18: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.kms_key: empty: write a value, or set the variable that is to hold it"#,
+            r#"13:18: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.kms_key: empty: write a value"#,
             r#"14:16: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.tags["aws:x"]: a resource tag's key has 1 to 128 characters and does not start with `aws:`"#,
             r#"15:27: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.lifecycle_policy: as JSON this has to have 100 to 30720 characters"#,
         ],

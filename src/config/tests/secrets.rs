@@ -1,7 +1,9 @@
 //! What is secret is not shown, wherever it is written.
 
-use crate::config::Config;
+use secrecy::ExposeSecret;
+
 use crate::config::tests::MIRROR;
+use crate::config::{Config, Credentials};
 
 const SECRET: &str = "hunter2";
 
@@ -55,6 +57,20 @@ fn a_password_in_a_wrong_place_is_not_repeated() {
             let messages = messages(&text);
             assert!(!messages.contains(SECRET), "{text}\n{messages}");
         }
+    }
+}
+
+#[test]
+fn the_line_break_at_the_end_of_a_secret_is_no_part_of_it() {
+    for held in ["hunter2", "hunter2\n", "hunter2\r\n"] {
+        let env = |_: &str| Some(held.to_owned());
+        let text = format!(
+            "{MIRROR}    tags: [{{match: x}}]\nregistries: {{a.b: {{credentials: {{username: u, password: '${{S}}'}}}}}}"
+        );
+        let config = Config::parse("tagferry.yaml", &text, &env).unwrap();
+        let registry = config.registry(&"a.b".parse().unwrap());
+        let Some(Credentials::Password { password, .. }) = registry.credentials else { panic!("a password") };
+        assert_eq!(password.expose_secret(), SECRET);
     }
 }
 
