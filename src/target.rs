@@ -141,10 +141,7 @@ impl Target {
             Self::Layout(_) => "directory can be read".to_owned(),
         };
         // Whether there is such a tag does not matter: that the registry answers does.
-        let latest = "latest".parse::<Tag>().map_err(|_| ());
-        if let Ok(tag) = latest {
-            self.digest(&tag).await?;
-        }
+        self.digest(&Tag::latest()).await?;
         Ok(found)
     }
 
