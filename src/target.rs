@@ -133,18 +133,15 @@ impl Target {
         }
     }
 
-    /// Looks whether it can be reached, without writing. Tells what it found.
+    /// Looks whether it can be reached, without leaving anything there. Tells what it found.
     pub async fn probe(&self) -> Result<String, Error> {
         let found = match self {
             Self::Registry(_) => "registry answers".to_owned(),
             Self::Ecr(repository) => repository.probe().await?,
-            Self::Layout(_) => "directory can be read".to_owned(),
+            Self::Layout(layout) => layout.probe().await?.to_owned(),
         };
         // Whether there is such a tag does not matter: that the registry answers does.
-        let latest = "latest".parse::<Tag>().map_err(|_| ());
-        if let Ok(tag) = latest {
-            self.digest(&tag).await?;
-        }
+        self.digest(&Tag::latest()).await?;
         Ok(found)
     }
 

@@ -139,11 +139,11 @@ impl Layout {
         self.dir.join("index.json")
     }
 
-    fn marker(&self) -> PathBuf {
+    pub(super) fn marker(&self) -> PathBuf {
         self.dir.join("oci-layout")
     }
 
-    fn refuse_other_content(&self) -> Result<(), Error> {
+    pub(super) fn refuse_other_content(&self) -> Result<(), Error> {
         let mut has_others = false;
         for entry in fs::read_dir(self.dir()).map_err(Error::io("list", self.dir()))? {
             let name = entry.map_err(Error::io("list", self.dir()))?.file_name();
@@ -172,17 +172,26 @@ impl Layout {
         Ok(file)
     }
 
-    /// Writes `oci-layout` where it is new, or was left empty by a killed run, and checks it where it is not.
+    /// Writes `oci-layout` where it is new, or was left empty by a killed run.
     fn mark(&self, marker: &mut File) -> Result<(), Error> {
+        if self.check_marker()? {
+            return Ok(());
+        }
+        let path = self.marker();
+        let content = format!(r#"{{"imageLayoutVersion":"{VERSION}"}}"#);
+        marker.write_all(content.as_bytes()).map_err(Error::io("write", &path))?;
+        marker.sync_all().map_err(Error::io("write to disk", &path))
+    }
+
+    /// Whether `oci-layout` has its content already. Any other content is an error.
+    pub(super) fn check_marker(&self) -> Result<bool, Error> {
         let path = self.marker();
         let bytes = files::read(&path, MARKER_MAX_BYTES)?;
         if bytes.is_empty() {
-            let content = format!(r#"{{"imageLayoutVersion":"{VERSION}"}}"#);
-            marker.write_all(content.as_bytes()).map_err(Error::io("write", &path))?;
-            return marker.sync_all().map_err(Error::io("write to disk", &path));
+            return Ok(false);
         }
         match serde_json::from_slice::<Marker>(&bytes) {
-            Ok(Marker { image_layout_version: version }) if version == VERSION => Ok(()),
+            Ok(Marker { image_layout_version: version }) if version == VERSION => Ok(true),
             Ok(Marker { image_layout_version: version }) => Err(Error::Version { path, version }),
             Err(cause) => Err(Error::Json { path, cause }),
         }

@@ -10,14 +10,13 @@ use crate::oci::Digest;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {step} {}{}", path.display(), hint(cause.kind()))]
+    #[error("cannot {step} {}: {cause}{}", path.display(), hint(cause.kind()))]
     Io {
         /// What was to be done.
         step: &'static str,
         /// With which file or folder.
         path: PathBuf,
-        /// Why it failed.
-        #[source]
+        /// Why it failed. Part of the text and no source, so that the hint comes after it.
         cause: io::Error,
     },
     /// The directory holds something else. Nothing was written to it.
@@ -43,12 +42,11 @@ pub enum Error {
         expected: &'static str,
     },
     /// A file of the layout is not the document it should be.
-    #[error("{} is not valid\nhint: restore it, or name another directory", path.display())]
+    #[error("{} is not valid: {cause}\nhint: restore it, or name another directory", path.display())]
     Json {
         /// Which file.
         path: PathBuf,
-        /// Where it fails.
-        #[source]
+        /// Where it fails. Part of the text and no source, so that the hint comes after it.
         cause: serde_json::Error,
     },
     /// `index.json` is larger than any reader should accept, or would become so.

@@ -19,6 +19,7 @@ mod error;
 mod files;
 mod index;
 mod manifests;
+mod probe;
 mod staged;
 #[cfg(test)]
 mod tests;

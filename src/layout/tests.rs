@@ -303,8 +303,14 @@ async fn links_do_not_lead_writes_out_of_the_directory() {
 }
 
 #[test]
-fn a_full_disk_says_so() {
+fn a_hint_comes_after_the_cause() {
     let cause = std::io::Error::from(std::io::ErrorKind::StorageFull);
     let error = Error::io("write", Path::new("/images/blobs"))(cause);
-    assert_eq!(error.to_string(), "cannot write /images/blobs\nhint: the disk is full, free some space");
+    let text = "cannot write /images/blobs: no storage space\nhint: the disk is full, free some space";
+    assert_eq!(error.to_string(), text);
+    let cause = serde_json::from_str::<u8>("x").unwrap_err();
+    let error = Error::Json { path: "/images/index.json".into(), cause };
+    let text = "/images/index.json is not valid: expected value at line 1 column 1\nhint: restore it, or name another directory";
+    assert_eq!(error.to_string(), text);
+    assert!(std::error::Error::source(&error).is_none());
 }

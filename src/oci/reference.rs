@@ -145,6 +145,11 @@ pub struct Tag(String);
 text_type!(Tag, Tag);
 
 impl Tag {
+    /// `latest`: what clients ask for where no tag is named.
+    pub fn latest() -> Self {
+        Self("latest".to_owned())
+    }
+
     fn is_valid(text: &str) -> bool {
         let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         text.len() <= TAG_MAX_BYTES
@@ -281,6 +286,7 @@ mod tests {
 
     #[test]
     fn tags_have_the_grammar_of_the_specification() {
+        assert_eq!("latest".parse(), Ok(Tag::latest()));
         for text in ["21", "latest", "_x", "RDBMS_23.26.3.0.0DBRU_LINUX.X64_260704", &"x".repeat(128)] {
             assert!(text.parse::<Tag>().is_ok(), "{text}");
         }
