@@ -46,7 +46,7 @@ impl Stuck {
 
     /// Fails the test unless the run ended soon with this code. Gives its document.
     async fn ended(self, code: i32) -> (Value, Registry, Ecr) {
-        let ended = tokio::time::timeout(SOON, self.running.ended()).await.expect("it does not end");
+        let ended = tokio::time::timeout(SOON, self.running.ended()).await.unwrap();
         let document = ended.assert_code(code).document();
         self.ecr.assert_consistent();
         (document, self.source, self.ecr)

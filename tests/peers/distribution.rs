@@ -4,29 +4,39 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::authority::Authority;
 use crate::push::Pusher;
 use crate::realm::{Realm, SERVICE, TOKEN};
 use crate::server::Server;
+
+const IN_MEMORY: &str = "storage: {inmemory: {}}";
 
 /// A running registry.
 pub(crate) struct Distribution {
     server: Server,
     realm: Option<Realm>,
+    /// Whom clients have to trust, where it speaks TLS.
+    ca_pem: Option<String>,
 }
 
 impl Distribution {
     /// Asks for no credentials and keeps everything in memory.
     pub(crate) async fn open() -> Self {
-        let server = start(|_| "storage: {inmemory: {}}".to_owned()).await;
-        Self { server, realm: None }
+        let server = start("", |_| IN_MEMORY.to_owned()).await;
+        Self { server, realm: None, ca_pem: None }
+    }
+
+    /// Speaks TLS with a certificate of this authority, HTTP/2 if the client knows it; keeps everything in files.
+    pub(crate) async fn over_tls(authority: &Authority) -> Self {
+        let (certificate, key) = authority.certificate();
+        let tls = format!("tls: {{certificate: {}, key: {}}}", certificate.display(), key.display());
+        let server = start(&tls, on_disk).await;
+        Self { server, realm: None, ca_pem: Some(authority.pem()) }
     }
 
     /// Asks for no credentials and keeps everything in files.
     pub(crate) async fn open_on_disk() -> Self {
-        let server = start(|home| {
-            format!("storage: {{filesystem: {{rootdirectory: {}}}}}", home.join("storage").display())
-        });
-        Self { server: server.await, realm: None }
+        Self { server: start("", on_disk).await, realm: None, ca_pem: None }
     }
 
     /// Sends clients to a realm as Oracle Container Registry does, and keeps everything in memory.
@@ -35,8 +45,8 @@ impl Distribution {
     pub(crate) async fn like_oracle() -> Self {
         let realm = Realm::start().await;
         let auth = format!("auth: {{silly: {{realm: \"{}\", service: {SERVICE}}}}}", realm.url());
-        let server = start(|_| format!("storage: {{inmemory: {{}}}}\n{auth}")).await;
-        Self { server, realm: Some(realm) }
+        let server = start("", |_| format!("{IN_MEMORY}\n{auth}")).await;
+        Self { server, realm: Some(realm), ca_pem: None }
     }
 
     /// `HOST:PORT`, as it is written before a repository.
@@ -46,7 +56,10 @@ impl Distribution {
 
     /// Fills the registry.
     pub(crate) fn pusher(&self) -> Pusher {
-        Pusher::new(&self.address(), self.realm.as_ref().map(|_| TOKEN))
+        match &self.ca_pem {
+            Some(ca_pem) => Pusher::over_tls(&self.address(), ca_pem),
+            None => Pusher::new(&self.address(), self.realm.as_ref().map(|_| TOKEN)),
+        }
     }
 
     /// The scopes that the realm gave tokens for; none where there is no realm.
@@ -55,12 +68,17 @@ impl Distribution {
     }
 }
 
-async fn start(settings: impl Fn(&Path) -> String) -> Server {
+fn on_disk(home: &Path) -> String {
+    format!("storage: {{filesystem: {{rootdirectory: {}}}}}", home.join("storage").display())
+}
+
+/// Starts a registry with more settings of its `http` and others of its own, which may be in its home folder.
+async fn start(http: &str, settings: impl Fn(&Path) -> String) -> Server {
     let command = |home: &Path, port: u16| {
         let path = home.join("config.yaml");
         let settings = settings(home);
-        fs::write(&path, format!("version: 0.1\nhttp: {{addr: \"127.0.0.1:{port}\"}}\n{settings}\n"))
-            .unwrap();
+        let http = format!("http: {{addr: \"127.0.0.1:{port}\", {http}}}");
+        fs::write(&path, format!("version: 0.1\n{http}\n{settings}\n")).unwrap();
         let mut command = Command::new("docker-registry");
         command.arg("serve").arg(path);
         command

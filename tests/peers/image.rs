@@ -27,6 +27,12 @@ impl Image {
         types.image(&config(name, "amd64"), vec![filler("base", 1_000), filler(name, size)])
     }
 
+    /// An OCI image of one platform and so many layers of `size` bytes each.
+    pub(crate) fn layered(name: &str, layers: usize, size: usize) -> Self {
+        let layers = (0..layers).map(|number| filler(&format!("{name} {number}"), size));
+        OCI.image(&config(name, "amd64"), layers.collect())
+    }
+
     /// An OCI index of two platforms with an attestation for each, as `docker buildx` pushes it.
     pub(crate) fn multi_platform(name: &str) -> Self {
         let (mut children, mut manifests) = (vec![], vec![]);
@@ -79,21 +85,18 @@ impl Types {
     }
 }
 
+const OCI: Types = Types {
+    manifest: OCI_MANIFEST,
+    config: "application/vnd.oci.image.config.v1+json",
+    layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+};
+
 fn oci(name: &str, architecture: &str) -> Image {
-    let types = Types {
-        manifest: OCI_MANIFEST,
-        config: "application/vnd.oci.image.config.v1+json",
-        layer: "application/vnd.oci.image.layer.v1.tar+gzip",
-    };
-    types.image(&config(name, architecture), vec![filler(&format!("{name} for {architecture}"), 2_000)])
+    OCI.image(&config(name, architecture), vec![filler(&format!("{name} for {architecture}"), 2_000)])
 }
 
 fn attestation(subject: &Image) -> Image {
-    let types = Types {
-        manifest: OCI_MANIFEST,
-        config: "application/vnd.oci.image.config.v1+json",
-        layer: "application/vnd.in-toto+json",
-    };
+    let types = Types { layer: "application/vnd.in-toto+json", ..OCI };
     let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "subject": [subject.digest()]});
     types.image(&config("attestation", "unknown"), vec![statement.to_string().into_bytes()])
 }

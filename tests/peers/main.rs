@@ -5,13 +5,16 @@
 //! loopback ports, with all their files in a temporary folder, and stops them when it ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code, also outside of #[test] functions")]
 
+mod authority;
 mod distribution;
 mod harness;
 mod image;
 mod ministack;
+mod proxy;
 mod push;
 mod realm;
 mod server;
 mod skopeo;
 mod sync;
 mod tagferry;
+mod tls;

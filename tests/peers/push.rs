@@ -1,6 +1,6 @@
-//! Fills a registry by plain HTTP, without any code of the product.
+//! Fills a registry request by request, without any code of the product.
 
-use reqwest::{Client, Method, Response, StatusCode, header};
+use reqwest::{Certificate, Client, Method, Response, StatusCode, header};
 use tagferry::oci::Digest;
 
 use crate::image::Image;
@@ -18,6 +18,15 @@ impl Pusher {
             client: Client::builder().no_proxy().build().unwrap(),
             url: format!("http://{address}"),
             token,
+        }
+    }
+
+    pub(crate) fn over_tls(address: &str, ca_pem: &str) -> Self {
+        let authorities = Certificate::from_pem_bundle(ca_pem.as_bytes()).unwrap();
+        Self {
+            client: Client::builder().no_proxy().tls_certs_only(authorities).build().unwrap(),
+            url: format!("https://{address}"),
+            token: None,
         }
     }
 

@@ -15,16 +15,18 @@ const RUN_MAX: Duration = Duration::from_mins(1);
 
 /// Runs skopeo.
 #[derive(Clone, Copy)]
-pub(crate) enum Skopeo {
+pub(crate) enum Skopeo<'a> {
     Anonymous,
     /// With what the realm of a registry like Oracle's wants.
     WithCredentials,
+    /// Over TLS, trusting the authorities in this folder.
+    Trusting(&'a Path),
 }
 
-impl Skopeo {
+impl Skopeo<'_> {
     /// The tags of `HOST:PORT/REPOSITORY`.
     pub(crate) async fn tags(self, repository: &str) -> BTreeSet<String> {
-        let mut command = self.command(&["list-tags", "--tls-verify=false"], "--creds");
+        let mut command = self.command("list-tags", "");
         let output = run(command.arg(format!("docker://{repository}"))).await.expect("skopeo list-tags");
         let answer: Value = serde_json::from_slice(&output).unwrap();
         answer["Tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()).collect()
@@ -32,25 +34,30 @@ impl Skopeo {
 
     /// The digest of the very bytes that `HOST:PORT/REPOSITORY:TAG` answers with; the error is skopeo's own.
     pub(crate) async fn digest(self, image: &str) -> Result<Digest, String> {
-        let mut command = self.command(&["inspect", "--raw", "--tls-verify=false"], "--creds");
-        run(command.arg(format!("docker://{image}"))).await.map(|manifest| Digest::of(&manifest))
+        let mut command = self.command("inspect", "");
+        run(command.arg("--raw").arg(format!("docker://{image}"))).await.map(|manifest| Digest::of(&manifest))
     }
 
     /// Copies an image with all its platforms to a folder, every byte as it is. Fails when anything is missing or wrong.
     pub(crate) async fn copy_to(self, folder: &Path, image: &str) -> Result<(), String> {
-        let arguments = ["copy", "--all", "--preserve-digests", "--src-tls-verify=false"];
-        let mut command = self.command(&arguments, "--src-creds");
+        let mut command = self.command("copy", "src-");
+        command.args(["--all", "--preserve-digests"]);
         command.arg(format!("docker://{image}")).arg(format!("dir:{}", folder.display()));
         run(&mut command).await.map(drop)
     }
 
-    fn command(self, arguments: &[&str], credentials: &str) -> Command {
+    /// The options that say how a registry is reached differ by this prefix.
+    fn command(self, verb: &str, prefix: &str) -> Command {
         let mut command = Command::new("skopeo");
-        command.arg("--insecure-policy").args(arguments);
+        command.args(["--insecure-policy", verb]);
         match self {
-            Self::Anonymous => {}
-            Self::WithCredentials => drop(command.arg(credentials).arg(format!("{USERNAME}:{PASSWORD}"))),
-        }
+            Self::Anonymous => command.arg(format!("--{prefix}tls-verify=false")),
+            Self::WithCredentials => command
+                .arg(format!("--{prefix}tls-verify=false"))
+                .arg(format!("--{prefix}creds"))
+                .arg(format!("{USERNAME}:{PASSWORD}")),
+            Self::Trusting(folder) => command.arg(format!("--{prefix}cert-dir")).arg(folder),
+        };
         command
     }
 }
