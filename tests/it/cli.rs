@@ -1,13 +1,12 @@
 //! The program as users run it: what goes to which output, and how it ends.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image};
+use crate::fake::{Action, Face, Fault, Match, Registry, image};
+use crate::program::{Program, Ran};
 use crate::world::{Side, mirror};
 
 const FIVE_FAULTS: &str = "\
@@ -40,75 +39,6 @@ const MIRROR: &str = r"
       - match: ^21\.0\.[0-9]+$
         newest: 2
 ";
-
-/// The program in a folder and an environment of its own.
-struct Program {
-    folder: TempDir,
-    variables: Vec<(&'static str, String)>,
-}
-
-impl Program {
-    fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), variables: Vec::new() }
-    }
-
-    fn configured(yaml: &str) -> Self {
-        let program = Self::new();
-        fs::write(program.folder.path().join("tagferry.yaml"), yaml).unwrap();
-        program
-    }
-
-    fn variable(mut self, name: &'static str, value: &str) -> Self {
-        self.variables.push((name, value.to_owned()));
-        self
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tagferry"));
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.command(arguments).output().unwrap().into()
-    }
-
-    /// Runs while the registries of this test answer.
-    async fn run_online(&self, arguments: &[&str]) -> Ran {
-        let output = tokio::process::Command::from(self.command(arguments)).kill_on_drop(true).output();
-        output.await.unwrap().into()
-    }
-}
-
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Ran {
-    #[track_caller]
-    fn assert_code(&self, code: i32) -> &Self {
-        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
-        self
-    }
-}
 
 #[test]
 fn every_fault_of_the_configuration_is_told_at_once() {
@@ -159,7 +89,7 @@ fn the_text_of_the_configuration_may_be_a_variable_and_an_option_wins_over_it() 
 #[test]
 fn the_configuration_may_come_from_standard_input() {
     let program = Program::configured(RIGHT);
-    let file = fs::File::open(program.folder.path().join("tagferry.yaml")).unwrap();
+    let file = fs::File::open(program.folder().join("tagferry.yaml")).unwrap();
     let output = program.command(&["-c", "-", "check"]).stdin(file).output().unwrap();
     assert!(Ran::from(output).assert_code(0).stdout.starts_with("java/jdk\n"));
 }
@@ -341,23 +271,4 @@ async fn both_sides_are_asked_where_check_is_online() {
     source.fault(Fault::new(Match::tags(), Action::error(404, "NAME_UNKNOWN", "no such repository")));
     let ran = program.run_online(&["check", "--online"]).await;
     assert!(ran.assert_code(1).stdout.contains("error: java/jdk: source: "), "{}", ran.stdout);
-}
-
-#[tokio::test]
-async fn a_run_that_is_told_to_stop_leaves_no_tag_and_still_prints_its_document() {
-    let (source, target) = (source().await, Registry::start(Face::Token).await);
-    source.fault(Fault::new(Match::blob_get(), Action::Hold(Gate::closed())));
-    let config = mirror(&source, &target, MIRROR) + "shutdown_grace: 1ms\n";
-    let program = Program::configured(&config);
-    let mut command = tokio::process::Command::from(program.command(&["sync", "-v", "--output", "json"]));
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let mut logs = BufReader::new(child.stderr.take().unwrap()).lines();
-    while !logs.next_line().await.unwrap().unwrap().contains("Copying java/jdk:21.0.11") {}
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    while logs.next_line().await.unwrap().is_some() {}
-    let ran = Ran::from(child.wait_with_output().await.unwrap());
-    let document: Value = serde_json::from_str(&ran.assert_code(1).stdout).unwrap();
-    assert_eq!(document["totals"]["failed"], 2, "{document}");
-    assert!(target.tags("oracle/jdk").is_empty());
 }

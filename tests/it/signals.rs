@@ -1,0 +1,112 @@
+//! Told to stop in the middle of a copy: what can be finished is finished, the rest leaves no tag, and the document
+//! says which is which.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
+use crate::program::{Program, Running};
+use crate::world::{APP, mirror};
+
+/// A program that is told to stop and then ends within this time did not wait for anything.
+const SOON: Duration = Duration::from_secs(8);
+
+/// A run whose first tag waits for the bytes of a layer.
+struct Stuck {
+    source: Registry,
+    ecr: Ecr,
+    gate: Gate,
+    _program: Program,
+    running: Running,
+}
+
+impl Stuck {
+    /// Starts a run of these tags, one after the other. `grace` is a duration of the configuration.
+    async fn start(tags: &[&str], grace: &str) -> Self {
+        let (source, ecr, gate) = (Registry::start(Face::Token).await, Ecr::start().await, Gate::closed());
+        for tag in tags {
+            source.push("app", tag, &image(&["base", tag]));
+        }
+        source.fault(Fault::new(Match::blob_get(), Action::Hold(gate.clone())));
+        // A stall would end the wait, too.
+        let config = mirror(&source, &ecr, APP).replace("stall: 2s", "stall: 10m");
+        let config = format!("{config}concurrency: {{tags: 1}}\nshutdown_grace: {grace}\n");
+        let program = Program::configured(&config).aws();
+        let running = program.start(&["sync", "--output", "json"]);
+        source.wait_for(&Match::blob_get(), 1).await;
+        Self { source, ecr, gate, _program: program, running }
+    }
+
+    /// Sends a signal and waits until it is heeded.
+    async fn signal(&mut self, name: &str) {
+        self.running.signal(name);
+        self.running.logs("taking no new work").await;
+    }
+
+    /// Fails the test unless the run ended soon with this code. Gives its document.
+    async fn ended(self, code: i32) -> (Value, Registry, Ecr) {
+        let ended = tokio::time::timeout(SOON, self.running.ended()).await.expect("it does not end");
+        let document = ended.assert_code(code).document();
+        self.ecr.assert_consistent();
+        (document, self.source, self.ecr)
+    }
+}
+
+/// Outcome and error of a tag in a document.
+#[track_caller]
+fn tag<'a>(document: &'a Value, name: &str) -> (&'a str, &'a str) {
+    let tags = document["mirrors"][0]["tags"].as_array().unwrap();
+    let tag = tags.iter().find(|tag| tag["tag"] == name).unwrap_or_else(|| panic!("{document:#}"));
+    (tag["outcome"].as_str().unwrap(), tag["error"].as_str().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_copy_in_flight_is_finished_and_the_next_one_not_started() {
+    for signal in ["TERM", "INT"] {
+        let mut stuck = Stuck::start(&["2", "1"], "1m").await;
+        stuck.signal(signal).await;
+        stuck.gate.open();
+        let (document, source, ecr) = stuck.ended(1).await;
+        assert_eq!(tag(&document, "2"), ("copied", ""));
+        let (outcome, error) = tag(&document, "1");
+        assert_eq!(outcome, "failed");
+        assert!(error.starts_with("not started: "), "{error}");
+        assert_eq!(ecr.tags("app").into_keys().collect::<Vec<_>>(), ["2"]);
+        assert_eq!(ecr.tags("app")["2"], source.tags("app")["2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_finishes_all_in_the_grace_has_succeeded() {
+    let mut stuck = Stuck::start(&["1"], "1m").await;
+    stuck.signal("TERM").await;
+    stuck.gate.open();
+    let (document, source, ecr) = stuck.ended(0).await;
+    assert_eq!(document["outcome"], "succeeded");
+    assert_eq!(ecr.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn a_copy_that_takes_longer_than_the_grace_is_dropped() {
+    let mut stuck = Stuck::start(&["2", "1"], "200ms").await;
+    let told = Instant::now();
+    stuck.signal("TERM").await;
+    let (document, _, ecr) = stuck.ended(1).await;
+    assert!(told.elapsed() >= Duration::from_millis(200));
+    assert_eq!(document["totals"]["failed"], 2, "{document:#}");
+    let (_, error) = tag(&document, "2");
+    assert!(error.starts_with("dropped: "), "{error}");
+    assert!(ecr.tags("app").is_empty());
+}
+
+#[tokio::test]
+async fn a_second_signal_drops_what_is_in_flight_at_once() {
+    let mut stuck = Stuck::start(&["1"], "1h").await;
+    stuck.signal("TERM").await;
+    stuck.running.signal("TERM");
+    let (document, _, ecr) = stuck.ended(1).await;
+    let (_, error) = tag(&document, "1");
+    assert!(error.starts_with("dropped: "), "{error}");
+    assert!(ecr.tags("app").is_empty());
+}
