@@ -16,7 +16,7 @@ use tagferry::config::Config;
 use tagferry::event::{Observer, RunOutcome};
 use tagferry::pass::{Mode, Stop};
 use tagferry::report;
-use tagferry::report::{Bytes, Lines, Look, Progress};
+use tagferry::report::{Bytes, Lines, Look, Progress, Rows};
 
 use crate::fake::{Draft, Ecr, Face, Format, Image, PASSWORD, USER, index, random_bytes};
 
@@ -43,13 +43,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Bars where there is a terminal, lines elsewhere.
     let observer: Arc<dyn Observer> =
         if io::stderr().is_terminal() { progress.clone() } else { Arc::new(Lines::default()) };
-    tracing_subscriber::fmt().with_writer(io::stderr).without_time().with_target(false).init();
+    // Written around the bars, and without colours where nobody would see them.
+    let logs = progress.log_writer();
+    let logs = tracing_subscriber::fmt().with_writer(move || logs.clone());
+    logs.with_ansi(io::stderr().is_terminal()).without_time().with_target(false).init();
     let app = App::new(config, Options { aws: Some(aws_login()), ..Options::default() }, observer).await?;
     let stop = Stop::default();
 
     println!("\n`tagferry plan`: what would be copied, and why everything else would not:\n");
     let plan = app.run(&[], Mode::Plan, &stop).await?;
-    report::plan(&mut io::stdout(), &plan, look)?;
+    report::plan(&mut io::stdout(), &plan, Rows::All, look)?;
 
     println!("\n`tagferry sync`: the first run copies:\n");
     let first = app.run(&[], Mode::Sync, &stop).await?;

@@ -187,6 +187,9 @@ pub enum TagOutcome {
     UpToDate,
     /// It is not in the target as it should be.
     Failed,
+    /// Nothing was tried: the run was told to stop, or access was denied for another tag. Documents count it as failed.
+    #[serde(rename = "failed")]
+    NotStarted,
 }
 
 /// How the blobs of a tag arrived.
@@ -222,6 +225,16 @@ impl MirrorSummary {
     pub fn selected(&self) -> u64 {
         self.selection.as_ref().map_or(self.tags.len(), |selection| selection.selected().count()) as u64
     }
+
+    /// How many tags ended so.
+    pub fn count(&self, outcome: TagOutcome) -> u64 {
+        self.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count() as u64
+    }
+
+    /// How many tags are not in the target as they should be, be it that nothing was tried.
+    pub fn failed(&self) -> u64 {
+        self.count(TagOutcome::Failed) + self.count(TagOutcome::NotStarted)
+    }
 }
 
 impl RunSummary {
@@ -229,12 +242,12 @@ impl RunSummary {
     pub fn new(started_at: Timestamp, mirrors: Vec<MirrorSummary>, requests: u64) -> Self {
         let failed = mirrors.iter().any(|mirror| mirror.outcome == RunOutcome::Failed);
         let tags = || mirrors.iter().flat_map(|mirror| &mirror.tags);
-        let count = |outcome| tags().filter(|tag| tag.outcome == Some(outcome)).count() as u64;
+        let count = |outcome| mirrors.iter().map(|mirror| mirror.count(outcome)).sum();
         let totals = Totals {
             selected: mirrors.iter().map(MirrorSummary::selected).sum(),
             copied: count(TagOutcome::Copied),
             up_to_date: count(TagOutcome::UpToDate),
-            failed: count(TagOutcome::Failed),
+            failed: mirrors.iter().map(MirrorSummary::failed).sum(),
             bytes: tags().map(|tag| tag.bytes).sum(),
             requests,
         };

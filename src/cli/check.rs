@@ -12,6 +12,7 @@ use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Global, Silent, config};
 use crate::config::{Config, Mirror, Schedule};
+use crate::registry::Retry;
 use crate::report::{Look, Table};
 
 /// So many of the next runs are shown.
@@ -53,7 +54,7 @@ impl Check {
         }
         // What is known is worth reading while registries are asked.
         terminal.out.flush()?;
-        let app = App::new(config, Options::default(), Arc::new(Silent)).await;
+        let app = App::new(config, options(), Arc::new(Silent)).await;
         let probes = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?.probe().await;
         show(&mut terminal.out, &probes, terminal.look)?;
         let all_answer = probes.iter().all(|probe| probe.result.is_ok());
@@ -107,6 +108,11 @@ fn show(out: &mut dyn Write, probes: &[Probe], look: Look) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A check is asked by somebody who waits, and can be asked again: one try is enough.
+fn options() -> Options {
+    Options { retry: Retry { tries: 1, ..Retry::default() }, ..Options::default() }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::prose::Prose;
 use crate::report::Progress;
 
 const FILTER_VARIABLE: &str = "RUST_LOG";
@@ -17,10 +18,10 @@ const FILTER_VARIABLE: &str = "RUST_LOG";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of all commands")]
 pub(super) struct Logging {
-    /// Show more logs: once for what is retried and skipped, twice for all
+    /// Show more logs: once for what is retried and skipped, twice for every request
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Show errors only, and no progress
+    /// Show no progress, and no logs but errors that the result does not tell
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// How logs and progress are written to standard error
@@ -50,7 +51,9 @@ impl Logging {
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
         // A library user may have started logs of their own, which then are the ones to go to.
         let _ = match self.log_format {
-            Format::Text => subscriber.with_target(false).with_ansi(has_colour()).try_init(),
+            Format::Text => {
+                subscriber.with_target(false).with_ansi(has_colour()).fmt_fields(Prose).try_init()
+            }
             Format::Json => subscriber.json().flatten_event(true).try_init(),
         };
         Ok(())
@@ -74,7 +77,8 @@ impl Logging {
     /// warn only on request: the AWS SDK warns of each place where it finds no credentials on its way to one.
     fn filter<'a>(&self, given: Option<&'a str>) -> &'a str {
         match (self.quiet, self.verbose) {
-            (true, _) => "error",
+            // What failed is in the result, which is not to be told twice.
+            (true, _) => "error,tagferry::report=off",
             (false, 0) => given.unwrap_or("error,tagferry=info"),
             (false, 1) => "warn,tagferry=debug",
             (false, _) => "warn,tagferry=trace",
@@ -97,6 +101,6 @@ mod tests {
         assert_eq!(logging(0, false).filter(None), "error,tagferry=info");
         assert_eq!(logging(0, false).filter(Some("trace")), "trace");
         assert_eq!(logging(1, false).filter(Some("trace")), "warn,tagferry=debug");
-        assert_eq!(logging(0, true).filter(Some("trace")), "error");
+        assert_eq!(logging(0, true).filter(Some("trace")), "error,tagferry::report=off");
     }
 }

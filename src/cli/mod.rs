@@ -9,6 +9,7 @@ mod config;
 mod exit;
 mod logging;
 mod plan;
+mod prose;
 mod run;
 mod schema;
 mod signals;

@@ -1,16 +1,21 @@
 //! `tagferry plan`.
 
+use std::io::Write;
+
 use clap::Args;
 
 use crate::cli::Global;
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
+use crate::event::RunSummary;
 use crate::pass::Mode;
+use crate::report;
+use crate::report::Rows;
 
 const EXAMPLES: &str = r#"Examples:
   $ tagferry plan
-  $ tagferry plan --mirror java/jdk
+  $ tagferry plan --mirror java/jdk --selected
   $ tagferry plan --output json | jq '.mirrors[].tags[] | select(.action == "copy")'"#;
 
 /// Show what sync would do, and why; writes nothing
@@ -24,10 +29,15 @@ const EXAMPLES: &str = r#"Examples:
 pub(super) struct Plan {
     #[command(flatten)]
     run: Run,
+    /// Only the selected tags; the others are counted by the reason why they are left out
+    #[arg(long)]
+    selected: bool,
 }
 
 impl Plan {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
-        self.run.run(Mode::Plan, global, terminal).await
+        let rows = if self.selected { Rows::Selected } else { Rows::All };
+        let table = |out: &mut dyn Write, summary: &RunSummary, look| report::plan(out, summary, rows, look);
+        self.run.run(Mode::Plan, table, global, terminal).await
     }
 }

@@ -1,5 +1,8 @@
 //! One run, as `sync` and `plan` make it.
 
+use std::io;
+use std::io::Write;
+
 use clap::{Args, ValueEnum};
 
 use crate::app::{App, Options};
@@ -8,9 +11,10 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::event::RunOutcome;
+use crate::event::{RunOutcome, RunSummary};
 use crate::pass::{Mode, Stop};
 use crate::report;
+use crate::report::Look;
 
 /// What a run takes.
 #[derive(Debug, Args)]
@@ -32,34 +36,34 @@ enum Output {
 }
 
 impl Run {
-    /// Makes the run and writes what came of it.
+    /// Makes the run and writes what came of it, as a `table` or as a document.
     pub(super) async fn run(
         self,
         mode: Mode,
+        table: impl FnOnce(&mut dyn Write, &RunSummary, Look) -> io::Result<()>,
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, Failure> {
         let config = config::load(global.config.as_deref())?;
         let grace = config.shutdown_grace;
-        let app = App::new(config, Options::default(), terminal.observer()).await;
+        // Making every kind of client is a large future; it need not be in those around it.
+        let app = Box::pin(App::new(config, Options::default(), terminal.observer())).await;
         let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         app.check_credentials().await.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         let stop = Stop::default();
         let signals = signals::signals().map_err(|error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         })?;
-        // Everything that a run does is in this future; it need not be in those around it.
+        // So is everything that a run does.
         let work = Box::pin(app.run(&self.mirrors, mode, &stop));
         let result = signals::heed(signals, &stop, grace, work).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();
         }
         let summary = result.map_err(|error| Failure::of(ExitCode::Usage, &error))?;
-        let (out, look) = (&mut terminal.out, terminal.look);
-        match (self.output, mode) {
-            (Output::Json, _) => report::document(out, &summary)?,
-            (Output::Table, Mode::Sync) => report::sync(out, &summary, look)?,
-            (Output::Table, Mode::Plan) => report::plan(out, &summary, look)?,
+        match self.output {
+            Output::Json => report::document(&mut terminal.out, &summary)?,
+            Output::Table => table(&mut terminal.out, &summary, terminal.look)?,
         }
         Ok(match summary.outcome {
             RunOutcome::Succeeded => ExitCode::Success,

@@ -7,6 +7,7 @@ use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
 use crate::pass::Mode;
+use crate::report;
 
 const EXAMPLES: &str = r#"Examples:
   $ tagferry sync
@@ -30,6 +31,6 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
-        self.run.run(Mode::Sync, global, terminal).await
+        self.run.run(Mode::Sync, report::sync, global, terminal).await
     }
 }

@@ -1,5 +1,6 @@
 //! The directory itself: its files and folders, and the lock on its tags.
 
+use std::fmt;
 use std::fs;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -11,9 +12,11 @@ use serde::Deserialize;
 use crate::layout::Error;
 use crate::layout::files;
 use crate::layout::index;
-use crate::layout::index::{INDEX_MAX_BYTES, Index};
+use crate::layout::index::INDEX_MAX_BYTES;
+use crate::layout::known::Known;
 use crate::layout::staged;
 use crate::layout::staged::Staged;
+use crate::layout::tags::Tags;
 use crate::oci::Digest;
 
 /// The only version of the layout that there is.
@@ -25,9 +28,16 @@ const MARKER_MAX_BYTES: usize = 4096;
 ///
 /// Several of these may work on one directory, in one process or in several: they wait for each other where
 /// tags are written. Programs that do not know our lock, such as skopeo, should not write there meanwhile.
-#[derive(Clone, Debug)]
+/// A clone shares with its original what is known of the directory.
+#[derive(Clone)]
 pub struct Layout {
-    dir: Arc<Path>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    dir: PathBuf,
+    known: Known,
+    tags: Tags,
 }
 
 #[derive(Deserialize)]
@@ -39,12 +49,20 @@ struct Marker {
 impl Layout {
     /// Names the directory. Touches nothing.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir: dir.into() }
+        Self { shared: Arc::new(Shared { dir, known: Known::default(), tags: Tags::default() }) }
     }
 
     /// The directory.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        &self.shared.dir
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.shared.known
+    }
+
+    pub(super) fn tags(&self) -> &Tags {
+        &self.shared.tags
     }
 
     /// Makes what an empty layout has, where it is missing, and removes what killed runs left behind.
@@ -56,17 +74,14 @@ impl Layout {
             layout.refuse_other_content()?;
             let mut marker = layout.lock(OpenOptions::new().create_new(true))?;
             layout.mark(&mut marker)?;
-            for folder in [layout.dir.join("blobs"), layout.blobs()] {
+            for folder in [layout.dir().join("blobs"), layout.blobs()] {
                 if !files::is_folder(&folder)? {
                     fs::create_dir(&folder).map_err(Error::io("make directory", &folder))?;
                 }
                 staged::sweep(&folder)?;
             }
             staged::sweep(layout.dir())?;
-            match layout.read_index()? {
-                Some(bytes) => layout.parse_index(&bytes).map(drop),
-                None => layout.write_index(index::EMPTY.as_bytes()),
-            }
+            if layout.has_index()? { Ok(()) } else { layout.write_index(index::EMPTY.as_bytes()) }
         })
         .await
     }
@@ -93,12 +108,12 @@ impl Layout {
 
     /// The folder of blobs and manifests.
     pub(super) fn blobs(&self) -> PathBuf {
-        self.dir.join("blobs").join("sha256")
+        self.dir().join("blobs").join("sha256")
     }
 
     /// The folder of blobs and manifests, known to be in the directory and not where a link leads.
     pub(super) fn writable_blobs(&self) -> Result<PathBuf, Error> {
-        files::is_folder(&self.dir.join("blobs"))?;
+        files::is_folder(&self.dir().join("blobs"))?;
         files::is_folder(&self.blobs())?;
         Ok(self.blobs())
     }
@@ -106,20 +121,6 @@ impl Layout {
     /// The file of a blob or manifest. A digest is hexadecimal digits, so that it can lead nowhere else.
     pub(super) fn blob(&self, digest: Digest) -> PathBuf {
         self.blobs().join(digest.hex())
-    }
-
-    /// The bytes of `index.json`, none where there is none.
-    pub(super) fn read_index(&self) -> Result<Option<Vec<u8>>, Error> {
-        let path = self.index();
-        if !files::is_file(&path)? {
-            return Ok(None);
-        }
-        let bytes = files::read(&path, INDEX_MAX_BYTES)?;
-        if bytes.len() > INDEX_MAX_BYTES { Err(Error::TooLarge(path)) } else { Ok(Some(bytes)) }
-    }
-
-    pub(super) fn parse_index<'a>(&self, bytes: &'a [u8]) -> Result<Index<'a>, Error> {
-        Index::parse(bytes).map_err(|cause| self.invalid_index(cause))
     }
 
     pub(super) fn invalid_index(&self, cause: serde_json::Error) -> Error {
@@ -135,12 +136,12 @@ impl Layout {
         files::sync_folder(self.dir())
     }
 
-    fn index(&self) -> PathBuf {
-        self.dir.join("index.json")
+    pub(super) fn index(&self) -> PathBuf {
+        self.dir().join("index.json")
     }
 
     pub(super) fn marker(&self) -> PathBuf {
-        self.dir.join("oci-layout")
+        self.dir().join("oci-layout")
     }
 
     pub(super) fn refuse_other_content(&self) -> Result<(), Error> {
@@ -186,7 +187,7 @@ impl Layout {
     /// Whether `oci-layout` has its content already. Any other content is an error.
     pub(super) fn check_marker(&self) -> Result<bool, Error> {
         let path = self.marker();
-        let bytes = files::read(&path, MARKER_MAX_BYTES)?;
+        let bytes = files::open(&path)?.read(MARKER_MAX_BYTES)?;
         if bytes.is_empty() {
             return Ok(false);
         }
@@ -195,5 +196,12 @@ impl Layout {
             Ok(Marker { image_layout_version: version }) => Err(Error::Version { path, version }),
             Err(cause) => Err(Error::Json { path, cause }),
         }
+    }
+}
+
+/// The directory alone: what is remembered of it may be long.
+impl fmt::Debug for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Layout").field(&self.dir()).finish()
     }
 }

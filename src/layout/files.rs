@@ -2,7 +2,8 @@
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::layout::Error;
 
@@ -34,12 +35,57 @@ pub(super) fn is_folder(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Reads a file up to one byte more than `max`, so that the caller can tell what is too large.
-pub(super) fn read(path: &Path, max: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+/// An open file, which tells its path where something fails.
+#[derive(Debug)]
+pub(super) struct Opened {
+    path: PathBuf,
+    file: File,
+}
+
+/// Opens a file for reading.
+pub(super) fn open(path: &Path) -> Result<Opened, Error> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    Ok(bytes)
+    Ok(Opened { path: path.to_owned(), file })
+}
+
+impl Opened {
+    /// Reads it from where it is, up to one byte more than `max`, so that the caller can tell what is too large.
+    pub(super) fn read(&self, max: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let mut start = (&self.file).take(max as u64 + 1);
+        start.read_to_end(&mut bytes).map_err(Error::io("read", &self.path))?;
+        Ok(bytes)
+    }
+
+    pub(super) fn stamp(&self) -> Result<Stamp, Error> {
+        self.file.metadata().map(|metadata| Stamp::of(&metadata)).map_err(Error::io("look at", &self.path))
+    }
+}
+
+/// Which file it is and when it was written: equal stamps, equal content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds since 1970.
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// The size of the file.
+    pub(super) fn bytes(self) -> u64 {
+        self.bytes
+    }
 }
 
 /// Makes the names in a folder last: renames are on disk only after this.

@@ -1,6 +1,6 @@
 //! `index.json`: which tag points at which manifest. Pure: bytes in, bytes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,65 +17,111 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The document. What is not ours in it keeps its bytes, whatever it is: other members, other tools' entries and
 /// annotations, entries of other digest algorithms.
-#[derive(Clone, Debug)]
-pub(super) struct Index<'a> {
-    members: BTreeMap<String, &'a RawValue>,
-    entries: Vec<&'a RawValue>,
+#[derive(Debug)]
+pub(super) struct Index {
+    members: BTreeMap<String, Box<RawValue>>,
+    entries: Vec<Box<RawValue>>,
+    /// Where the first entry of a tag is. It alone counts, as for other readers.
+    places: HashMap<String, usize>,
+    /// Whether a tag has several entries.
+    has_doubles: bool,
 }
 
-/// An entry as we write it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    media_type: &'a MediaType,
+/// A tag's entry as we write it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    tag: Tag,
     digest: Digest,
-    size: usize,
-    annotations: BTreeMap<&'a str, &'a Tag>,
+    raw: Box<RawValue>,
 }
 
-impl<'a> Index<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
-        let members: BTreeMap<String, &RawValue> = serde_json::from_slice(bytes)?;
-        let entries: Option<Vec<&RawValue>> =
-            members.get("manifests").map_or(Ok(None), |raw| serde_json::from_str(raw.get()))?;
-        Ok(Self { members, entries: entries.unwrap_or_default() })
+impl Entry {
+    pub(super) fn new(tag: Tag, manifest: &Manifest) -> Result<Self, serde_json::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Document<'a> {
+            media_type: &'a MediaType,
+            digest: Digest,
+            size: usize,
+            annotations: BTreeMap<&'a str, &'a Tag>,
+        }
+        let digest = manifest.digest();
+        let raw = serde_json::value::to_raw_value(&Document {
+            media_type: manifest.media_type(),
+            digest,
+            size: manifest.bytes().len(),
+            annotations: BTreeMap::from([(REF_NAME, &tag)]),
+        })?;
+        Ok(Self { tag, digest, raw })
+    }
+}
+
+impl Index {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(bytes)?;
+        let entries: Option<Vec<Box<RawValue>>> =
+            members.remove("manifests").map_or(Ok(None), |raw| serde_json::from_str(raw.get()))?;
+        let entries = entries.unwrap_or_default();
+        let mut index = Self { members, entries, places: HashMap::new(), has_doubles: false };
+        index.find_places();
+        Ok(index)
     }
 
-    /// What a tag points at. Of several entries for it the first counts, as for other readers.
+    /// What a tag points at.
     pub(super) fn digest(&self, tag: &Tag) -> Option<Digest> {
-        let entry = self.entries.iter().find(|entry| is_named(entry, tag))?;
+        let entry = self.entries.get(*self.places.get(tag.as_str())?)?;
         serde_json::from_str::<Descriptor>(entry.get()).ok().map(|descriptor| descriptor.digest)
     }
 
-    /// The document with the tag pointing at this manifest, in the place of the tag's entry if it has one.
-    pub(super) fn with_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<Vec<u8>, serde_json::Error> {
-        let entry = serde_json::value::to_raw_value(&Entry {
-            media_type: manifest.media_type(),
-            digest: manifest.digest(),
-            size: manifest.bytes().len(),
-            annotations: BTreeMap::from([(REF_NAME, tag)]),
-        })?;
-        let place = self.entries.iter().position(|old| is_named(old, tag)).unwrap_or(self.entries.len());
-        let (before, after) = self.entries.split_at(place);
-        let mut entries = before.to_vec();
-        entries.push(&entry);
-        entries.extend(after.iter().filter(|old| !is_named(old, tag)));
-        let entries = serde_json::value::to_raw_value(&entries)?;
+    /// Puts the entry in the place of the tag's entry, if it has one, and tells whether that changed anything.
+    pub(super) fn set(&mut self, entry: &Entry) -> bool {
+        let Entry { tag, digest, raw } = entry;
+        if self.digest(tag) == Some(*digest) {
+            return false;
+        }
+        let place = *self.places.entry(tag.as_str().to_owned()).or_insert(self.entries.len());
+        match self.entries.get_mut(place) {
+            Some(old) => old.clone_from(raw),
+            None => self.entries.push(raw.clone()),
+        }
+        if self.has_doubles {
+            let mut place_of_old = 0..;
+            self.entries.retain(|old| {
+                place_of_old.next() == Some(place) || name(old).is_none_or(|name| name != tag.as_str())
+            });
+            self.find_places();
+        }
+        true
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let entries = serde_json::value::to_raw_value(&self.entries)?;
         let mut members: BTreeMap<&str, &RawValue> =
-            self.members.iter().map(|(name, raw)| (name.as_str(), *raw)).collect();
+            self.members.iter().map(|(name, raw)| (name.as_str(), &**raw)).collect();
         members.insert("manifests", &entries);
         serde_json::to_vec(&members)
     }
+
+    fn find_places(&mut self) {
+        self.places.clear();
+        self.has_doubles = false;
+        for (place, entry) in self.entries.iter().enumerate() {
+            let Some(name) = name(entry) else { continue };
+            match self.places.entry(name) {
+                hash_map::Entry::Vacant(entry) => drop(entry.insert(place)),
+                hash_map::Entry::Occupied(_) => self.has_doubles = true,
+            }
+        }
+    }
 }
 
-/// Whether an entry is for this tag. What cannot be read is for none.
-fn is_named(entry: &RawValue, tag: &Tag) -> bool {
+/// The tag that an entry is for. What cannot be read is for none.
+fn name(entry: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Annotated {
         annotations: BTreeMap<String, String>,
     }
-    serde_json::from_str::<Annotated>(entry.get())
-        .is_ok_and(|entry| entry.annotations.get(REF_NAME).is_some_and(|name| name == tag.as_str()))
+    serde_json::from_str::<Annotated>(entry.get()).ok()?.annotations.remove(REF_NAME)
 }
 
 #[cfg(test)]
@@ -94,7 +140,10 @@ mod tests {
     }
 
     fn tagged(bytes: &[u8], name: &str, manifest: &Manifest) -> Vec<u8> {
-        Index::parse(bytes).unwrap().with_tag(&tag(name), manifest).unwrap()
+        let mut index = Index::parse(bytes).unwrap();
+        assert!(index.set(&Entry::new(tag(name), manifest).unwrap()));
+        assert!(!index.set(&Entry::new(tag(name), manifest).unwrap()), "it is set already");
+        index.to_bytes().unwrap()
     }
 
     #[track_caller]

@@ -18,9 +18,11 @@ mod directory;
 mod error;
 mod files;
 mod index;
+mod known;
 mod manifests;
 mod probe;
 mod staged;
+mod tags;
 #[cfg(test)]
 mod tests;
 

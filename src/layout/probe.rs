@@ -38,9 +38,7 @@ impl Layout {
                 is_writable(&self.blobs())?;
             }
         }
-        if let Some(bytes) = self.read_index()? {
-            self.parse_index(&bytes)?;
-        }
+        self.has_index()?;
         Ok("layout can be read and written")
     }
 

@@ -238,6 +238,32 @@ async fn an_image_that_lost_a_part_counts_as_missing() {
 }
 
 #[tokio::test]
+async fn a_manifest_is_read_and_written_again_only_when_its_file_changed() {
+    use std::os::unix::fs::MetadataExt;
+    use std::time::SystemTime;
+
+    let (_dir, layout, image) = with_image().await;
+    set(&layout, "21", &image).await.unwrap();
+    let path = layout.blob(image.digest());
+    let written = fs::metadata(&path).unwrap();
+    set(&layout, "21.0.7", &image).await.unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), written.ino());
+
+    let overwrite = |bytes: &[u8], modified: SystemTime| {
+        fs::write(&path, bytes).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    };
+    let damaged = vec![b' '; image.bytes().len()];
+    overwrite(&damaged, written.modified().unwrap());
+    assert!(layout.has_manifest(image.digest()).await.unwrap(), "it looks as before, and is not hashed");
+    overwrite(&damaged, SystemTime::UNIX_EPOCH);
+    assert!(!layout.clone().has_manifest(image.digest()).await.unwrap());
+    assert_eq!(layout.digests(&[tag("21"), tag("21.0.7")]).await.unwrap(), BTreeMap::new());
+    set(&layout, "22", &image).await.unwrap();
+    assert_eq!(fs::read(&path).unwrap(), *image.bytes());
+}
+
+#[tokio::test]
 async fn tags_written_at_once_are_all_kept() {
     let (_dir, layout, image) = with_image().await;
     let tags: Vec<Tag> = (0..32).map(|number| tag(&format!("1.{number}"))).collect();

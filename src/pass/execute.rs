@@ -159,7 +159,8 @@ fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, Failure>) {
             tag.blobs = copied.blobs;
         }
         Err(failure) => {
-            tag.outcome = Some(TagOutcome::Failed);
+            let is_started = !matches!(failure, Failure::NotStarted(_));
+            tag.outcome = Some(if is_started { TagOutcome::Failed } else { TagOutcome::NotStarted });
             tag.error = Some(chain(&failure));
         }
     }

@@ -26,6 +26,11 @@ pub(super) fn write(out: &mut dyn Write, mirrors: &[MirrorSummary]) -> io::Resul
     Ok(())
 }
 
+/// What is wrong, without the hints below it.
+pub(super) fn first_line(error: &str) -> &str {
+    error.lines().next().unwrap_or_default()
+}
+
 struct Group<'a> {
     error: &'a str,
     tags: Vec<&'a Tag>,

@@ -11,6 +11,7 @@ use tracing::{debug, error, info};
 
 use crate::event::{Event, MirrorSummary, Observer, TagOutcome, TagSummary};
 use crate::oci::Tag;
+use crate::report::errors::first_line;
 use crate::report::transfers::Transfers;
 use crate::report::units::{Bytes, Span};
 
@@ -89,7 +90,7 @@ impl Transfer {
 fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
     let TagSummary { tag, outcome, bytes, error, .. } = summary;
     let took = transfer.map(|transfer| transfer.started.elapsed()).unwrap_or_default();
-    let seconds = took.as_secs_f64();
+    let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
     match outcome {
         Some(TagOutcome::Copied) => {
             let what = format!("{} in {}", Bytes(*bytes), Span(took));
@@ -97,27 +98,37 @@ fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
         }
         Some(TagOutcome::Failed) => {
             let error = error.as_deref().unwrap_or_default();
-            error!(mirror, %tag, error = %error, "Could not copy {mirror}:{tag}");
+            error!(mirror, %tag, error, "Could not copy {mirror}:{tag}: {}", first_line(error));
         }
+        // Thousands of tags may be of this kind: the mirror's last line counts them.
+        Some(TagOutcome::NotStarted) => debug!(mirror, %tag, "Not started {mirror}:{tag}"),
         Some(TagOutcome::UpToDate) | None => debug!(mirror, %tag, "Up to date {mirror}:{tag}"),
     }
 }
 
 fn finish_mirror(summary: &MirrorSummary) {
     let mirror = summary.name.as_str();
-    if let Some(error) = &summary.error {
-        error!(mirror, error = %error, "Could not finish `{mirror}`");
-        return;
-    }
-    if summary.tags.iter().all(|tag| tag.outcome.is_none()) {
+    let is_plan = !summary.tags.is_empty() && summary.tags.iter().all(|tag| tag.outcome.is_none());
+    if is_plan && summary.error.is_none() {
         info!(mirror, tags = summary.tags.len(), "Planned `{mirror}`");
         return;
     }
-    let count = |outcome| summary.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count();
-    let [copied, up_to_date, failed] =
-        [TagOutcome::Copied, TagOutcome::UpToDate, TagOutcome::Failed].map(count);
-    let counts = format!("{copied} copied, {up_to_date} up to date, {failed} failed");
-    info!(mirror, copied, up_to_date, failed, "Done `{mirror}`: {counts}");
+    let [copied, up_to_date, failed, not_started] =
+        [TagOutcome::Copied, TagOutcome::UpToDate, TagOutcome::Failed, TagOutcome::NotStarted]
+            .map(|outcome| summary.count(outcome));
+    let untried = if not_started > 0 { format!(", {not_started} not started") } else { String::new() };
+    let counts = format!("{copied} copied, {up_to_date} up to date, {failed} failed{untried}");
+    let Some(error) = &summary.error else {
+        info!(mirror, copied, up_to_date, failed, not_started, "Done `{mirror}`: {counts}");
+        return;
+    };
+    // What was told of a tag is not told again.
+    let is_known = summary.tags.iter().any(|tag| tag.error.as_ref() == Some(error));
+    let cause = if is_known { String::new() } else { format!(": {}", first_line(error)) };
+    error!(
+        mirror,
+        copied, up_to_date, failed, not_started, error, "Could not finish `{mirror}` ({counts}){cause}"
+    );
 }
 
 /// Milliseconds; those of half a billion years and more are too many to matter.
@@ -168,11 +179,32 @@ mod tests {
          INFO Looking at `java/jdk` mirror="java/jdk"
          INFO `java/jdk`: 3 of 40 tags selected mirror="java/jdk" listed=40 selected=3
          INFO Copied java/jdk:21.0.7: 180.2 MiB in 0.0 s mirror="java/jdk" tag=21.0.7 bytes=188951345 seconds=0.0
-        ERROR Could not copy java/jdk:21 mirror="java/jdk" tag=21 error=source: cannot read the manifest: GET https://a.example/v2/x: 503
-        hint: try later
-         INFO Done `java/jdk`: 1 copied, 1 up to date, 1 failed mirror="java/jdk" copied=1 up_to_date=1 failed=1
+        ERROR Could not copy java/jdk:21: source: cannot read the manifest: GET https://a.example/v2/x: 503 mirror="java/jdk" tag=21 error="source: cannot read the manifest: GET https://a.example/v2/x: 503\nhint: try later"
+         INFO Done `java/jdk`: 1 copied, 1 up to date, 1 failed mirror="java/jdk" copied=1 up_to_date=1 failed=1 not_started=0
          INFO Planned `java/jdk` mirror="java/jdk" tags=4
-        ERROR Could not finish `java/jdk` mirror="java/jdk" error=stopped before its end
+        ERROR Could not finish `java/jdk` (1 copied, 1 up to date, 1 failed): stopped before its end mirror="java/jdk" copied=1 up_to_date=1 failed=1 not_started=0 error="stopped before its end"
+        "#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tags_that_nobody_started_are_one_number_and_a_cause_is_told_once() {
+        let (mirror, lines) = ("java/jdk", Lines::default());
+        let mut summary = samples::mirror(mirror);
+        summary.error = Some("403 Forbidden".to_owned());
+        summary.tags = vec![samples::failed("21", "403 Forbidden")];
+        summary.tags.extend((0..1000).map(|update| TagSummary {
+            outcome: Some(TagOutcome::NotStarted),
+            ..samples::failed(&format!("21.0.{update}"), "not started: access was denied for another tag")
+        }));
+        let told = logged(|| {
+            for tag in &summary.tags {
+                lines.observe(&Event::TagFinished { mirror, summary: tag });
+            }
+            lines.observe(&Event::MirrorFinished { summary: &summary });
+        });
+        insta::assert_snapshot!(told, @r#"
+        ERROR Could not copy java/jdk:21: 403 Forbidden mirror="java/jdk" tag=21 error="403 Forbidden"
+        ERROR Could not finish `java/jdk` (0 copied, 0 up to date, 1 failed, 1000 not started) mirror="java/jdk" copied=0 up_to_date=0 failed=1 not_started=1000 error="403 Forbidden"
         "#);
     }
 

@@ -18,7 +18,7 @@ mod samples;
 
 pub use json::{document, tag_list};
 pub use lines::Lines;
-pub use plan::{explain, plan};
+pub use plan::{Rows, explain, plan};
 pub use progress::{LogWriter, Progress};
 pub use sync::sync;
 pub use table::{Look, Table};

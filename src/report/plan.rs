@@ -1,6 +1,7 @@
 //! The tables that say why: of a plan, and of what a rule would choose.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::io::Write;
 
@@ -9,14 +10,26 @@ use crate::oci::Tag;
 use crate::plan::Action;
 use crate::report::errors;
 use crate::report::table::{Look, Table};
-use crate::select::{Selection, Verdict};
+use crate::select::{Reason, Selection, Verdict};
 
-/// Writes for each mirror every tag of its source, the selected ones first, with what is to be done and why.
-pub fn plan(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result<()> {
+/// Which tags of a source are worth a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All of them.
+    All,
+    /// Those that the rules choose; the others are counted by the reason why they are left out.
+    Selected,
+}
+
+/// Writes for each mirror the tags of its source, the selected ones first, with what is to be done and why.
+pub fn plan(out: &mut dyn Write, summary: &RunSummary, rows: Rows, look: Look) -> io::Result<()> {
     for mirror in &summary.mirrors {
         writeln!(out, "{}: {} -> {}", mirror.name, mirror.source, mirror.target)?;
         if let Some(selection) = &mirror.selection {
-            table(mirror, selection, look).write(out)?;
+            table(mirror, selection, rows, look).write(out)?;
+            if rows == Rows::Selected {
+                count_left_out(out, selection)?;
+            }
         }
         writeln!(out)?;
     }
@@ -35,11 +48,36 @@ pub fn explain(out: &mut dyn Write, selection: &Selection, look: Look) -> io::Re
     table.write(out)
 }
 
-fn table(mirror: &MirrorSummary, selection: &Selection, look: Look) -> Table {
+/// Writes `left out: 9000 match no rule, 12 older`, or nothing where nothing is left out.
+fn count_left_out(out: &mut dyn Write, selection: &Selection) -> io::Result<()> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for Verdict { reason, .. } in selection.verdicts.iter().filter(|verdict| !verdict.is_selected()) {
+        *counts.entry(kind(reason)).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|&(_, count)| Reverse(count));
+    let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if counts.is_empty() { Ok(()) } else { writeln!(out, "left out: {}", counts.join(", ")) }
+}
+
+/// A reason without what differs from tag to tag.
+fn kind(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Unmatched => "match no rule",
+        Reason::Excepted => "excluded by `except`",
+        Reason::Unversioned => "without a version",
+        Reason::OutsideRange { .. } => "outside the range",
+        Reason::Prerelease => "pre-release",
+        Reason::Older { .. } => "older than the newest",
+        Reason::Matches | Reason::InRange { .. } | Reason::Newest { .. } => "selected",
+    }
+}
+
+fn table(mirror: &MirrorSummary, selection: &Selection, rows: Rows, look: Look) -> Table {
     let tags: HashMap<&Tag, &TagSummary> = mirror.tags.iter().map(|tag| (&tag.tag, tag)).collect();
     let header = ["TAG", "VERSION", "VARIANT", "RULE", "ACTION", "DIGEST", "REASON"];
-    let mut table = Table::new(look, header);
-    let left_out = selection.verdicts.iter().filter(|verdict| !verdict.is_selected());
+    let mut table = Table::new(look, header).keep_whole(5);
+    let left_out = selection.verdicts.iter().filter(|verdict| rows == Rows::All && !verdict.is_selected());
     for verdict in selection.selected().chain(left_out) {
         let summary = tags.get(&verdict.tag).copied();
         let [tag, version, variant] = reading(verdict);
@@ -67,7 +105,7 @@ fn action(verdict: &Verdict, summary: Option<&TagSummary>) -> &'static str {
         None if verdict.is_selected() => "",
         None => "leave out",
         Some(Some(Action::Copy)) => "copy",
-        Some(Some(Action::Skip)) => "skip",
+        Some(Some(Action::Skip)) => "up to date",
         Some(Some(Action::Conflict)) => "conflict",
         Some(None) => "failed",
     }
@@ -126,16 +164,33 @@ mod tests {
 
     #[test]
     fn a_plan_gives_every_tag_with_its_step_and_its_reason() {
-        insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Look::Plain)), @"
+        insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Rows::All, Look::Plain)), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
-        TAG                  VERSION    VARIANT       RULE     ACTION     DIGEST        REASON
-        21.0.7               21.0.7     -             tags[0]  copy       39a069e31509  newest 2 of 3; missing in target
-        21.0.6               21.0.6     -             tags[0]  skip       d59799860b23  newest 2 of 3; target is equal
-        21.0.7-oraclelinux9  21.0.7     oraclelinux9  tags[0]  conflict   0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
-        latest               -          -             tags[1]  failed     -             matches
-        21.0.8-ea            21.0.8-ea  -             tags[0]  leave out  -             pre-release: needs `prereleases: true`
-        21.0.5               21.0.5     -             tags[0]  leave out  -             older than the newest 2
-        8u491                8u491      -             -        leave out  -             matches no rule
+        TAG                  VERSION    VARIANT       RULE     ACTION      DIGEST        REASON
+        21.0.7               21.0.7     -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
+        21.0.6               21.0.6     -             tags[0]  up to date  d59799860b23  newest 2 of 3; target is equal
+        21.0.7-oraclelinux9  21.0.7     oraclelinux9  tags[0]  conflict    0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
+        latest               -          -             tags[1]  failed      -             matches
+        21.0.8-ea            21.0.8-ea  -             tags[0]  leave out   -             pre-release: needs `prereleases: true`
+        21.0.5               21.0.5     -             tags[0]  leave out   -             older than the newest 2
+        8u491                8u491      -             -        leave out   -             matches no rule
+
+        error: java/jdk:21.0.7-oraclelinux9: conflict: its tags are immutable
+        error: java/jdk:latest: HEAD https://a.example/v2/x: 503
+        4 selected: 1 to copy, 1 up to date, 1 in conflict, 1 failed; 3 left out; requests: 9
+        ");
+    }
+
+    #[test]
+    fn what_is_left_out_may_be_counted_by_reason() {
+        insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Rows::Selected, Look::Plain)), @"
+        java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
+        TAG                  VERSION  VARIANT       RULE     ACTION      DIGEST        REASON
+        21.0.7               21.0.7   -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
+        21.0.6               21.0.6   -             tags[0]  up to date  d59799860b23  newest 2 of 3; target is equal
+        21.0.7-oraclelinux9  21.0.7   oraclelinux9  tags[0]  conflict    0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
+        latest               -        -             tags[1]  failed      -             matches
+        left out: 1 match no rule, 1 older than the newest, 1 pre-release
 
         error: java/jdk:21.0.7-oraclelinux9: conflict: its tags are immutable
         error: java/jdk:latest: HEAD https://a.example/v2/x: 503
@@ -145,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_mirror_without_a_tag_list_is_its_error() {
-        insta::assert_snapshot!(text(|out| plan(out, &samples::run(), Look::Plain)), @"
+        insta::assert_snapshot!(text(|out| plan(out, &samples::run(), Rows::All, Look::Plain)), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
 
         database/free: container-registry.oracle.com/database/free -> registry.test/oracle/database/free

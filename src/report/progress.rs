@@ -17,11 +17,13 @@ use crate::report::transfers::Transfers;
 /// Lines that wait for something turn their wheel so often.
 const TICK: Duration = Duration::from_millis(200);
 
-const LISTING: &str = "{spinner} {prefix}: reading the tags of the source";
-const MIRROR: &str = "{spinner} {prefix}: {pos} of {len} tags";
-const PREPARING: &str = "  {spinner} {prefix}: reading the manifest";
-const TAG: &str = "  {spinner} {prefix} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-const TOTAL: &str = "  all of it {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+// Names are cut to what room there is, so that no line is wider than the terminal: one that wraps is never taken away.
+const LISTING: &str = "{spinner} {wide_msg} reading the tags of the source";
+const MIRROR: &str = "{spinner} {wide_msg} {pos} of {len} tags";
+const PREPARING: &str = "  {spinner} {wide_msg} reading the manifest";
+const TAG: &str = "  {spinner} {wide_msg} {bar:10} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+// Without a speed: it would be that of tags that are done.
+const TOTAL: &str = "  {wide_msg} {bar:10} {bytes}/{total_bytes}";
 
 /// Draws what happens.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Progress {
 
     fn on(terminal: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(terminal);
-        let total = bars.add(ProgressBar::no_length()).with_style(style(TOTAL));
+        let total = bars.add(ProgressBar::no_length()).with_style(style(TOTAL)).with_message("all of it");
         Self { bars, mirrors: Mutex::default(), tags: Transfers::default(), total }
     }
 
@@ -63,10 +65,10 @@ impl Progress {
     }
 
     /// A line above the bar of all bytes.
-    fn line(&self, prefix: String, template: &str) -> ProgressBar {
+    fn line(&self, name: String, template: &str) -> ProgressBar {
         let bar = self.bars.insert_before(&self.total, ProgressBar::no_length());
         bar.set_style(style(template));
-        bar.set_prefix(prefix);
+        bar.set_message(name);
         bar.enable_steady_tick(TICK);
         bar
     }
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_tag_in_flight_has_a_bar_until_it_is_done() {
-        let screen = Screen::default();
+        let screen = Screen::new(100);
         let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
         let (mirror, tag) = ("java/jdk", &samples::tag("21.0.7"));
         progress.observe(&Event::MirrorStarted { mirror });
@@ -185,18 +187,49 @@ mod tests {
         progress.with_mirror(mirror, |bar| assert_eq!((bar.position(), bar.length()), (1, Some(3))));
         progress.observe(&Event::MirrorFinished { summary: &samples::mirror(mirror) });
         progress.clear();
-        let drawn = screen.0.lock().unwrap().clone();
-        assert!(drawn.contains("java/jdk: reading the tags of the source"), "{drawn}");
-        assert!(drawn.contains("java/jdk:21.0.7: reading the manifest"), "{drawn}");
+        let drawn = screen.drawn.lock().unwrap().clone();
+        for (name, state) in
+            [("java/jdk", "reading the tags of the source"), ("java/jdk:21.0.7", "reading the manifest")]
+        {
+            let is_line =
+                |line: &String| line.contains(&format!(" {name} ")) && line.trim_end().ends_with(state);
+            assert!(drawn.iter().any(is_line), "{drawn:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let screen = Screen::new(60);
+        let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
+        let mirror = "databases/of/the/accounting/department/database-enterprise";
+        let tag = &samples::tag("23.26.3.0-lite-arm64-with-a-long-name-of-its-own");
+        progress.observe(&Event::MirrorStarted { mirror });
+        progress.observe(&Event::TagsSelected { mirror, listed: 40_000, selected: 30_000 });
+        progress.observe(&Event::TagStarted { mirror, tag });
+        progress.observe(&Event::TagSized { mirror, tag, bytes: 10_000_000_000 });
+        progress.observe(&Event::BytesCopied { mirror, tag, bytes: 1_234_567_890 });
+        progress.clear();
+        let drawn = screen.drawn.lock().unwrap().clone();
+        assert!(drawn.iter().any(|line| line.contains("GiB")), "{drawn:?}");
+        assert!(drawn.iter().all(|line| line.chars().count() <= 60), "{drawn:?}");
     }
 
     /// A terminal that remembers all that was drawn.
-    #[derive(Clone, Debug, Default)]
-    struct Screen(Arc<Mutex<String>>);
+    #[derive(Clone, Debug)]
+    struct Screen {
+        width: u16,
+        drawn: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Screen {
+        fn new(width: u16) -> Self {
+            Self { width, drawn: Arc::default() }
+        }
+    }
 
     impl TermLike for Screen {
         fn width(&self) -> u16 {
-            100
+            self.width
         }
 
         fn move_cursor_up(&self, _: usize) -> io::Result<()> {
@@ -220,7 +253,7 @@ mod tests {
         }
 
         fn write_str(&self, text: &str) -> io::Result<()> {
-            self.0.lock().unwrap().push_str(text);
+            self.drawn.lock().unwrap().push(text.to_owned());
             Ok(())
         }
 

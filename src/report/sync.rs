@@ -5,11 +5,15 @@ use std::io::Write;
 
 use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::report::errors;
+use crate::report::errors::first_line;
 use crate::report::table::{Look, Table};
 use crate::report::units::{Bytes, Span};
 
 /// More tags than these that needed nothing are counted and not listed: what was done would drown in them.
 const UP_TO_DATE_ROWS_MAX: u64 = 20;
+
+/// Errors are cut in the table after so many characters.
+const ERROR_CELL_MAX_CHARS: usize = 60;
 
 /// Writes a row for each tag that was copied or failed, the errors in full, and the counts.
 pub fn sync(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result<()> {
@@ -18,7 +22,7 @@ pub fn sync(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result
         tag.outcome != Some(TagOutcome::UpToDate) || totals.up_to_date <= UP_TO_DATE_ROWS_MAX
     };
     let header = ["MIRROR", "TAG", "OUTCOME", "DIGEST", "SENT", "BLOBS", "REASON"];
-    let mut table = Table::new(look, header).align_right(4);
+    let mut table = Table::new(look, header).keep_whole(3).align_right(4);
     for mirror in mirrors {
         for tag in mirror.tags.iter().filter(has_row) {
             table.row(row(&mirror.name, tag));
@@ -33,7 +37,12 @@ pub fn sync(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result
     }
     let took = Span(summary.finished_at.duration_since(summary.started_at).unsigned_abs());
     let requests = totals.requests;
-    writeln!(out, "{} in {took}: {}; requests: {requests}", word(*outcome), counts(totals))
+    let failed = mirrors.iter().filter(|mirror| mirror.outcome == RunOutcome::Failed).count();
+    let failed = match (failed, mirrors.len()) {
+        (0, _) | (_, 1) => String::new(),
+        (failed, all) => format!("; {failed} of {all} mirrors failed"),
+    };
+    writeln!(out, "{} in {took}: {}; requests: {requests}{failed}", word(*outcome), counts(totals))
 }
 
 fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
@@ -41,8 +50,11 @@ fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
         Some(TagOutcome::Copied) => "copied",
         Some(TagOutcome::UpToDate) => "up to date",
         Some(TagOutcome::Failed) => "failed",
+        Some(TagOutcome::NotStarted) => "not started",
         None => "",
     };
+    // Why it was planned says nothing about what went wrong.
+    let reason = tag.error.as_deref().map_or_else(|| tag.reason.clone(), short);
     [
         mirror.to_owned(),
         tag.tag.to_string(),
@@ -50,8 +62,17 @@ fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
         tag.digest.map(|digest| digest.short()).unwrap_or_default(),
         if tag.blobs.uploaded > 0 { Bytes(tag.bytes).to_string() } else { String::new() },
         blobs(tag.blobs),
-        tag.reason.clone(),
+        reason,
     ]
+}
+
+/// An error as a cell takes it; all of it stands below the table.
+fn short(error: &str) -> String {
+    let error = first_line(error);
+    match error.char_indices().nth(ERROR_CELL_MAX_CHARS) {
+        Some((end, _)) => format!("{}…", error[..end].trim_end()),
+        None => error.to_owned(),
+    }
 }
 
 /// `3 sent, 2 present`: how the blobs of a tag arrived.
@@ -63,12 +84,11 @@ fn blobs(Blobs { uploaded, mounted, present }: Blobs) -> String {
 
 /// One mirror's share of the totals, all but its requests.
 fn totals_of(mirror: &MirrorSummary) -> Totals {
-    let count = |outcome| mirror.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count() as u64;
     Totals {
-        selected: mirror.tags.len() as u64,
-        copied: count(TagOutcome::Copied),
-        up_to_date: count(TagOutcome::UpToDate),
-        failed: count(TagOutcome::Failed),
+        selected: mirror.selected(),
+        copied: mirror.count(TagOutcome::Copied),
+        up_to_date: mirror.count(TagOutcome::UpToDate),
+        failed: mirror.failed(),
         bytes: mirror.tags.iter().map(|tag| tag.bytes).sum(),
         requests: 0,
     }
@@ -105,13 +125,13 @@ mod tests {
         MIRROR    TAG     OUTCOME     DIGEST             SENT  BLOBS              REASON
         java/jdk  21.0.7  copied      39a069e31509  180.2 MiB  3 sent, 2 present  missing in target
         java/jdk  21.0.6  up to date  d59799860b23          -  -                  target is equal
-        java/jdk  21      failed      -                     -  -                  -
+        java/jdk  21      failed      -                     -  -                  source: cannot read the manifest: GET https://a.example/v2/x…
         error: java/jdk:21: source: cannot read the manifest: GET https://a.example/v2/x: 503
         hint: try later
         error: database/free: cannot read the tags of the source: connection refused
         java/jdk: failed: 3 selected, 1 copied (180.2 MiB), 1 up to date, 1 failed
         database/free: failed: 0 selected, 0 copied (0 B), 0 up to date, 0 failed
-        failed in 3 min 5 s: 3 selected, 1 copied (180.2 MiB), 1 up to date, 1 failed; requests: 17
+        failed in 3 min 5 s: 3 selected, 1 copied (180.2 MiB), 1 up to date, 1 failed; requests: 17; 2 of 2 mirrors failed
         ");
     }
 
@@ -129,6 +149,25 @@ mod tests {
         java/jdk  25   copied   b7a56873cd77  180.2 MiB  3 sent, 2 present  missing in target
         succeeded in 3 min 5 s: 301 selected, 1 copied (180.2 MiB), 300 up to date, 0 failed; requests: 17
         ");
+    }
+
+    #[test]
+    fn a_failed_row_gives_the_start_of_its_error() {
+        let mut tag = samples::failed("21", &format!("{}\nhint: try later", "é".repeat(100)));
+        tag.reason = "missing in target".to_owned();
+        assert_eq!(row("java/jdk", &tag)[6], format!("{}…", "é".repeat(60)));
+    }
+
+    #[test]
+    fn digests_stay_whole_on_a_narrow_terminal() {
+        let mut out = Vec::new();
+        sync(&mut out, &samples::run(), Look::Boxed { width: 80 }).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("39a069e31509") && text.contains("d59799860b23"), "{text}");
+        assert!(
+            text.lines().filter(|line| line.starts_with('│')).all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
     }
 
     #[test]

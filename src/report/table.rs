@@ -5,7 +5,7 @@ use std::io;
 use std::io::Write;
 
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
-use comfy_table::{CellAlignment, ContentArrangement};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement};
 
 /// Stands in a cell that has nothing to say, so that every row has as many words as columns.
 pub(super) const NOTHING_TO_SAY: &str = "-";
@@ -54,6 +54,15 @@ impl Table {
     pub fn align_right(mut self, column: usize) -> Self {
         if let Some(column) = self.inner.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
+        }
+        self
+    }
+
+    /// Never breaks a column's cells, as suits what is to be copied from the screen.
+    #[must_use]
+    pub fn keep_whole(mut self, column: usize) -> Self {
+        if let Some(column) = self.inner.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
         self
     }

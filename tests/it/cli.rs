@@ -236,6 +236,33 @@ async fn a_failed_tag_makes_the_run_a_failure_and_the_document_complete() {
 }
 
 #[tokio::test]
+async fn for_people_a_line_of_the_log_is_a_sentence_and_quiet_leaves_failures_to_the_result() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    let refused = Match::manifest_put().containing("21.0.10");
+    target.fault(Fault::new(refused, Action::error(405, "UNSUPPORTED", "not this one")));
+    let program = Program::configured(&mirror(&source, &target, MIRROR));
+    let ran = program.run_online(&["sync"]).await;
+    ran.assert_code(1);
+    let ends = |line: &str| ran.stderr.lines().any(|logged| logged.ends_with(line));
+    assert!(ends(" INFO `java/jdk`: 2 of 6 tags selected"), "{}", ran.stderr);
+    assert!(ends(" INFO Done `java/jdk`: 1 copied, 0 up to date, 1 failed"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("not this one").count(), 1, "{}", ran.stderr);
+    let ran = program.run_online(&["sync", "--quiet"]).await;
+    assert!(ran.assert_code(1).stdout.contains("not this one"), "{}", ran.stdout);
+    assert_eq!(ran.stderr, "");
+}
+
+#[tokio::test]
+async fn a_plan_of_what_is_selected_counts_the_rest() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    let program = Program::configured(&mirror(&source, &target, MIRROR));
+    let ran = program.run_online(&["plan", "--selected", "--quiet"]).await;
+    let plan = &ran.assert_code(0).stdout;
+    assert!(plan.contains("\nleft out: 3 match no rule, 1 older than the newest\n"), "{plan}");
+    assert!(plan.contains("\n21.0.10 ") && !plan.contains("8u491"), "{plan}");
+}
+
+#[tokio::test]
 async fn both_sides_are_asked_where_check_is_online() {
     let (source, target) = (source().await, Registry::start(Face::Token).await);
     let program = Program::configured(&mirror(&source, &target, MIRROR));

@@ -1,0 +1,127 @@
+//! Which manifests are whole. Each is read and hashed once, and again only when its file is another one by then.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::layout::files::Stamp;
+use crate::layout::{Error, Layout, files};
+use crate::oci::{Descriptor, Digest, MANIFEST_MAX_BYTES, Manifest};
+
+/// So many manifests are remembered, some tens of megabytes. Beyond that it starts anew: they are read again.
+const REMEMBERED_MAX: usize = 64 * 1024;
+
+/// The manifests whose files were found right.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<HashMap<Digest, Arc<Checked>>>);
+
+/// A file whose bytes have its digest, and what they refer to.
+#[derive(Debug)]
+struct Checked {
+    file: Stamp,
+    parts: Parts,
+}
+
+/// What has to be there with a manifest: digests and sizes in bytes.
+#[derive(Debug)]
+struct Parts {
+    blobs: Box<[(Digest, u64)]>,
+    children: Box<[(Digest, u64)]>,
+}
+
+impl Parts {
+    /// Layers that live elsewhere by design are left out.
+    fn of(manifest: &Manifest) -> Self {
+        let part = |part: &Descriptor| (part.digest, part.size);
+        Self {
+            blobs: manifest.blobs().iter().filter(|blob| !blob.is_foreign()).map(part).collect(),
+            children: manifest.children().iter().map(part).collect(),
+        }
+    }
+}
+
+impl Known {
+    fn get(&self, digest: Digest, file: Stamp) -> Option<Arc<Checked>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&digest).filter(|checked| checked.file == file).cloned()
+    }
+
+    fn insert(&self, digest: Digest, checked: &Arc<Checked>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(digest, Arc::clone(checked));
+    }
+}
+
+impl Layout {
+    /// Whether the manifest's own file is there and right.
+    pub(super) fn is_stored(&self, digest: Digest) -> Result<bool, Error> {
+        Ok(self.checked(digest)?.is_some())
+    }
+
+    /// Whether a manifest is there, with all that it refers to.
+    pub(super) fn is_whole(&self, digest: Digest) -> Result<bool, Error> {
+        match self.checked(digest)? {
+            Some(root) => Ok(self.missing(&root.parts)?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// The first part below a manifest that is not there, or has another size than its descriptor says.
+    pub(super) fn missing_part(&self, root: &Manifest) -> Result<Option<Digest>, Error> {
+        self.missing(&Parts::of(root))
+    }
+
+    fn missing(&self, root: &Parts) -> Result<Option<Digest>, Error> {
+        if let Some(blob) = self.missing_blob(root)? {
+            return Ok(Some(blob));
+        }
+        let mut seen = HashSet::new();
+        let mut pending: Vec<(Digest, u64)> = root.children.to_vec();
+        while let Some((digest, size)) = pending.pop() {
+            if !seen.insert(digest) {
+                continue;
+            }
+            let Some(child) = self.checked(digest)?.filter(|child| child.file.bytes() == size) else {
+                return Ok(Some(digest));
+            };
+            if let Some(blob) = self.missing_blob(&child.parts)? {
+                return Ok(Some(blob));
+            }
+            pending.extend(&child.parts.children);
+        }
+        Ok(None)
+    }
+
+    fn missing_blob(&self, parts: &Parts) -> Result<Option<Digest>, Error> {
+        for &(digest, size) in &parts.blobs {
+            if self.size(digest)? != Some(size) {
+                return Ok(Some(digest));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is known of a manifest, none where there is none. A file that is something else, or was damaged, is
+    /// none too: bringing the manifest again replaces it.
+    fn checked(&self, digest: Digest) -> Result<Option<Arc<Checked>>, Error> {
+        let path = self.blob(digest);
+        let Some(metadata) = files::look(&path)?.filter(std::fs::Metadata::is_file) else { return Ok(None) };
+        if let Some(checked) = self.known().get(digest, Stamp::of(&metadata)) {
+            return Ok(Some(checked));
+        }
+        if metadata.len() > MANIFEST_MAX_BYTES as u64 {
+            return Ok(None);
+        }
+        let file = files::open(&path)?;
+        let stamp = file.stamp()?;
+        let bytes = file.read(MANIFEST_MAX_BYTES)?;
+        let manifest =
+            Manifest::parse(bytes.into(), None).ok().filter(|manifest| manifest.digest() == digest);
+        let Some(manifest) = manifest else { return Ok(None) };
+        let checked = Arc::new(Checked { file: stamp, parts: Parts::of(&manifest) });
+        self.known().insert(digest, &checked);
+        Ok(Some(checked))
+    }
+}
