@@ -5,8 +5,12 @@ use std::io;
 use std::io::{IsTerminal, Write};
 
 use clap::{ArgAction, Args, ValueEnum};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::exit::{ExitCode, Failure};
 use crate::report::Progress;
@@ -50,8 +54,14 @@ impl Logging {
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
         // A library user may have started logs of their own, which then are the ones to go to.
         let _ = match self.log_format {
-            Format::Text => subscriber.with_target(false).with_ansi(has_colour()).try_init(),
-            Format::Json => subscriber.json().flatten_event(true).try_init(),
+            Format::Text => {
+                let subscriber = subscriber.with_target(false).with_ansi(has_colour()).finish();
+                subscriber.with(filter_fn(is_discreet)).try_init()
+            }
+            Format::Json => {
+                let subscriber = subscriber.json().flatten_event(true).finish();
+                subscriber.with(filter_fn(is_discreet)).try_init()
+            }
         };
         Ok(())
     }
@@ -80,6 +90,12 @@ impl Logging {
             (false, _) => "warn,tagferry=trace",
         }
     }
+}
+
+/// Whether a log shows no secrets, whatever the filter asks for: at trace level the AWS SDK writes whole answers, with
+/// ECR's token in them.
+fn is_discreet(log: &Metadata<'_>) -> bool {
+    *log.level() != Level::TRACE || log.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
 /// See <https://no-color.org>.
