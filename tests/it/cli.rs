@@ -42,8 +42,8 @@ const MIRROR: &str = r"
 ";
 
 /// The program in a folder and an environment of its own.
-struct Program {
-    folder: TempDir,
+pub(crate) struct Program {
+    pub(crate) folder: TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
@@ -52,18 +52,18 @@ impl Program {
         Self { folder: TempDir::new().unwrap(), variables: Vec::new() }
     }
 
-    fn configured(yaml: &str) -> Self {
+    pub(crate) fn configured(yaml: &str) -> Self {
         let program = Self::new();
         fs::write(program.folder.path().join("tagferry.yaml"), yaml).unwrap();
         program
     }
 
-    fn variable(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
         self
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tagferry"));
         command
             .args(arguments)
@@ -80,16 +80,16 @@ impl Program {
     }
 
     /// Runs while the registries of this test answer.
-    async fn run_online(&self, arguments: &[&str]) -> Ran {
+    pub(crate) async fn run_online(&self, arguments: &[&str]) -> Ran {
         let output = tokio::process::Command::from(self.command(arguments)).kill_on_drop(true).output();
         output.await.unwrap().into()
     }
 }
 
-struct Ran {
+pub(crate) struct Ran {
     code: Option<i32>,
-    stdout: String,
-    stderr: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Ran {
@@ -104,7 +104,7 @@ impl From<Output> for Ran {
 
 impl Ran {
     #[track_caller]
-    fn assert_code(&self, code: i32) -> &Self {
+    pub(crate) fn assert_code(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
         self
     }

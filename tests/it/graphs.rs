@@ -148,7 +148,10 @@ async fn one_platform_gives_its_own_manifest() {
     let target = Registry::start(Face::Open).await;
     let config = with_platforms(&source, &target, "[linux/arm64]");
     let summary = sync(&config).await;
-    assert_says(tag_error(&summary, "other"), &["none of the platforms linux/arm64 is offered", "linux/amd64"]);
+    assert_says(
+        tag_error(&summary, "other"),
+        &["none of the platforms linux/arm64 is offered", "linux/amd64"],
+    );
     let (_, arm64) = (all.children[0].digest(), all.children[2].digest());
     assert_eq!(target.tags("app")["latest"], arm64);
     // An image that is for one platform by itself says so in its config.

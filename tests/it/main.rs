@@ -15,6 +15,7 @@ mod login;
 mod pass;
 mod plain;
 mod retry;
+mod security;
 mod source;
 mod sync;
 mod world;
