@@ -5,8 +5,12 @@ use std::io;
 use std::io::{IsTerminal, Write};
 
 use clap::{ArgAction, Args, ValueEnum};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::prose::Prose;
@@ -52,9 +56,14 @@ impl Logging {
         // A library user may have started logs of their own, which then are the ones to go to.
         let _ = match self.log_format {
             Format::Text => {
-                subscriber.with_target(false).with_ansi(has_colour()).fmt_fields(Prose).try_init()
+                let subscriber =
+                    subscriber.with_target(false).with_ansi(has_colour()).fmt_fields(Prose).finish();
+                subscriber.with(filter_fn(is_discreet)).try_init()
             }
-            Format::Json => subscriber.json().flatten_event(true).try_init(),
+            Format::Json => {
+                let subscriber = subscriber.json().flatten_event(true).finish();
+                subscriber.with(filter_fn(is_discreet)).try_init()
+            }
         };
         Ok(())
     }
@@ -84,6 +93,12 @@ impl Logging {
             (false, _) => "warn,tagferry=trace",
         }
     }
+}
+
+/// Whether a log shows no secrets, whatever the filter asks for: at trace level the AWS SDK writes whole answers, with
+/// ECR's token in them.
+fn is_discreet(log: &Metadata<'_>) -> bool {
+    *log.level() != Level::TRACE || log.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
 /// See <https://no-color.org>.

@@ -248,8 +248,10 @@ impl Refusal {
     pub(super) fn parse(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let errors =
             serde_json::from_slice::<ErrorDocument>(body).map(|document| document.errors).unwrap_or_default();
-        let text =
-            if errors.is_empty() { String::from_utf8_lossy(body).trim().to_owned() } else { String::new() };
+        // Azure's documents begin with a byte order mark, which is no white space.
+        let text = String::from_utf8_lossy(body);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let text = if errors.is_empty() { text.to_owned() } else { String::new() };
         Self { status, errors, text, retry_after }
     }
 }
@@ -327,7 +329,9 @@ mod tests {
     fn what_the_registry_says_is_repeated_on_one_line() {
         let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not\\n\\u001b[31mhere\",\"detail\":{}}]}";
         assert_eq!(refusal(403, body).to_string(), "403 Forbidden: DENIED: not [31mhere");
-        assert_eq!(refusal(503, "<html>").to_string(), "503 Service Unavailable");
+        for page in ["<html>", "\n<html>", "\u{feff}<?xml version=\"1.0\"?><Error>signature</Error>"] {
+            assert_eq!(refusal(503, page).to_string(), "503 Service Unavailable");
+        }
         assert_eq!(refusal(502, "bad gateway\n").to_string(), "502 Bad Gateway: bad gateway");
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use tokio::sync::watch;
 
+use super::flood::Flood;
 use super::route::{Kind, Route};
 use super::wire::{Head, Reply};
 
@@ -99,6 +100,8 @@ impl Match {
 pub enum Action {
     /// This answer instead of the real one; the request has no effect.
     Answer(Reply),
+    /// This instead of the real answer.
+    Flood(Flood),
     /// The connection closes before any answer; the request has no effect.
     Reset,
     /// The request takes effect, then the connection closes before the answer.

@@ -30,6 +30,7 @@ pub async fn before(actions: &[Action], head: &mut Head, payload: &mut Payload) 
     for action in actions {
         match action {
             Action::Answer(reply) => return Before::Answer(reply.clone()),
+            Action::Flood(flood) => return Before::Answer(Reply::status(flood.status)),
             Action::Reset => return Before::Close,
             Action::Stall => std::future::pending().await,
             Action::Delay(time) => tokio::time::sleep(*time).await,
@@ -85,12 +86,19 @@ pub fn after(actions: &[Action], mut reply: Reply) -> Option<Reply> {
 pub fn response(actions: &[Action], head: &Head, reply: Reply) -> http::Response<Body> {
     let Reply { status, headers, body } = reply;
     let has_length = status != http::StatusCode::NO_CONTENT;
-    let length = body.len();
+    let flood = actions.iter().find_map(|action| match action {
+        Action::Flood(flood) => Some(flood),
+        _ => None,
+    });
+    let length = match flood {
+        Some(flood) => flood.is_announced.then_some(flood.bytes),
+        None => Some(body.len() as u64),
+    };
     let body = if head.method == http::Method::HEAD { Body::empty() } else { stream_of(actions, body) };
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    if has_length {
+    if let Some(length) = length.filter(|_| has_length) {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
     }
     response
@@ -99,6 +107,7 @@ pub fn response(actions: &[Action], head: &Head, reply: Reply) -> http::Response
 fn stream_of(actions: &[Action], body: Bytes) -> Body {
     for action in actions {
         return match *action {
+            Action::Flood(ref flood) => flood.body(),
             Action::CutBody { after } => {
                 let cut = stream::once(async {
                     // One turn, so that the connection flushes what it has before it closes.

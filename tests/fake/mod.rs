@@ -15,6 +15,7 @@
 mod auth;
 mod ecr;
 mod fault;
+mod flood;
 mod images;
 mod inject;
 mod log;
@@ -30,6 +31,7 @@ mod wire;
 pub use auth::{Auth, Bearer, Layout, Licence, Scope};
 pub use ecr::{ACCESS_KEY, ACCOUNT, Ecr, Mutability, REGION, Settings};
 pub use fault::{Action, Fault, Gate, Match};
+pub use flood::Flood;
 pub use images::{
     Draft, Format, Image, artifact, attested_index, image, index, oci_image, random_bytes, random_image,
 };

@@ -17,6 +17,7 @@ mod pass;
 mod plain;
 mod program;
 mod retry;
+mod security;
 mod signals;
 mod source;
 mod sync;
