@@ -55,7 +55,7 @@ async fn a_copy_writes_no_file() {
     let mut command = tokio::process::Command::from(program.command(&["sync"]));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     source.wait_for(&Match::blob_get(), 1).await;
-    assert_eq!(open_files(child.id().unwrap()), [PathBuf::new(); 0]);
+    assert_eq!(open_files(child.id().unwrap()), Vec::<PathBuf>::new());
     gate.open();
     Ran::from(child.wait_with_output().await.unwrap()).assert_code(0);
     assert_eq!(ecr.tags("app"), source.tags("app"));
