@@ -13,7 +13,7 @@ use crate::registry::pages::Pages;
 /// Asked for per page. ECR refuses more (google/go-containerregistry#1091).
 const PAGE_TAGS: usize = 1000;
 /// So many tags are accepted at the most.
-const TAGS_MAX: usize = 1_000_000;
+const TAGS_MAX: usize = 200_000;
 
 #[derive(Deserialize)]
 struct Page {

@@ -29,7 +29,9 @@ pub(crate) async fn plan(config: &str) -> RunSummary {
 }
 
 async fn run(config: &str, mode: Mode) -> RunSummary {
-    app(config, Arc::new(Blind)).await.run(&[], mode, &Stop::default()).await.unwrap()
+    // Boxed, so that the futures of tests stay small.
+    let app = Box::pin(app(config, Arc::new(Blind))).await;
+    Box::pin(app.run(&[], mode, &Stop::default())).await.unwrap()
 }
 
 /// The program, ready to run.

@@ -47,26 +47,28 @@ fn assert_no_address_has_the_mark(registries: &[&Registry]) {
 
 #[tokio::test]
 async fn a_faulty_digest_in_a_manifest_never_becomes_part_of_an_address() {
-    for digest in digests() {
+    let source = three_tags(Face::Open).await;
+    let good = json!({"mediaType": "x", "digest": Digest::of(b"").to_string(), "size": 0});
+    let mut faulty = Vec::new();
+    for (number, digest) in digests().iter().enumerate() {
         let part = json!({"mediaType": MediaType::OCI_MANIFEST, "digest": digest, "size": 1});
-        let good = json!({"mediaType": "x", "digest": Digest::of(b"").to_string(), "size": 0});
-        let source = three_tags(Face::Open).await;
-        let faulty = [
-            ("config", document(MediaType::OCI_MANIFEST, &json!({"config": part, "layers": []}))),
-            ("layer", document(MediaType::OCI_MANIFEST, &json!({"config": good, "layers": [part]}))),
-            ("child", document(MediaType::OCI_INDEX, &json!({"manifests": [part]}))),
-        ];
-        for (name, image) in &faulty {
-            source.push("app", name, image);
+        for (place, media_type, members) in [
+            ("config", MediaType::OCI_MANIFEST, json!({"config": part, "layers": []})),
+            ("layer", MediaType::OCI_MANIFEST, json!({"config": good, "layers": [part]})),
+            ("child", MediaType::OCI_INDEX, json!({"manifests": [part]})),
+        ] {
+            let name = format!("{place}-{number}");
+            source.push("app", &name, &document(media_type, &members));
+            faulty.push(name);
         }
-        let target = Registry::start(Face::Open).await;
-        let summary = copy(&source, &target).await;
-        for (name, _) in &faulty {
-            assert_says(tag_error(&summary, name), &["not a valid manifest", "is not a digest"]);
-        }
-        assert_eq!(tag(&summary, "latest").outcome, Some(TagOutcome::Copied));
-        assert_no_address_has_the_mark(&[&source, &target]);
     }
+    let target = Registry::start(Face::Open).await;
+    let summary = copy(&source, &target).await;
+    for name in faulty {
+        assert_says(tag_error(&summary, &name), &["not a valid manifest", "is not a digest"]);
+    }
+    assert_eq!(tag(&summary, "latest").outcome, Some(TagOutcome::Copied));
+    assert_no_address_has_the_mark(&[&source, &target]);
 }
 
 #[tokio::test]

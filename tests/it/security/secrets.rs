@@ -47,7 +47,7 @@ struct World {
     sources: Vec<(&'static str, Registry, String)>,
     ecr: Ecr,
     plain: Registry,
-    mirrors: String,
+    mirrors: Vec<String>,
 }
 
 impl World {
@@ -60,7 +60,7 @@ impl World {
         plain.fault(Fault::new(Match::upload_start(), Action::Answer(started)));
         plain.fault(Fault::new(Match::upload_put(), Action::error(400, "SIZE_INVALID", "not this one")));
         let right = format!("credentials: {{username: {USER}, password: {PASSWORD}}}");
-        let mut world = Self { sources: Vec::new(), ecr, plain, mirrors: String::new() };
+        let mut world = Self { sources: Vec::new(), ecr, plain, mirrors: Vec::new() };
 
         world.add("basic", Registry::builder(Face::Basic).blobs_elsewhere().start().await, &right);
         world.add("bearer", Registry::builder(Face::Token).blobs_elsewhere().start().await, &right);
@@ -93,9 +93,9 @@ impl World {
         source.push("app", "latest", &image(&[name]));
         let target = if name == "plain" { self.plain.host() } else { self.ecr.host() };
         let host = source.host();
-        self.mirrors += &format!(
+        self.mirrors.push(format!(
             "  - {{name: {name}, source: {host}/app, target: {target}/{name}, tags: [{{match: .}}]}}\n"
-        );
+        ));
         let side = Side::plain(&source, settings);
         self.sources.push((name, source, format!("  {}: {}\n", side.host, side.settings)));
     }
@@ -107,7 +107,7 @@ impl World {
         let sources: String = self.sources.iter().map(|(_, _, settings)| settings.as_str()).collect();
         format!(
             "mirrors:\n{}registries:\n{sources}{targets}{QUICK}concurrency: {{mirrors: 16}}\n",
-            self.mirrors
+            self.mirrors.concat()
         )
     }
 }
