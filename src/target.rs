@@ -207,7 +207,7 @@ impl Target {
         };
         let started = match repository.start_upload(blob.digest, from).await {
             // A mount is about sending less; who refuses it may still take the bytes.
-            Err(error) if from.is_some() && error.refusal().is_some() => {
+            Err(error) if from.is_some() && (error.refusal().is_some() || error.is_denied()) => {
                 repository.start_upload(blob.digest, None).await?
             }
             result => result?,
