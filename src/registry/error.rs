@@ -88,6 +88,13 @@ pub enum Kind {
     /// The answer breaks the protocol, or a rule that keeps us safe.
     #[error("{0}")]
     Protocol(String),
+    /// The host allows no more pulls in this window of time. It was not asked.
+    #[error(
+        "no pulls are left of those that this host allows in {}: they come back with time, and with credentials there \
+         may be more",
+        humantime::format_duration(*.0)
+    )]
+    PullsUsedUp(Duration),
     /// The source cannot resume where a transfer broke: it has to start over.
     #[error("the source cannot resume: {0}")]
     StartOver(String),

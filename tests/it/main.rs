@@ -11,6 +11,7 @@ mod cli;
 mod ecr;
 mod fakes;
 mod graphs;
+mod limits;
 mod login;
 mod pass;
 mod plain;
