@@ -10,6 +10,7 @@ mod chaos;
 mod cli;
 mod ecr;
 mod fakes;
+mod faults;
 mod graphs;
 mod limits;
 mod login;
