@@ -162,7 +162,7 @@ impl Target {
         }
     }
 
-    /// The same where the repository vanished since. Makes it at most once for each time that it vanished.
+    /// The same where the repository vanished since. One that somebody else made meanwhile is success.
     pub async fn restore(&self) -> Result<(), Error> {
         match self {
             Self::Ecr(repository) => Ok(repository.restore().await?),
@@ -204,7 +204,7 @@ impl Target {
         };
         let started = match repository.start_upload(blob.digest, from).await {
             // A mount is about sending less; who refuses it may still take the bytes.
-            Err(error) if from.is_some() && error.refusal().is_some() => {
+            Err(error) if from.is_some() && (error.refusal().is_some() || error.is_denied()) => {
                 repository.start_upload(blob.digest, None).await?
             }
             result => result?,

@@ -217,10 +217,11 @@ async fn fetch_token(
         headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
     }
     let asked_at = Instant::now();
-    let answer =
+    let mut answer =
         wire.exchange(Parcel { method: &Method::GET, url: &url, headers, body: Body::Empty }).await?;
     if !answer.status().is_success() {
-        return Err(answer.refused().await);
+        let refusal = answer.refusal().await;
+        return Err(answer.fail(Kind::NoToken(refusal)));
     }
     let unusable = answer.fail(Kind::Protocol("the token service's answer holds no token".to_owned()));
     let body = answer.body(TOKEN_ANSWER_MAX_BYTES).await?;

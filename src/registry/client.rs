@@ -15,6 +15,7 @@ use crate::registry::auth::{Auth, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
 use crate::registry::error::{Error, Kind, Refusal, chain};
 use crate::registry::limit::{Limiter, Limits, Turn};
+use crate::registry::quota::Quota;
 use crate::registry::resolve::Resolver;
 use crate::registry::retry::Retry;
 use crate::registry::tap::{Exchange, Tap};
@@ -123,6 +124,7 @@ impl Client {
             host: host.clone(),
             http: http.build().map_err(tls)?,
             limiter: Limiter::new(options.limits),
+            quota: Quota::default(),
             stall: options.stall_timeout,
             tap: options.tap,
         };
@@ -191,6 +193,9 @@ impl Client {
     /// Sends once, logging in where the registry asks for it.
     pub(super) async fn attempt(&self, request: &Request) -> Result<Answer, Error> {
         let Inner { root, wire, auth, .. } = &*self.0;
+        if let Some(window) = wire.quota.used_up().filter(|_| request.is_pull()) {
+            return Err(Error::new(&request.method, &request.url, Kind::PullsUsedUp(window)));
+        }
         let scope = &request.scope;
         let mut second: Option<Second> = None;
         loop {
@@ -328,6 +333,11 @@ impl Request {
 
     fn is_read(&self) -> bool {
         self.method == Method::GET || self.method == Method::HEAD
+    }
+
+    /// Whether it counts as a pull where those are counted.
+    fn is_pull(&self) -> bool {
+        self.method == Method::GET && self.url.path().contains("/manifests/")
     }
 }
 

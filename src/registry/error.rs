@@ -60,6 +60,9 @@ pub enum Kind {
     /// Not the registry refused, but where it sent us.
     #[error("{0}, from where the registry sent us")]
     RefusedElsewhere(Refusal),
+    /// The token service refused to let us log in.
+    #[error("{0}, from the token service")]
+    NoToken(Refusal),
     /// A login could not be had from where it is kept.
     #[error("cannot get credentials")]
     Credentials(#[source] CredentialsError),
@@ -85,6 +88,13 @@ pub enum Kind {
     /// The answer breaks the protocol, or a rule that keeps us safe.
     #[error("{0}")]
     Protocol(String),
+    /// The host allows no more pulls in this window of time. It was not asked.
+    #[error(
+        "no pulls are left of those that this host allows in {}: they come back with time, and with credentials there \
+         may be more",
+        humantime::format_duration(*.0)
+    )]
+    PullsUsedUp(Duration),
     /// The source cannot resume where a transfer broke: it has to start over.
     #[error("the source cannot resume: {0}")]
     StartOver(String),
@@ -172,9 +182,13 @@ impl Error {
         self.is_unauthorized() || matches!(self.kind(), Kind::Credentials(_))
     }
 
-    /// Whether the registry itself refused access.
+    /// Whether the registry itself refused access, or its token service did. That service has no images to miss:
+    /// its 404 is a refusal like any other, seen at Oracle.
     pub(super) fn is_unauthorized(&self) -> bool {
-        self.is_status(StatusCode::UNAUTHORIZED) || self.is_status(StatusCode::FORBIDDEN)
+        match self.kind() {
+            Kind::NoToken(refusal) => refusal.transient().is_none(),
+            _ => self.is_status(StatusCode::UNAUTHORIZED) || self.is_status(StatusCode::FORBIDDEN),
+        }
     }
 
     /// The word for what may pass by itself, none for what will not.
@@ -185,7 +199,9 @@ impl Error {
             Kind::Truncated { .. } => Some("truncated"),
             // A presigned address dies soon; the registry gives a new one.
             Kind::RefusedElsewhere(refusal) if refusal.status == StatusCode::FORBIDDEN => Some("elsewhere"),
-            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) => refusal.transient(),
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
+                refusal.transient()
+            }
             _ => None,
         }
     }
@@ -212,7 +228,9 @@ impl Error {
     /// How long the registry wants to be left alone, if it says.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.kind() {
-            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) => refusal.retry_after,
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
+                refusal.retry_after
+            }
             _ => None,
         }
     }

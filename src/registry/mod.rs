@@ -19,6 +19,7 @@ mod manifests;
 mod origin;
 mod pages;
 mod password_file;
+mod quota;
 mod referrers;
 mod repository;
 mod resolve;

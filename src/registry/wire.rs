@@ -16,6 +16,7 @@ use url::Url;
 use crate::oci::Host;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, address};
 use crate::registry::limit::Limiter;
+use crate::registry::quota::Quota;
 use crate::registry::retry;
 use crate::registry::tap::{Exchange, Tap};
 
@@ -31,6 +32,7 @@ pub(super) struct Wire {
     pub(super) host: Host,
     pub(super) http: reqwest::Client,
     pub(super) limiter: Limiter,
+    pub(super) quota: Quota,
     /// The time for which nothing may move.
     pub(super) stall: Duration,
     pub(super) tap: Tap,
@@ -87,6 +89,7 @@ impl Wire {
         tracing::trace!(%method, address = address(url), status = status.map(|status| status.as_u16()), "Asked");
         self.count(method, status);
         let response = result.map_err(|error| fail(Kind::Transport(error.without_url())))?;
+        self.quota.learn(&self.host, response.headers());
         Ok(Answer { method: method.clone(), url: url.clone(), stall: self.stall, response })
     }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use tagferry::event::{RunOutcome, RunSummary, TagOutcome};
-use tagferry::oci::{Digest, MediaType};
+use tagferry::oci::Digest;
 use tagferry::pass::{Mode, Stop};
 
 use crate::fake::{
-    Action, Draft, Ecr, Face, Fault, Format, Gate, Image, Match, Mount, Mutability, Refusal, Registry,
-    Settings, image, oci_image, random_bytes, random_image,
+    Action, Draft, Ecr, Face, Fault, Format, Image, Match, Mount, Mutability, Registry, Settings, image,
+    oci_image, random_bytes, random_image,
 };
 use crate::world::{
     APP, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
@@ -22,19 +22,6 @@ async fn source_and_ecr(tags: &[&str]) -> (Registry, Ecr) {
         source.push("app", tag, &image(&["base", tag]));
     }
     (source, Ecr::start().await)
-}
-
-/// Runs `app` while `meddle` waits for a request that matches, held until it is done.
-async fn meanwhile(source: &Registry, ecr: &Ecr, held: Match, meddle: impl FnOnce()) -> RunSummary {
-    let gate = Gate::closed();
-    ecr.fault(Fault::new(held.clone(), Action::Hold(gate.clone())).once());
-    let run = Box::pin(copy(source, ecr));
-    let work = async {
-        ecr.wait_for(&held, 1).await;
-        meddle();
-        gate.open();
-    };
-    tokio::join!(run, work).0
 }
 
 const POLICY: &str = r#"{"rules":[{"rulePriority":1,"description":"old","selection":{"tagStatus":"untagged","countType":"imageCountMoreThan","countNumber":9},"action":{"type":"expire"}}]}"#;
@@ -89,17 +76,6 @@ async fn no_repository_is_made_while_nothing_can_be_copied() {
     source.fault(Fault::new(Match::manifest_head(), Action::status(404)));
     assert_eq!(copy(&source, &ecr).await.outcome, RunOutcome::Failed);
     assert!(ecr.repository("app").is_none());
-}
-
-#[tokio::test]
-async fn a_repository_that_vanishes_in_mid_run_is_made_again() {
-    let (source, ecr) = source_and_ecr(&["1.0"]).await;
-    ecr.create("app", Settings::default());
-    let unknown = Action::error(404, "NAME_UNKNOWN", "The repository with name 'app' does not exist");
-    ecr.fault(Fault::new(Match::upload_start(), unknown).times(1));
-    assert_succeeded(&copy(&source, &ecr).await);
-    assert_eq!(ecr.count(&Match::api("CreateRepository")), 1);
-    ecr.assert_consistent();
 }
 
 #[tokio::test]
@@ -172,28 +148,6 @@ async fn an_excluded_tag_moves() {
 }
 
 #[tokio::test]
-async fn an_immutable_tag_whose_answer_was_lost_is_a_success() {
-    let (source, ecr) = source_and_ecr(&["1.0"]).await;
-    ecr.create("app", Settings::mutability(Mutability::Immutable, &[]));
-    ecr.fault(Fault::new(Match::manifest_put(), Action::LoseAnswer).once());
-    assert_succeeded(&copy(&source, &ecr).await);
-    assert_eq!(ecr.count(&Match::manifest_put()), 2);
-    assert_eq!(ecr.tags("app"), source.tags("app"));
-}
-
-#[tokio::test]
-async fn an_immutable_tag_that_somebody_else_set_meanwhile_stays_theirs() {
-    let (source, ecr) = source_and_ecr(&["1.0"]).await;
-    ecr.create("app", Settings::mutability(Mutability::Immutable, &[]));
-    let theirs = image(&["theirs"]);
-    let push = || ecr.push("app", "1.0", &theirs);
-    let summary = Box::pin(meanwhile(&source, &ecr, Match::manifest_put(), push)).await;
-    assert_says(tag_error(&summary, "1.0"), &["conflict: the target has ", "immutable"]);
-    assert_eq!(ecr.tags("app")["1.0"], theirs.digest());
-    assert_eq!(ecr.count(&Match::manifest_put()), 1);
-}
-
-#[tokio::test]
 async fn a_token_that_expired_between_runs_is_renewed_once() {
     let (source, ecr) = source_and_ecr(&["1.0"]).await;
     let app = app(&mirror(&source, &ecr, APP), Arc::new(Bytes::default())).await;
@@ -205,16 +159,6 @@ async fn a_token_that_expired_between_runs_is_renewed_once() {
     assert_succeeded(&app.run(&[], Mode::Sync, &Stop::default()).await.unwrap());
     assert_eq!(ecr.tokens_made(), 2);
     assert_eq!(ecr.tags("app"), source.tags("app"));
-}
-
-#[tokio::test]
-async fn a_token_that_expires_in_mid_run_is_renewed_once() {
-    for held in [Match::upload_start(), Match::upload_put(), Match::manifest_put(), Match::manifest_head()] {
-        let (source, ecr) = source_and_ecr(&["1.0"]).await;
-        assert_succeeded(&meanwhile(&source, &ecr, held.clone(), || ecr.expire_tokens()).await);
-        assert_eq!(ecr.tokens_made(), 2, "{held:?}");
-        ecr.assert_consistent();
-    }
 }
 
 #[tokio::test]
@@ -259,22 +203,6 @@ async fn a_denial_for_one_mirror_leaves_the_others_alone() {
     assert_eq!(summary.mirrors[0].outcome, RunOutcome::Failed);
     assert_eq!(summary.mirrors[1].outcome, RunOutcome::Succeeded);
     assert_eq!(ecr.tags("other"), source.tags("other"));
-}
-
-#[tokio::test]
-async fn a_refused_manifest_fails_its_tag_in_the_words_of_ecr_and_is_not_sent_again() {
-    let source = Registry::start(Face::Open).await;
-    source.push("app", "docker", &image(&["base"]));
-    source.push("app", "oci", &oci_image(&["base"]));
-    let refusal = Refusal::MediaType(MediaType::OCI_MANIFEST);
-    let ecr = Ecr::builder().quirks(|quirks| quirks.refuses.push(refusal)).start().await;
-    let summary = copy(&source, &ecr).await;
-    let words =
-        ["target: cannot write manifest oci", "405", "UNSUPPORTED: Invalid parameter at 'ImageManifest'"];
-    assert_says(tag_error(&summary, "oci"), &words);
-    assert_eq!(only(&summary).error, None);
-    assert_eq!(tag(&summary, "docker").outcome, Some(TagOutcome::Copied));
-    assert_eq!(ecr.count(&Match::manifest_put().containing("manifests/oci")), 1);
 }
 
 /// Two mirrors whose images have the same layers.
@@ -346,37 +274,6 @@ async fn a_large_blob_that_is_not_mounted_is_sent_once_for_all_tags() {
     let layer = Digest::of(&large).to_string();
     assert_eq!(source.count(&Match::blob_get().containing(&layer)), 1);
     assert_eq!(ecr.count(&Match::upload_put().containing(layer.trim_start_matches("sha256:"))), 1);
-}
-
-#[tokio::test]
-async fn blobs_that_vanish_before_their_manifest_are_sent_again_once() {
-    let (source, ecr) = source_and_ecr(&["1.0"]).await;
-    let vanish = || ecr.edit("app", |app| app.blobs.clear());
-    assert_succeeded(&meanwhile(&source, &ecr, Match::manifest_put(), vanish).await);
-    assert_eq!(ecr.count(&Match::manifest_put()), 2);
-    ecr.assert_consistent();
-}
-
-#[tokio::test]
-async fn a_child_that_only_looks_present_is_sent_again_with_its_parent() {
-    let child = Draft::new(Format::Oci).layer("child").build();
-    let source = Registry::start(Face::Open).await;
-    source.push("app", "1.0", &crate::fake::index(Format::Oci, &[("linux/amd64", child)]));
-    let ecr = Ecr::start().await;
-    let missing = Action::error(400, "MANIFEST_BLOB_UNKNOWN", "Images with digests required do not exist");
-    ecr.fault(Fault::new(Match::manifest_put().containing("manifests/1.0"), missing).once());
-    assert_succeeded(&copy(&source, &ecr).await);
-    assert_eq!(ecr.count(&Match::manifest_put()), 4);
-}
-
-#[tokio::test]
-async fn references_that_stay_missing_fail_the_tag_when_all_was_sent_again() {
-    let (source, ecr) = source_and_ecr(&["1.0"]).await;
-    let missing = Action::error(400, "MANIFEST_BLOB_UNKNOWN", "Layers with digests required do not exist");
-    ecr.fault(Fault::new(Match::manifest_put(), missing));
-    let summary = copy(&source, &ecr).await;
-    assert_says(tag_error(&summary, "1.0"), &["MANIFEST_BLOB_UNKNOWN"]);
-    assert_eq!(ecr.count(&Match::manifest_put()), 3);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Every kind of image graph arrives whole, byte for byte, children before parents and the tag last.
 
 use http::Method;
-use tagferry::event::TagOutcome;
 use tagferry::oci::Digest;
 
 use crate::fake::{
@@ -185,16 +184,6 @@ async fn a_platform_that_is_not_offered_fails_the_tag_and_names_what_is() {
     let summary = sync(&with_platforms(&source, &target, "[linux/riscv64]")).await;
     let words = ["none of the platforms linux/riscv64 is offered", "linux/amd64"];
     assert_says(tag_error(&summary, "latest"), &words);
-}
-
-#[tokio::test]
-async fn an_index_that_is_nested_too_deep_fails_its_tag() {
-    let source = holding(&[("deep", nested(9)), ("latest", image(&["base"]))]).await;
-    let target = Registry::start(Face::Open).await;
-    let summary = copy(&source, &target).await;
-    assert_says(tag_error(&summary, "deep"), &["indexes are nested deeper than"]);
-    assert_eq!(tag(&summary, "latest").outcome, Some(TagOutcome::Copied));
-    assert!(!target.tags("app").contains_key("deep"));
 }
 
 #[tokio::test]

@@ -178,16 +178,6 @@ async fn a_cut_download_is_resumed_where_it_broke_without_starting_the_upload_ov
 }
 
 #[tokio::test]
-async fn a_stalled_download_is_resumed_too() {
-    let way = Way::new().await;
-    way.source.fault(Fault::new(way.get(), Action::StallBody { after: 100_000 }).once());
-    let config = mirror(&way.source, &way.target, APP).replace("stall: 2s", "stall: 200ms");
-    assert_succeeded(&sync(&config).await);
-    assert_eq!(way.ranges(), [None, Some("bytes=100000-".to_owned())]);
-    assert_eq!(way.target.count(&way.put()), 1);
-}
-
-#[tokio::test]
 async fn a_download_from_another_origin_is_resumed_by_a_new_address() {
     let way = Way::over(Registry::builder(Face::Oracle).blobs_elsewhere().start().await).await;
     let get = Match::verb(Method::GET, crate::fake::Kind::Other).containing(way.layer.hex());
@@ -204,72 +194,6 @@ async fn a_download_from_another_origin_is_resumed_by_a_new_address() {
     assert_eq!(links.len(), 2);
     assert_ne!(links[0].0, links[1].0);
     assert_eq!(links[1].1.as_deref(), Some("bytes=100000-"));
-}
-
-#[tokio::test]
-async fn a_source_that_cannot_resume_starts_the_blob_over() {
-    let cut = |way: &Way| way.source.fault(Fault::new(way.get(), Action::CutBody { after: 100_000 }).once());
-    let ways: [fn(&Way) -> Action; 3] = [
-        |_| Action::IgnoreRange,
-        |_| Action::Header("etag", "\"another\"".to_owned()),
-        |_| Action::Header("content-range", "bytes 0-99999/100000".to_owned()),
-    ];
-    for action in ways {
-        let way = Way::new().await;
-        cut(&way);
-        let action = action(&way);
-        way.source.fault(Fault::new(way.get(), action.clone()).skip(1).once());
-        way.arrives(&action).await;
-        assert_eq!(way.ranges().len(), 3, "{action:?}");
-        assert_eq!(way.ranges()[2], None);
-        assert_eq!(way.target.count(&way.put()), 2, "{action:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_download_that_never_gets_far_ends() {
-    let way = Way::new().await;
-    way.source.fault(Fault::new(way.get(), Action::CutBody { after: 1000 }));
-    way.fails(&["source: cannot read blob sha256:"]).await;
-    assert_eq!(way.source.count(&way.get()), TRIES);
-    assert_eq!(way.target.count(&way.put()), 1);
-}
-
-#[tokio::test]
-async fn a_broken_upload_starts_over_alone() {
-    for action in [
-        Action::Reset,
-        Action::CutUpload { after: 100_000 },
-        Action::status(500),
-        Action::throttle(Some(0)),
-        Action::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
-        Action::error(400, "BLOB_UPLOAD_INVALID", "blob upload invalid"),
-        Action::LoseAnswer,
-    ] {
-        let way = Way::new().await;
-        way.target.fault(Fault::new(way.put(), action.clone()).once());
-        way.arrives(&action).await;
-        assert_eq!(way.target.count(&way.put()), 2, "{action:?}");
-        // One for the layer, one for the config, one more for the layer.
-        assert_eq!(way.target.count(&Match::upload_start()), 3, "{action:?}");
-        assert!(way.source.count(&Match::blob_get()) <= 3, "{action:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_upload_that_is_refused_for_good_is_not_sent_again() {
-    let way = Way::new().await;
-    way.target.fault(Fault::new(way.put(), Action::error(413, "SIZE_INVALID", "too large for us")));
-    way.fails(&["target: cannot write blob sha256:", "413", "SIZE_INVALID: too large for us"]).await;
-    assert_eq!(way.target.count(&way.put()), 1);
-}
-
-#[tokio::test]
-async fn an_upload_that_always_breaks_ends() {
-    let way = Way::new().await;
-    way.target.fault(Fault::new(way.put(), Action::status(503)));
-    way.fails(&["target: cannot write blob sha256:", "503 Service Unavailable"]).await;
-    assert_eq!(way.target.count(&way.put()), TRIES);
 }
 
 #[tokio::test]
@@ -297,14 +221,6 @@ async fn wrong_content_never_reaches_the_target_and_is_asked_for_once_more() {
         assert!(uploads.into_iter().all(|seen| seen.status.is_none_or(|status| status >= 400)), "{action:?}");
         assert_eq!(way.target.count(&Match::manifest_put()), 0);
     }
-}
-
-#[tokio::test]
-async fn a_body_whose_head_says_that_it_is_too_short_is_asked_for_once_more() {
-    let way = Way::new().await;
-    way.source.fault(Fault::new(way.get(), Action::Resize { to: 100_000 }).once());
-    way.arrives("short").await;
-    assert_eq!(way.ranges(), [None, None]);
 }
 
 #[tokio::test]

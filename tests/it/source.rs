@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
-use tagferry::event::{RunOutcome, TagOutcome};
-use tagferry::oci::MediaType;
+use tagferry::event::RunOutcome;
 
 use crate::fake::{
-    Accept, Action, DigestHeader, Face, Fault, Format, Image, Kind, LinkStyle, Match, Registry, Reply, image,
-    index, oci_image,
+    Accept, Action, DigestHeader, Face, Fault, Format, Kind, LinkStyle, Match, Registry, Reply, image, index,
+    oci_image,
 };
-use crate::world::{
-    APP, Side, assert_says, assert_succeeded, copy, mirror, mirror_error, only, plan, tag, tag_error,
-};
+use crate::world::{APP, Side, assert_says, assert_succeeded, copy, mirror, mirror_error, only, plan};
 
 /// A source with three tags of `app`.
 pub(crate) async fn three_tags(face: Face) -> Registry {
@@ -130,83 +127,6 @@ async fn errors_of_redirected_blobs_do_not_show_the_presigned_query() {
         assert_says(&text, &["source: cannot read blob sha256:"]);
         assert!(!text.contains("X-Amz") && !text.contains("Signature"), "{text}");
     }
-}
-
-/// What may be found under a tag in place of an image, and what is said about it.
-fn unusable() -> Vec<(&'static str, Image, &'static str)> {
-    let document = |media_type: &str, bytes: String| Image {
-        media_type: media_type.to_owned(),
-        bytes: bytes.into(),
-        blobs: Vec::new(),
-        children: Vec::new(),
-    };
-    let layers = r#""config":{"mediaType":"c","digest":"sha256:SHA","size":1},"layers":[]"#;
-    let layers = layers.replace("SHA", &"0".repeat(64));
-    let padding = " ".repeat(4 * 1024 * 1024 + 1);
-    vec![
-        (
-            "schema1",
-            document(
-                "application/vnd.docker.distribution.manifest.v1+prettyjws",
-                r#"{"schemaVersion":1,"fsLayers":[]}"#.to_owned(),
-            ),
-            "schema 1",
-        ),
-        (
-            "unknown",
-            document("application/x", format!(r#"{{"mediaType":"application/x",{layers}}}"#)),
-            "unsupported media type `application/x`",
-        ),
-        (
-            "both",
-            document(MediaType::OCI_MANIFEST, format!(r#"{{"manifests":[],{layers}}}"#)),
-            "ambiguous document",
-        ),
-        (
-            "lying",
-            document(
-                MediaType::OCI_MANIFEST,
-                format!(r#"{{"mediaType":"{}",{layers}}}"#, MediaType::DOCKER_MANIFEST),
-            ),
-            "ambiguous document",
-        ),
-        ("junk", document(MediaType::OCI_MANIFEST, "<html>".to_owned()), "not a valid manifest"),
-        ("oversize", document(MediaType::OCI_MANIFEST, format!("{{{layers}}}{padding}")), "larger than"),
-    ]
-}
-
-#[tokio::test]
-async fn what_is_no_usable_image_fails_its_tag_alone() {
-    let source = three_tags(Face::Open).await;
-    for (tag, image, _) in unusable() {
-        source.push("app", tag, &image);
-    }
-    let nowhere = image(&["never pushed"]).digest();
-    source.edit("app", |app| app.tags.insert("vanished".to_owned(), nowhere));
-
-    let target = Registry::start(Face::Open).await;
-    let summary = copy(&source, &target).await;
-    assert_eq!(summary.outcome, RunOutcome::Failed);
-    assert_eq!(only(&summary).error, None);
-    for (tag, _, words) in unusable() {
-        assert_says(tag_error(&summary, tag), &["source: cannot read manifest sha256:", words]);
-    }
-    assert_says(tag_error(&summary, "vanished"), &["there is no image under it"]);
-    for name in ["1.0", "1.1", "latest"] {
-        assert_eq!(tag(&summary, name).outcome, Some(TagOutcome::Copied));
-    }
-    assert_eq!(target.tags("app").len(), 3);
-    target.assert_consistent();
-}
-
-#[tokio::test]
-async fn a_manifest_that_is_not_what_its_digest_says_is_refused() {
-    let source = three_tags(Face::Open).await;
-    source.fault(Fault::new(Match::manifest_get(), Action::Corrupt { at: 5 }));
-    let target = Registry::start(Face::Open).await;
-    let summary = copy(&source, &target).await;
-    assert_says(tag_error(&summary, "latest"), &["wrong content: expected sha256:"]);
-    assert!(target.tags("app").is_empty());
 }
 
 #[tokio::test]

@@ -143,6 +143,11 @@ impl Ecr {
         change(self.store().repositories.entry(repository.to_owned()).or_default())
     }
 
+    /// Deletes a repository with all that it holds.
+    pub fn delete(&self, repository: &str) {
+        self.store().repositories.remove(repository);
+    }
+
     /// The tags of a repository; none where there is no such repository.
     pub fn tags(&self, repository: &str) -> BTreeMap<String, Digest> {
         self.repository(repository).map(|repository| repository.tags).unwrap_or_default()
