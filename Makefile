@@ -17,6 +17,7 @@ peers: ## install the programs that tests/peers/ talks to, where missing
 lint: ## formatting and clippy, as the gate sees them
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
 
 fmt: ## format the code
 	cargo fmt
