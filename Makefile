@@ -1,6 +1,6 @@
 # The menu of this repository. The first two are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test peers lint fmt docs deny gate
+.PHONY: help quickstart test peers reliability lint fmt docs deny gate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ test: peers ## run every test, those against independent programs too
 
 peers: ## install the programs that tests/peers/ talks to, where missing
 	scripts/peers
+
+reliability: ## repeat what docs/reliability.md reports, with its figures (some minutes)
+	scripts/reliability
 
 lint: ## formatting and clippy, as the gate sees them
 	cargo fmt --check

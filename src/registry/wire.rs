@@ -20,8 +20,12 @@ use crate::registry::quota::Quota;
 use crate::registry::retry;
 use crate::registry::tap::{Exchange, Tap};
 
-/// A registry that has all bytes of a blob may take this long to store them before it answers.
-const COMMIT_PATIENCE: Duration = Duration::from_mins(5);
+/// So many bytes of an upload may wait in the buffers of the system when all are handed over.
+const BUFFERED_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// They leave at least this fast, over the slowest link that is of any use.
+const LINK_BYTES_PER_SECOND: u64 = 64 * 1024;
+/// A registry that has all bytes of a blob stores them at least this fast before it answers.
+const COMMIT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 
 /// The way to one host.
 pub(super) struct Wire {
@@ -242,7 +246,7 @@ impl Flow {
             let deadline = match state {
                 State::WaitingForSource => Instant::now() + stall,
                 State::Handed(at) => at + stall,
-                State::Finished(at) => at + COMMIT_PATIENCE.max(stall),
+                State::Finished(at) => at + stall + commit_max(self.size),
             };
             if deadline <= Instant::now() {
                 return;
@@ -250,6 +254,12 @@ impl Flow {
             tokio::time::sleep_until(deadline).await;
         }
     }
+}
+
+/// The time from handing over the last byte of an upload to its answer, silent by right.
+fn commit_max(size: u64) -> Duration {
+    let time = |bytes: u64, per_second: u64| Duration::from_millis(bytes.saturating_mul(1000) / per_second);
+    time(size.min(BUFFERED_MAX_BYTES), LINK_BYTES_PER_SECOND) + time(size, COMMIT_BYTES_PER_SECOND)
 }
 
 #[cfg(test)]
@@ -268,12 +278,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waiting_for_the_source_or_the_commit_is_not() {
-        let flow = Arc::new(Flow::new(2));
+        const SIZE: usize = 1024 * 1024 * 1024;
+        let flow = Arc::new(Flow::new(SIZE as u64));
         let mut body = Box::pin(flow.watch(futures_util::stream::pending::<Result<Bytes, std::io::Error>>()));
         assert!(futures_util::poll!(body.next()).is_pending());
         assert!(tokio::time::timeout(20 * STALL, flow.stopped(STALL)).await.is_err());
-        flow.hand(2);
-        assert!(tokio::time::timeout(COMMIT_PATIENCE / 2, flow.stopped(STALL)).await.is_err());
+        flow.hand(SIZE);
+        assert!(tokio::time::timeout(4 * STALL, flow.stopped(STALL)).await.is_err());
         flow.stopped(STALL).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_commit_of_a_small_blob_has_little_time() {
+        let (flow, start) = (Flow::new(64 * 1024), Instant::now());
+        flow.hand(64 * 1024);
+        flow.stopped(STALL).await;
+        assert!(start.elapsed() < STALL + Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }

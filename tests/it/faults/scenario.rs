@@ -162,8 +162,10 @@ struct Held {
 
 /// Runs all lines, and fails the test with the names of those that do not end as they must.
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "`scripts/reliability` reads it")]
 pub(crate) fn assert_all(scenarios: Vec<Scenario>) -> impl Future<Output = ()> {
     assert!(!scenarios.is_empty());
+    println!("{} fault scenarios", scenarios.len());
     async {
         let runs = scenarios.into_iter().map(|scenario| async {
             let name = scenario.name;
