@@ -20,6 +20,7 @@ reliability: ## repeat what docs/reliability.md reports, with its figures (some 
 lint: ## formatting and clippy, as the gate sees them
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
 
 fmt: ## format the code
 	cargo fmt

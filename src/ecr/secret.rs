@@ -5,7 +5,10 @@ use std::fmt;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::future::BoxFuture;
 
+#[cfg(feature = "secrets")]
 use crate::ecr::error::Error;
+#[cfg(not(feature = "secrets"))]
+use crate::ecr::secret::manager::NotBuilt as Error;
 use crate::oci::Repository;
 use crate::registry::{Credentials, CredentialsError, Expiring, Freshness, Login};
 
@@ -180,7 +183,7 @@ mod manager {
     use crate::ecr::secret::SecretCredentials;
     use crate::registry::{Fresh, Login};
 
-    #[derive(Debug, thiserror::Error)]
+    #[derive(Clone, Debug, thiserror::Error)]
     #[error("cannot read the secret `{0}`: this tagferry was built without the feature `secrets`")]
     pub(super) struct NotBuilt(String);
 

@@ -117,11 +117,16 @@ pub struct Refusal {
 #[derive(Clone, Debug, Deserialize)]
 pub struct ApiError {
     /// The code, such as `DENIED`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub code: String,
     /// The text for people.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub message: String,
+}
+
+/// One entry that leaves something out must not make all of them unreadable.
+fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Deserialize)]
@@ -359,6 +364,12 @@ mod tests {
         let message = refusal(404, &format!(r#"{{"errors":[{}]}}"#, vec![error; 1000].join(","))).to_string();
         assert!(message.starts_with("404 Not Found: BLOB_UNKNOWN: blob unknown to registry: BLOB_UNKNOWN: "));
         assert!(message.len() < 1100, "{}", message.len());
+    }
+
+    #[test]
+    fn an_entry_without_a_message_hides_no_other() {
+        let body = r#"{"errors":[{"code":"X","message":null},{"code":"TAG_INVALID","message":"no"}]}"#;
+        assert_eq!(refusal(400, body).to_string(), "400 Bad Request: X: TAG_INVALID: no");
     }
 
     #[test]

@@ -22,8 +22,7 @@ const LISTING: &str = "{spinner} {wide_msg} reading the tags of the source";
 const MIRROR: &str = "{spinner} {wide_msg} {pos} of {len} tags";
 const PREPARING: &str = "  {spinner} {wide_msg} reading the manifest";
 const TAG: &str = "  {spinner} {wide_msg} {bar:10} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-// Without a speed: it would be that of tags that are done.
-const TOTAL: &str = "  {wide_msg} {bar:10} {bytes}/{total_bytes}";
+const TOTAL: &str = "  {wide_msg} {bar:10} {bytes}/{total_bytes} {bytes_per_sec}";
 
 /// Draws what happens.
 #[derive(Debug)]
