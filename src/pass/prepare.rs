@@ -89,7 +89,8 @@ impl Pass<'_> {
         let mut wanted: Vec<_> = known.into_iter().map(unasked).collect();
         let ask = |tag: Tag| async move { (self.root(&tag).await, tag) };
         let unknown = unknown.into_iter().map(|verdict| verdict.tag.clone());
-        let mut answers = stream::iter(unknown).map(ask).buffer_unordered(QUESTIONS_MAX);
+        // In the order of the selection, the newest first: that is also the order of copying.
+        let mut answers = stream::iter(unknown).map(ask).buffered(QUESTIONS_MAX);
         while let Some((answer, tag)) = answers.next().await {
             match answer {
                 Ok(root) => {
