@@ -59,7 +59,14 @@ impl Layout {
             return Err(Error::Digest { expected: blob.digest, got: digest });
         }
         writer.flush().await.map_err(Error::io("write", staged.path()))?;
-        self.blocking(move |layout| staged.publish(&layout.blob(digest))).await
+        self.blocking(move |layout| layout.publish(staged, digest)).await
+    }
+
+    /// Gives the file of a blob or manifest its name.
+    pub(super) fn publish(&self, staged: Staged, digest: Digest) -> Result<(), Error> {
+        staged.publish(&self.blob(digest))?;
+        self.tags().names_changed();
+        Ok(())
     }
 
     /// The size of a blob's or manifest's file in bytes, none where there is none.

@@ -81,7 +81,12 @@ impl Layout {
                 staged::sweep(&folder)?;
             }
             staged::sweep(layout.dir())?;
-            if layout.has_index()? { Ok(()) } else { layout.write_index(index::EMPTY.as_bytes()) }
+            if layout.has_index()? {
+                return Ok(());
+            }
+            layout.write_index(index::EMPTY.as_bytes())?;
+            files::sync_folder(&layout.dir().join("blobs"))?;
+            files::sync_folder(layout.dir())
         })
         .await
     }
@@ -132,8 +137,7 @@ impl Layout {
         if bytes.len() > INDEX_MAX_BYTES {
             return Err(Error::TooLarge(self.index()));
         }
-        Staged::with(self.dir(), bytes)?.publish(&self.index())?;
-        files::sync_folder(self.dir())
+        Staged::with(self.dir(), bytes)?.publish(&self.index())
     }
 
     pub(super) fn index(&self) -> PathBuf {

@@ -122,6 +122,8 @@ impl Layout {
         let Some(manifest) = manifest else { return Ok(None) };
         let checked = Arc::new(Checked { file: stamp, parts: Parts::of(&manifest) });
         self.known().insert(digest, &checked);
+        // Another process may have written it just now, and all below it.
+        self.tags().names_changed();
         Ok(Some(checked))
     }
 }

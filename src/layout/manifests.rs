@@ -50,7 +50,7 @@ impl Layout {
             }
             let folder = layout.writable_blobs()?;
             if !layout.is_stored(manifest.digest())? {
-                Staged::with(&folder, manifest.bytes())?.publish(&layout.blob(manifest.digest()))?;
+                layout.publish(Staged::with(&folder, manifest.bytes())?, manifest.digest())?;
             }
             match reference {
                 Reference::Digest(_) => Ok(()),

@@ -1,16 +1,15 @@
 //! Reading and writing tags: one parsed `index.json` for all who ask, one write for all who wait.
 //!
-//! A tag costs a new `index.json`, 2 MB for 10,000 tags, and bytes and names have to be on disk before the tag
-//! counts as written. Three things keep this bearable:
+//! A tag costs a new `index.json`, 2 MB for 10,000 tags, and waiting for the disk costs more than these bytes. So
 //!
-//! * The parsed index is kept, and read again only when its file is another one.
-//! * Whoever writes takes along the tags of all who wait meanwhile (group commit).
-//! * A manifest that is there is neither written nor hashed again, see `known`.
+//! * the parsed index is kept, and read again only when its file is another one;
+//! * who writes takes along the tags of all who wait meanwhile (group commit);
+//! * a write waits for the disk once, for the new index. It waits for the names of blobs only where there are new ones,
+//!   and never for the name of the index itself.
 //!
-//! Nothing is left to be written later: when [`Layout::put_manifest`] returns, the tag is on disk. Every version is on
-//! disk before it takes the name, so that a power cut leaves the old index or the new one; without that wait, some
-//! file systems would leave an empty file. To leave out the waits for folders was measured and gains nothing. 10,000
-//! tags of one image, four at once, take some ten seconds on a virtual disk, half of it for the bytes themselves.
+//! Each index is on disk before it takes the name; without that wait, some file systems would leave an empty file after
+//! a power cut. So such a cut leaves an old index or the new one, and what its tags point at is there. It may take
+//! the tags of the last seconds back, which the next run mends. The death of the process alone takes nothing back.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +29,15 @@ pub(super) struct Tags {
     waiting: Mutex<Vec<Change>>,
     /// The index as last seen.
     seen: Mutex<Option<Seen>>,
+    /// Whether names came to the folder of blobs which may not be on disk yet.
+    has_new_names: AtomicBool,
+}
+
+impl Tags {
+    /// Blobs or manifests got their names. Before the next tag is written, the names are.
+    pub(super) fn names_changed(&self) {
+        self.has_new_names.store(true, Ordering::Release);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +99,9 @@ impl Layout {
     /// Changes and replaces `index.json`. The caller holds the lock for which other processes wait.
     fn write_tags(&self, changes: &[Change]) -> Result<(), Error> {
         // Names before the tags that need them: after a power cut a tag is whole or not there.
-        files::sync_folder(&self.blobs())?;
+        if self.tags().has_new_names.swap(false, Ordering::AcqRel) {
+            files::sync_folder(&self.blobs()).inspect_err(|_| self.tags().names_changed())?;
+        }
         let mut seen = lock(&self.tags().seen);
         self.refresh(&mut seen)?;
         // Taken out: what is changed and could not be written is not what is there.
