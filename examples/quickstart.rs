@@ -18,6 +18,8 @@ use tagferry::pass::{Mode, Stop};
 use tagferry::report;
 use tagferry::report::{Bytes, Lines, Look, Progress, Rows};
 
+use terminal_size::Width;
+
 use crate::fake::{Draft, Ecr, Face, Format, Image, PASSWORD, USER, index, random_bytes};
 
 #[path = "../tests/fake/mod.rs"]
@@ -38,7 +40,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\nThe configuration:\n\n{}", indent(&text));
 
     let config = Config::parse("quickstart.yaml", &text, &environment)?;
-    let look = if io::stdout().is_terminal() { Look::Boxed { width: 120 } } else { Look::Plain };
+    let width = terminal_size::terminal_size_of(io::stdout()).map(|(Width(width), _)| width);
+    let look = width.map_or(Look::Plain, |width| Look::Boxed { width });
     let progress = Arc::new(Progress::stderr());
     // Bars where there is a terminal, lines elsewhere.
     let observer: Arc<dyn Observer> =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::app::{App, Options, Probe};
+use crate::app::{App, Options, Probe, UnknownMirror};
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Global, Silent, config};
@@ -15,8 +15,8 @@ use crate::config::{Config, Mirror, Schedule};
 use crate::registry::Retry;
 use crate::report::{Look, Table};
 
-/// So many of the next runs are shown.
-const RUNS: usize = 5;
+/// So many of a schedule's next times are shown.
+const TIMES: usize = 5;
 
 const EXAMPLES: &str = r"Examples:
   $ tagferry check
@@ -33,7 +33,8 @@ const EXAMPLES: &str = r"Examples:
 /// Check the configuration and show what it means
 ///
 /// Reports every fault of the configuration at once, each with its line, column and path. A right one is shown as it
-/// was understood: each mirror, and the next runs of its schedule in the schedule's time zone, before jitter.
+/// was understood: each mirror with its rules, and the next times of its schedule in the schedule's time zone, before
+/// jitter. Schedules are for a daemon: `sync` runs when it is called.
 ///
 /// With --online every source and every target is asked for its tags, which shows whether names, credentials and
 /// networks are right. Nothing is written. The exit code is 1 where one of them fails.
@@ -43,11 +44,15 @@ pub(super) struct Check {
     /// Also ask every source and every target
     #[arg(long)]
     online: bool,
+    /// Only the mirror of this name; may be given several times
+    #[arg(short, long = "mirror", value_name = "NAME")]
+    mirrors: Vec<String>,
 }
 
 impl Check {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
-        let config = config::load(global.config.as_deref())?;
+        let mut config = config::load(global.config.as_deref())?;
+        self.choose(&mut config).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
         if !self.online {
             return Ok(ExitCode::Success);
@@ -60,6 +65,18 @@ impl Check {
         let all_answer = probes.iter().all(|probe| probe.result.is_ok());
         Ok(if all_answer { ExitCode::Success } else { ExitCode::Incomplete })
     }
+
+    /// Leaves out the mirrors that are not asked for.
+    fn choose(&self, Config { mirrors, .. }: &mut Config) -> Result<(), UnknownMirror> {
+        if let Some(name) =
+            self.mirrors.iter().find(|name| mirrors.iter().all(|mirror| mirror.name != **name))
+        {
+            let known = mirrors.iter().map(|mirror| mirror.name.clone()).collect();
+            return Err(UnknownMirror { name: name.clone(), known });
+        }
+        mirrors.retain(|mirror| self.mirrors.is_empty() || self.mirrors.contains(&mirror.name));
+        Ok(())
+    }
 }
 
 /// Writes what was understood of every mirror.
@@ -70,7 +87,9 @@ fn describe(out: &mut dyn Write, config: &Config, now: Timestamp) -> io::Result<
         writeln!(out, "{name}")?;
         writeln!(out, "  source     {source}")?;
         writeln!(out, "  target     {target}{kind}")?;
-        writeln!(out, "  rules      {}", rules.len())?;
+        for (index, rule) in rules.iter().enumerate() {
+            writeln!(out, "  {:<9}  {rule}", if index == 0 { "tags" } else { "" })?;
+        }
         match schedule {
             Some(schedule) => describe_schedule(out, schedule, now)?,
             None => writeln!(out, "  schedule   none: runs when asked")?,
@@ -85,9 +104,9 @@ fn describe_schedule(out: &mut dyn Write, schedule: &Schedule, now: Timestamp) -
     if !schedule.jitter.is_zero() {
         write!(out, ", up to {} later", humantime::format_duration(schedule.jitter))?;
     }
-    writeln!(out, "{}", if schedule.on_start { ", and on start" } else { "" })?;
-    for (index, run) in schedule.upcoming(now, RUNS).iter().enumerate() {
-        let label = if index == 0 { "next runs" } else { "" };
+    writeln!(out, "{}; for a daemon", if schedule.on_start { ", and on start" } else { "" })?;
+    for (index, run) in schedule.upcoming(now, TIMES).iter().enumerate() {
+        let label = if index == 0 { "times" } else { "" };
         writeln!(out, "  {label:<9}  {}", run.strftime("%a %Y-%m-%d %H:%M:%S %:z"))?;
     }
     Ok(())
@@ -126,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_is_shown_with_its_next_runs_in_its_own_time() {
+    fn a_mirror_is_shown_with_its_rules_and_its_times_by_its_own_clock() {
         let yaml = r#"
             schedule: {cron: "0 */6 * * *", timezone: Asia/Tokyo, jitter: 5m, on_start: true}
             mirrors:
@@ -140,9 +159,10 @@ mod tests {
         java/jdk
           source     container-registry.oracle.com/java/jdk
           target     123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk (Amazon ECR)
-          rules      2
-          schedule   0 */6 * * * (Asia/Tokyo), up to 5m later, and on start
-          next runs  Tue 2026-09-01 12:00:00 +09:00
+          tags       match ^21$
+                     match ^25$
+          schedule   0 */6 * * * (Asia/Tokyo), up to 5m later, and on start; for a daemon
+          times      Tue 2026-09-01 12:00:00 +09:00
                      Tue 2026-09-01 18:00:00 +09:00
                      Wed 2026-09-02 00:00:00 +09:00
                      Wed 2026-09-02 06:00:00 +09:00
@@ -151,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_keep_to_the_clock_when_it_changes() {
+    fn times_keep_to_the_clock_when_it_changes() {
         let yaml = r#"
             mirrors:
               - source: quay.io/a/b
@@ -165,9 +185,9 @@ mod tests {
         a/b
           source     quay.io/a/b
           target     registry.test/a/b
-          rules      1
-          schedule   30 3 * * * (Europe/Berlin)
-          next runs  Sat 2026-10-24 03:30:00 +02:00
+          tags       match ^21$
+          schedule   30 3 * * * (Europe/Berlin); for a daemon
+          times      Sat 2026-10-24 03:30:00 +02:00
                      Sun 2026-10-25 03:30:00 +01:00
                      Mon 2026-10-26 03:30:00 +01:00
                      Tue 2026-10-27 03:30:00 +01:00

@@ -10,6 +10,8 @@ use crate::config::{Config, Faults};
 
 /// Read where nothing else is said.
 const DEFAULT_PATH: &str = "tagferry.yaml";
+/// Not read, but what people call it who write `.yml`.
+const OTHER_PATH: &str = "tagferry.yml";
 /// May hold the configuration's text. An empty one counts as none.
 const TEXT_VARIABLE: &str = "TAGFERRY_CONFIG_YAML";
 
@@ -76,7 +78,10 @@ fn variable(name: &str) -> Option<String> {
 
 fn unreadable(place: &Place, error: &io::Error) -> Failure {
     let mut text = format!("cannot read the configuration {place}: {error}");
-    if *place == Place::Default && error.kind() == io::ErrorKind::NotFound {
+    let is_missing = *place == Place::Default && error.kind() == io::ErrorKind::NotFound;
+    if is_missing && Path::new(OTHER_PATH).exists() {
+        text += "\nhint: there is a tagferry.yml: rename it, or use `--config tagferry.yml`";
+    } else if is_missing {
         text += "\nhint: write it here (`tagferry help check` shows the smallest one), name another with \
                  `--config PATH`, or put its text into the environment variable TAGFERRY_CONFIG_YAML";
     }

@@ -11,7 +11,7 @@ use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Global, Silent, config};
 use crate::config::Config;
-use crate::oci::{Name, Tag};
+use crate::oci::{Name, NameError, Tag};
 use crate::registry::chain;
 use crate::report;
 use crate::select;
@@ -38,13 +38,13 @@ const EXAMPLES: &str = r"Examples:
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Tags {
     /// `HOST[:PORT]/PATH` without a tag; a path alone is one of Docker Hub
-    #[arg(value_name = "REPOSITORY")]
+    #[arg(value_name = "REPOSITORY", value_parser = repository)]
     repository: Name,
     /// A regular expression over the whole tag, anchored only where you anchor it [default: every tag]
     #[arg(long = "match", value_name = "RE")]
     pattern: Option<String>,
     /// So many versions per variant, and per value of --per
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     newest: Option<NonZeroUsize>,
     /// A named group of --match whose values are counted apart; may be given several times
     #[arg(long, value_name = "GROUP", requires = "newest")]
@@ -69,6 +69,19 @@ enum Output {
     Text,
     /// The Registry API's own shape: {"name": ..., "tags": [...]}
     Json,
+}
+
+fn repository(text: &str) -> Result<Name, String> {
+    // As a name without a host this would be a tag of a repository at Docker Hub.
+    let host_and_port = text.split_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    if host_and_port.is_some_and(|(host, _)| host == "localhost" || host.contains('.')) {
+        return Err("names a registry and no repository in it: write HOST:PORT/PATH".to_owned());
+    }
+    text.parse().map_err(|error: NameError| error.to_string())
+}
+
+fn count(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of 1 or more")
 }
 
 impl Tags {

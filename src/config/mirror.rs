@@ -29,7 +29,7 @@ pub struct Mirror {
     pub target: Endpoint,
     /// What chooses tags; at least one.
     pub rules: Vec<select::Rule>,
-    /// Fewer selected tags fail the mirror.
+    /// Fewer selected tags fail the mirror; what was selected is copied all the same.
     pub at_least: usize,
     /// Only these platforms are kept; all, when empty.
     pub platforms: Vec<Platform>,

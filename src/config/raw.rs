@@ -25,7 +25,7 @@ pub(super) struct Config {
     /// The repositories to mirror. At least one.
     #[schemars(length(min = 1))]
     pub(super) mirrors: Option<Vec<Mirror>>,
-    /// When `tagferry serve` runs a mirror that has no schedule of its own. Without: only when asked.
+    /// When a daemon runs a mirror that has no schedule of its own; `sync` runs when it is called. Default: none.
     pub(super) schedule: Option<Schedule>,
     /// Settings of registries, by HOST or HOST:PORT.
     pub(super) registries: BTreeMap<String, Registry>,
@@ -43,7 +43,7 @@ pub(super) struct Config {
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `source`, `target` and `tags`")]
 #[schemars(extend("required" = ["source", "target", "tags"]))]
 pub(super) struct Mirror {
-    /// What the mirror is called in `--mirror`, metrics and the API. Default: the source's path, such as `java/jdk`.
+    /// What the mirror is called in `--mirror` and in logs. Default: the source's path, such as `java/jdk`.
     #[schemars(length(min = 1, max = 128))]
     pub(super) name: Option<String>,
     /// The repository to read, HOST[:PORT]/PATH. Without a host Docker Hub's rules apply: `nginx` is
@@ -60,14 +60,14 @@ pub(super) struct Mirror {
     #[schemars(length(min = 1))]
     pub(super) tags: Option<Vec<Rule>>,
     /// The mirror fails when its rules choose fewer tags than this, so a mishap upstream never looks like success.
-    /// Default: 1.
+    /// What they do choose is copied all the same. Default: 1.
     pub(super) at_least: Option<u64>,
     /// Keep only these platforms. One gives its manifest under the tag, several an index of them. Default: all.
     #[schemars(example = ["linux/amd64", "linux/arm64"])]
     pub(super) platforms: Vec<String>,
     /// Copy signatures, SBOMs and attestations too, as far as the target takes them. Default: false.
     pub(super) referrers: Option<bool>,
-    /// When `tagferry serve` runs this mirror, instead of the schedule for all.
+    /// When a daemon runs this mirror, instead of the schedule for all.
     pub(super) schedule: Option<Schedule>,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct Rule {
     pub(super) immutable: Option<bool>,
 }
 
-/// When to run, for `tagferry serve`.
+/// When to run, for a daemon.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `{cron: \"0 */6 * * *\"}`")]
 #[schemars(extend("required" = ["cron"]))]

@@ -1,5 +1,6 @@
 //! A rule: one way of choosing tags.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -171,6 +172,27 @@ impl Rule {
         }
         let per = self.groups.per.iter().map(|&(_, index)| group(index).to_owned()).collect();
         Outcome::Matched { reading, per }
+    }
+}
+
+/// The keys of a rule and their values, as people write them: `match ^21$; newest 3 per line`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "match {}", self.pattern)?;
+        if let Some(except) = &self.except {
+            write!(f, "; except {except}")?;
+        }
+        if let Some(newest) = self.newest {
+            write!(f, "; newest {newest}")?;
+            for (index, group) in self.per().enumerate() {
+                write!(f, "{}{group}", if index == 0 { " per " } else { ", " })?;
+            }
+        }
+        if let Some(range) = &self.range {
+            write!(f, "; range {range}")?;
+        }
+        let flags = [(self.prereleases, "prereleases"), (self.immutable, "immutable")];
+        flags.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, flag)| write!(f, "; {flag}"))
     }
 }
 

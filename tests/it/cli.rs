@@ -64,7 +64,7 @@ fn a_right_configuration_is_shown_as_it_was_understood() {
     java/jdk
       source     container-registry.oracle.com/java/jdk
       target     registry.test/oracle/jdk
-      rules      1
+      tags       match ^21$
       schedule   none: runs when asked
     ");
 }
@@ -118,6 +118,47 @@ fn an_unknown_mirror_is_answered_with_the_known_ones() {
     let ran = Program::configured(RIGHT).run(&["sync", "--mirror", "jdk"]);
     ran.assert_code(2);
     assert_eq!(ran.stderr, "error: no mirror is named `jdk`; there are: java/jdk\n");
+}
+
+#[test]
+fn check_shows_only_the_mirrors_that_are_named() {
+    let more = RIGHT.replace("mirrors:", "mirrors:\n  - {source: a.b/c, target: d.e/f, tags: [{match: x}]}");
+    let program = Program::configured(&more);
+    let ran = program.run(&["check", "--mirror", "a.b/c"]);
+    assert_eq!(ran.assert_code(2).stderr, "error: no mirror is named `a.b/c`; there are: c, java/jdk\n");
+    let ran = program.run(&["check", "--mirror", "c"]);
+    let shown = &ran.assert_code(0).stdout;
+    assert!(shown.starts_with("c\n") && !shown.contains("java/jdk"), "{shown}");
+}
+
+#[test]
+fn counts_and_repositories_that_are_none_are_explained() {
+    let program = Program::configured(RIGHT);
+    for (arguments, expected) in [
+        (["tags", "registry.test/a", "--newest", "0"], "expected a whole number of 1 or more"),
+        (["tags", "registry.test/a", "--newest", "-1"], "expected a whole number of 1 or more"),
+        (
+            ["tags", "127.0.0.1:5000", "--newest", "1"],
+            "names a registry and no repository in it: write HOST:PORT/PATH",
+        ),
+    ] {
+        let ran = program.run(&arguments);
+        assert!(ran.assert_code(2).stderr.contains(expected), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_configuration_with_the_other_ending_is_pointed_out() {
+    let program = Program::new();
+    fs::write(program.folder.path().join("tagferry.yml"), RIGHT).unwrap();
+    let ran = program.run(&["check"]);
+    assert!(
+        ran.assert_code(2)
+            .stderr
+            .ends_with("hint: there is a tagferry.yml: rename it, or use `--config tagferry.yml`\n"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn the_minimal_file_has_the_defaults() {
 #[test]
 fn the_example_is_without_fault() {
     let config = parse(EXAMPLE).unwrap();
-    let [jdk, base] = &config.mirrors[..] else { panic!("two mirrors") };
+    let [jdk, base, _] = &config.mirrors[..] else { panic!("three mirrors") };
     assert_eq!((jdk.name.as_str(), jdk.rules.len(), jdk.at_least), ("jdk", 3, 3));
     assert_eq!((base.name.as_str(), base.target.to_string().as_str()), ("team/base", "oci:./mirror/base"));
     assert_eq!(base.target, Endpoint::Layout("./mirror/base".into()));
@@ -52,7 +52,10 @@ fn the_schedule_for_all_is_that_of_mirrors_without_their_own() {
     let config = parse(EXAMPLE).unwrap();
     let schedules: Vec<String> =
         config.mirrors.iter().map(|mirror| mirror.schedule.as_ref().unwrap().to_string()).collect();
-    assert_eq!(schedules, ["30 3 * * * (Europe/Berlin)", "0 */6 * * * (Asia/Tokyo)"]);
+    assert_eq!(
+        schedules,
+        ["30 3 * * * (Europe/Berlin)", "0 */6 * * * (Asia/Tokyo)", "0 */6 * * * (Asia/Tokyo)"]
+    );
     let all = config.mirrors[1].schedule.as_ref().unwrap();
     assert_eq!((all.jitter, all.on_start), (Duration::from_mins(5), true));
 }

@@ -1,5 +1,7 @@
 //! What the keys of a rule do, alone and together.
 
+use std::num::NonZeroUsize;
+
 use super::{apply, everything, newest, selected, tags};
 use crate::select::{Reason, Rule, RuleError, Spec, select};
 
@@ -184,4 +186,23 @@ fn no_rules_and_no_tags_select_nothing() {
 fn a_tag_listed_twice_counts_once() {
     let rule = Spec { newest: newest(2), ..everything() };
     assert_eq!(selected("1.0 1.1 1.1 latest latest", &[rule]), "1.1 1.0");
+}
+
+#[test]
+fn a_rule_is_shown_as_it_was_written() {
+    let spec = Spec {
+        pattern: r"^(?<line>17|21)\.(?<os>.*)$".to_owned(),
+        except: Some("-debug$".to_owned()),
+        newest: NonZeroUsize::new(3),
+        per: vec!["line".to_owned(), "os".to_owned()],
+        range: Some(">=17, <22".parse().unwrap()),
+        prereleases: true,
+        immutable: true,
+    };
+    assert_eq!(
+        Rule::new(spec).unwrap().to_string(),
+        r"match ^(?<line>17|21)\.(?<os>.*)$; except -debug$; newest 3 per line, os; range >=17, <22; prereleases; immutable"
+    );
+    let spec = Spec { pattern: "^21$".to_owned(), ..Spec::default() };
+    assert_eq!(Rule::new(spec).unwrap().to_string(), "match ^21$");
 }
