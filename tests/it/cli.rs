@@ -150,7 +150,7 @@ fn counts_and_repositories_that_are_none_are_explained() {
 #[test]
 fn a_configuration_with_the_other_ending_is_pointed_out() {
     let program = Program::new();
-    fs::write(program.folder.path().join("tagferry.yml"), RIGHT).unwrap();
+    fs::write(program.folder().join("tagferry.yml"), RIGHT).unwrap();
     let ran = program.run(&["check"]);
     assert!(
         ran.assert_code(2)
