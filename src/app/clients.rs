@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -28,14 +29,17 @@ pub(super) struct Clients {
     tap: Tap,
     registries: BTreeMap<Host, Client>,
     apis: BTreeMap<Host, ecr::Api>,
+    /// Mirrors into one directory share what is known of it.
+    layouts: BTreeMap<PathBuf, Layout>,
     /// An ECR token serves every registry that its caller may use in a region.
     tokens: BTreeMap<Caller, Arc<ecr::EcrCredentials>>,
 }
 
 impl Clients {
     pub(super) fn new(options: Options, tap: Tap) -> Self {
-        let (registries, apis, tokens) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { options, tap, registries, apis, tokens }
+        let (registries, apis, layouts, tokens) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { options, tap, registries, apis, layouts, tokens }
     }
 
     /// Whether any of the clients made so far is one of AWS.
@@ -57,13 +61,17 @@ impl Clients {
     pub(super) async fn target(&mut self, config: &Config, endpoint: &Endpoint) -> Result<Target, Error> {
         let name = match endpoint {
             Endpoint::Registry(name) => name,
-            Endpoint::Layout(dir) => return Ok(Target::Layout(Layout::new(dir.clone()))),
+            Endpoint::Layout(dir) => return Ok(Target::Layout(self.layout(dir))),
         };
         let data = self.repository(config, name).await?;
         let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
         let api = self.api(&name.host, &settings).await;
         let create = settings.create_repositories.then_some(settings.repository);
         Ok(Target::Ecr(Box::new(ecr::Repository::new(api, data, create))))
+    }
+
+    fn layout(&mut self, dir: &Path) -> Layout {
+        self.layouts.entry(dir.to_owned()).or_insert_with(|| Layout::new(dir.to_owned())).clone()
     }
 
     async fn client(&mut self, config: &Config, host: &Host) -> Result<Client, Error> {
