@@ -58,20 +58,6 @@ pub enum Manner {
     Unasked,
 }
 
-/// Always anonymous.
-#[derive(Debug)]
-pub struct Anonymous;
-
-impl Credentials for Anonymous {
-    fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
-    fn origin(&self) -> String {
-        "nowhere".to_owned()
-    }
-}
-
 /// A login that never changes.
 impl Credentials for Login {
     fn login(&self, _: &Repository, _: Freshness) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {

@@ -34,7 +34,7 @@ pub mod fuzzing;
 
 pub use blobs::BlobReader;
 pub use client::{BuildError, Client, Options};
-pub use credentials::{Anonymous, Credentials, CredentialsError, Freshness, Login, Manner};
+pub use credentials::{Credentials, CredentialsError, Freshness, Login, Manner};
 pub use docker_config::{DockerConfig, DockerFiles};
 pub use error::{ApiError, Error, Kind, Refusal, chain};
 pub use expiring::{Expiring, Fresh};

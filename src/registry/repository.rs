@@ -19,11 +19,6 @@ impl Repository {
         Self { client, name }
     }
 
-    /// The registry and path.
-    pub fn name(&self) -> oci::Name {
-        oci::Name { host: self.client.host().clone(), repository: self.name.clone() }
-    }
-
     /// The path in its registry.
     pub fn path(&self) -> &oci::Repository {
         &self.name

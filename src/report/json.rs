@@ -31,14 +31,9 @@ fn write(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use crate::report::samples;
+    use crate::report::samples::text;
 
     use super::*;
-
-    fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
-        let mut out = Vec::new();
-        write(&mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
 
     #[test]
     fn the_document_of_a_run_has_the_documented_keys() {

@@ -153,14 +153,9 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use crate::report::samples;
+    use crate::report::samples::text;
 
     use super::*;
-
-    fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
-        let mut out = Vec::new();
-        write(&mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
 
     #[test]
     fn a_plan_gives_every_tag_with_its_step_and_its_reason() {

@@ -1,11 +1,21 @@
 //! What a run may leave behind, for the tests of everything that renders it.
 
+use std::io;
+use std::io::Write;
+
 use jiff::Timestamp;
 
 use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
 use crate::select::{Rule, Selection, Spec, select};
+
+/// What a report writes.
+pub(super) fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
 
 pub(super) fn tag(text: &str) -> Tag {
     text.parse().unwrap()
