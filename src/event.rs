@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::oci::{Digest, Tag};
-use crate::plan::Action;
+use crate::plan::{Action, Step};
 use crate::select::Selection;
 
 /// Takes events as they happen. Called from the hot path: implementations never block.
@@ -31,6 +31,15 @@ pub enum Event<'a> {
         listed: usize,
         /// How many of them the rules chose.
         selected: usize,
+    },
+    /// The source was asked what the selected tags are, and the target what it has.
+    TagsPlanned {
+        /// The mirror.
+        mirror: &'a str,
+        /// What is to be done, the newest tags first.
+        steps: &'a [Step],
+        /// The tags that cannot be planned.
+        failed: &'a [TagSummary],
     },
     /// The copy of a tag began.
     TagStarted {

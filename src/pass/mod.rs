@@ -12,6 +12,7 @@ use crate::config::Mirror;
 use crate::copy::Copier;
 use crate::event::{Event, MirrorSummary, RunOutcome};
 use crate::oci::Tag;
+use crate::pass::prepare::Planned;
 use crate::registry;
 use crate::registry::chain;
 use crate::target;
@@ -94,6 +95,9 @@ impl Pass<'_> {
             () = stop.soft.cancelled() => Err(Error::Stopped),
             planned = self.prepare(&mut summary) => planned,
         };
+        if let Ok(Planned { steps, failed, .. }) = &planned {
+            self.observe(&Event::TagsPlanned { mirror: &self.mirror.name, steps, failed });
+        }
         let done = match planned {
             Ok(planned) if mode == Mode::Plan => self.show(planned, &mut summary),
             Ok(planned) => self.execute(planned, stop, &mut summary).await,

@@ -60,7 +60,10 @@ impl Observer for Lines {
                 finish(mirror, summary, self.transfers.remove(mirror, &summary.tag).as_deref());
             }
             Event::MirrorFinished { summary } => finish_mirror(summary),
-            Event::BlobArrived { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
+            Event::TagsPlanned { .. }
+            | Event::BlobArrived { .. }
+            | Event::Requested { .. }
+            | Event::Retried { .. } => {}
         }
     }
 }

@@ -122,7 +122,10 @@ impl Observer for Progress {
                     self.bars.remove(&bar);
                 }
             }
-            Event::BlobArrived { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
+            Event::TagsPlanned { .. }
+            | Event::BlobArrived { .. }
+            | Event::Requested { .. }
+            | Event::Retried { .. } => {}
         }
     }
 }
