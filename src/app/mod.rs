@@ -1,6 +1,7 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
 mod clients;
+mod under_way;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
@@ -26,6 +27,7 @@ use crate::registry::{Exchange, Retry, Tap};
 use crate::target::Target;
 
 use self::clients::Clients;
+use self::under_way::UnderWay;
 
 /// What is not in the configuration.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +46,15 @@ pub struct App {
     clients: Clients,
     /// A source and a target for each mirror, in the order of the configuration.
     sides: Vec<Sides>,
+    /// How many mirrors of a daemon at once.
+    slots: Semaphore,
+    under_way: UnderWay,
     requests: Arc<AtomicU64>,
+}
+
+/// A place among the passes that may run at once. Dropped, it makes room for another.
+pub struct Slot<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 /// The two ends of a mirror.
@@ -109,7 +119,9 @@ impl App {
             let source = clients.repository(&config, source).await?;
             sides.push((source, clients.target(&config, target).await?));
         }
-        Ok(Self { config, options, observer, clients, sides, requests })
+        let slots = Semaphore::new(config.concurrency.mirrors.get());
+        let under_way = UnderWay::new(config.concurrency.blobs);
+        Ok(Self { config, options, observer, clients, sides, slots, under_way, requests })
     }
 
     /// Fails where the configuration needs AWS and there are no credentials for it: nothing could be done then.
@@ -132,26 +144,46 @@ impl App {
     pub async fn run(&self, names: &[String], mode: Mode, stop: &Stop) -> Result<RunSummary, UnknownMirror> {
         let started_at = Timestamp::now();
         let before = self.requests.load(Relaxed);
-        let concurrency = self.config.concurrency;
-        let shared = Arc::new(Shared {
-            inflight: Inflight::default(),
-            siblings: Siblings::new(self.sides.iter().map(|(_, target)| target.clone()).collect()),
-            blob_slots: Semaphore::new(concurrency.blobs.get()),
-            retry: self.options.retry,
-        });
-        let passes = self.named(names)?.into_iter().map(|(mirror, (source, target))| {
-            let copier = Copier {
-                mirror: mirror.name.as_str().into(),
-                source: source.clone(),
-                target: target.clone(),
-                observer: Arc::clone(&self.observer),
-                shared: Arc::clone(&shared),
-            };
-            let pass = Pass { mirror, copier, tags_max: concurrency.tags };
+        // One for the whole run, be there moments between its passes when none is under way.
+        let shared = self.shared();
+        let passes = self.named(names)?.into_iter().map(|(mirror, sides)| {
+            let pass = self.pass_of(mirror, sides, Arc::clone(&shared));
             async move { pass.run(mode, stop).await }
         });
-        let mirrors = in_order(passes, concurrency.mirrors).await;
+        let mirrors = in_order(passes, self.config.concurrency.mirrors).await;
         Ok(RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before))
+    }
+
+    /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own.
+    pub async fn slot(&self) -> Slot<'_> {
+        Slot { _permit: self.slots.acquire().await.ok() }
+    }
+
+    /// A pass over the mirror of this name, for which the slot has to be held. None where there is no such mirror.
+    pub fn pass(&self, _: &Slot<'_>, name: &str) -> Option<Pass<'_>> {
+        let mut sides = self.config.mirrors.iter().zip(&self.sides);
+        let (mirror, sides) = sides.find(|(mirror, _)| mirror.name == name)?;
+        Some(self.pass_of(mirror, sides, self.shared()))
+    }
+
+    fn pass_of<'a>(&self, mirror: &'a Mirror, (source, target): &Sides, shared: Arc<Shared>) -> Pass<'a> {
+        let copier = Copier {
+            mirror: mirror.name.as_str().into(),
+            source: source.clone(),
+            target: target.clone(),
+            observer: Arc::clone(&self.observer),
+            shared,
+        };
+        Pass { mirror, copier, tags_max: self.config.concurrency.tags }
+    }
+
+    fn shared(&self) -> Arc<Shared> {
+        self.under_way.join(|blob_slots| Shared {
+            inflight: Inflight::default(),
+            siblings: Siblings::new(self.sides.iter().map(|(_, target)| target.clone()).collect()),
+            blob_slots,
+            retry: self.options.retry,
+        })
     }
 
     /// Looks at every side of every mirror: can it be reached, and what is there?

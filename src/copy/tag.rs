@@ -30,7 +30,7 @@ pub struct Shared {
     /// Where else in the target's registry blobs may be.
     pub siblings: Siblings,
     /// How many of them at once.
-    pub blob_slots: Semaphore,
+    pub blob_slots: Arc<Semaphore>,
     /// How often a blob is started over.
     pub retry: Retry,
 }

@@ -47,7 +47,13 @@ impl Pass<'_> {
         let tags = self.copier.source.tags().await.map_err(Error::Tags)?;
         let selection = summary.selection.insert(select::select(&tags, &self.mirror.rules));
         let selected = selection.selected().count();
-        self.observe(&Event::TagsSelected { mirror: &self.mirror.name, listed: tags.len(), selected });
+        let newest = selection.newest();
+        self.observe(&Event::TagsSelected {
+            mirror: &self.mirror.name,
+            listed: tags.len(),
+            selected,
+            newest,
+        });
         let at_least = self.mirror.at_least;
         if selected < at_least {
             let error = Error::TooFew { selected, at_least, listed: tags.len() };

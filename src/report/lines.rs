@@ -39,7 +39,7 @@ impl Observer for Lines {
     fn observe(&self, event: &Event<'_>) {
         match *event {
             Event::MirrorStarted { mirror } => info!(mirror, "Looking at `{mirror}`"),
-            Event::TagsSelected { mirror, listed, selected } => {
+            Event::TagsSelected { mirror, listed, selected, .. } => {
                 info!(mirror, listed, selected, "`{mirror}`: {selected} of {listed} tags selected");
             }
             Event::TagStarted { mirror, tag } => {
@@ -168,7 +168,7 @@ mod tests {
         let mut summary = samples::run().mirrors.remove(0);
         let told = logged(|| {
             lines.observe(&Event::MirrorStarted { mirror });
-            lines.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3 });
+            lines.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest: None });
             for tag in &summary.tags {
                 lines.observe(&Event::TagStarted { mirror, tag: &tag.tag });
                 lines.observe(&Event::TagFinished { mirror, summary: tag });

@@ -47,6 +47,13 @@ impl Selection {
     pub fn selected(&self) -> impl Iterator<Item = &Verdict> {
         self.verdicts.iter().filter(|verdict| verdict.is_selected())
     }
+
+    /// The newest version among the selected tags, whatever its variant; the first in their order of several.
+    pub fn newest(&self) -> Option<&Tag> {
+        let versions = self.selected().filter_map(|verdict| Some((verdict.version.as_ref()?, &verdict.tag)));
+        // The last of equals is what `max` would give.
+        versions.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, tag)| tag)
+    }
 }
 
 /// Gives every tag its verdict. A tag is selected if any rule selects it.

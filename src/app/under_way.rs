@@ -1,0 +1,74 @@
+//! What the passes share that are under way at the same time.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::copy::Shared;
+
+/// Where passes follow one another without a gap, so long the first one's knowledge is passed on. It says which blobs
+/// and manifests were written, and people delete images.
+const MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Gives every pass what those before it share, as long as any of them is under way.
+///
+/// When none is, it is forgotten: the registries know better.
+pub(super) struct UnderWay {
+    /// Layers that may move at once, whatever is under way.
+    blob_slots: Arc<Semaphore>,
+    /// What was made last, and when. Held for look-ups only.
+    last: Mutex<(Weak<Shared>, Instant)>,
+}
+
+impl UnderWay {
+    pub(super) fn new(blobs_max: NonZeroUsize) -> Self {
+        let blob_slots = Arc::new(Semaphore::new(blobs_max.get()));
+        Self { blob_slots, last: Mutex::new((Weak::new(), Instant::now())) }
+    }
+
+    /// What is shared now, or else what `make` makes.
+    pub(super) fn join(&self, make: impl FnOnce(Arc<Semaphore>) -> Shared) -> Arc<Shared> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (shared, since) = &*last;
+        if let Some(shared) = shared.upgrade().filter(|_| since.elapsed() < MAX_AGE) {
+            return shared;
+        }
+        let shared = Arc::new(make(Arc::clone(&self.blob_slots)));
+        *last = (Arc::downgrade(&shared), Instant::now());
+        shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::copy::{Inflight, Siblings};
+    use crate::registry::Retry;
+
+    use super::*;
+
+    fn join(under_way: &UnderWay) -> Arc<Shared> {
+        under_way.join(|blob_slots| Shared {
+            inflight: Inflight::default(),
+            siblings: Siblings::new(Vec::new()),
+            blob_slots,
+            retry: Retry::default(),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn knowledge_lasts_while_a_pass_is_under_way_and_not_for_ever() {
+        let under_way = UnderWay::new(NonZeroUsize::MIN);
+        let first = join(&under_way);
+        assert!(Arc::ptr_eq(&first, &join(&under_way)));
+        tokio::time::advance(MAX_AGE).await;
+        let second = join(&under_way);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&first.blob_slots, &second.blob_slots));
+        let place = Arc::downgrade(&second);
+        drop((first, second));
+        assert!(place.upgrade().is_none() && !Weak::ptr_eq(&place, &Arc::downgrade(&join(&under_way))));
+    }
+}
