@@ -31,8 +31,8 @@ pub enum Event<'a> {
         listed: usize,
         /// How many of them the rules chose.
         selected: usize,
-        /// The newest version that they chose; none where no selected tag has a version.
-        newest: Option<&'a Tag>,
+        /// Those of them that have a version, the newest first.
+        newest_first: &'a [&'a Tag],
     },
     /// The source was asked what the selected tags are, and the target what it has.
     TagsPlanned {

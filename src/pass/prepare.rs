@@ -47,12 +47,12 @@ impl Pass<'_> {
         let tags = self.copier.source.tags().await.map_err(Error::Tags)?;
         let selection = summary.selection.insert(select::select(&tags, &self.mirror.rules));
         let selected = selection.selected().count();
-        let newest = selection.newest();
+        let newest_first = selection.newest_first();
         self.observe(&Event::TagsSelected {
             mirror: &self.mirror.name,
             listed: tags.len(),
             selected,
-            newest,
+            newest_first: &newest_first,
         });
         let at_least = self.mirror.at_least;
         if selected < at_least {

@@ -168,7 +168,7 @@ mod tests {
         let mut summary = samples::run().mirrors.remove(0);
         let told = logged(|| {
             lines.observe(&Event::MirrorStarted { mirror });
-            lines.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest: None });
+            lines.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest_first: &[] });
             for tag in &summary.tags {
                 lines.observe(&Event::TagStarted { mirror, tag: &tag.tag });
                 lines.observe(&Event::TagFinished { mirror, summary: tag });

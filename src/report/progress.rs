@@ -176,7 +176,7 @@ mod tests {
         let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
         let (mirror, tag) = ("java/jdk", &samples::tag("21.0.7"));
         progress.observe(&Event::MirrorStarted { mirror });
-        progress.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest: None });
+        progress.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest_first: &[] });
         progress.observe(&Event::TagStarted { mirror, tag });
         progress.observe(&Event::TagSized { mirror, tag, bytes: 1024 });
         progress.observe(&Event::TagSized { mirror, tag, bytes: 3072 });
@@ -206,7 +206,12 @@ mod tests {
         let mirror = "databases/of/the/accounting/department/database-enterprise";
         let tag = &samples::tag("23.26.3.0-lite-arm64-with-a-long-name-of-its-own");
         progress.observe(&Event::MirrorStarted { mirror });
-        progress.observe(&Event::TagsSelected { mirror, listed: 40_000, selected: 30_000, newest: None });
+        progress.observe(&Event::TagsSelected {
+            mirror,
+            listed: 40_000,
+            selected: 30_000,
+            newest_first: &[],
+        });
         progress.observe(&Event::TagStarted { mirror, tag });
         progress.observe(&Event::TagSized { mirror, tag, bytes: 10_000_000_000 });
         progress.observe(&Event::BytesCopied { mirror, tag, bytes: 1_234_567_890 });

@@ -48,11 +48,13 @@ impl Selection {
         self.verdicts.iter().filter(|verdict| verdict.is_selected())
     }
 
-    /// The newest version among the selected tags, whatever its variant; the first in their order of several.
-    pub fn newest(&self) -> Option<&Tag> {
-        let versions = self.selected().filter_map(|verdict| Some((verdict.version.as_ref()?, &verdict.tag)));
-        // The last of equals is what `max` would give.
-        versions.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, tag)| tag)
+    /// The selected tags that have a version, the newest first, whatever their variant.
+    pub fn newest_first(&self) -> Vec<&Tag> {
+        let version = |verdict: &&Verdict| verdict.version.is_some();
+        let mut versions: Vec<&Verdict> = self.selected().filter(version).collect();
+        // Stable: equal versions stay in the order of the selection.
+        versions.sort_by(|one, other| other.version.cmp(&one.version));
+        versions.into_iter().map(|verdict| &verdict.tag).collect()
     }
 }
 
