@@ -17,3 +17,4 @@ pub mod registry;
 pub mod report;
 pub mod select;
 pub mod target;
+pub mod worker;

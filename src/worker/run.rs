@@ -1,0 +1,133 @@
+//! Who asked for which passes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::event::RunOutcome;
+use crate::worker::work::Worker;
+
+/// So many runs are remembered.
+const RUNS_MAX: usize = 1000;
+
+/// The passes that answer one request to run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its name in addresses.
+    pub id: String,
+    requested_at: Timestamp,
+    /// For each mirror the number of the pass that answers.
+    passes: Vec<(Arc<Worker>, u64)>,
+}
+
+/// How far a run is. This is what `GET /api/v1/runs/ID` answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunStatus {
+    /// Its name in addresses.
+    pub run: String,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// Whether all of its passes have ended.
+    pub state: RunState,
+    /// What came of it; none before its end.
+    pub outcome: Option<RunOutcome>,
+    /// Each mirror with the pass that answers.
+    pub mirrors: Vec<MirrorPass>,
+}
+
+/// Whether a run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Some passes have not ended.
+    Running,
+    /// All have.
+    Finished,
+}
+
+/// A pass of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct MirrorPass {
+    /// The mirror.
+    pub name: String,
+    /// The number of the pass.
+    pub pass: u64,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: PassState,
+}
+
+/// How far a pass is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PassState {
+    /// It has not begun.
+    Waiting,
+    /// It is under way.
+    Running,
+    /// It has ended.
+    Finished {
+        /// Whether all that was selected is in the target.
+        outcome: RunOutcome,
+        /// Why the mirror as a whole failed, if it did.
+        error: Option<String>,
+    },
+    /// It is too long ago. Nobody can say that it succeeded.
+    Forgotten,
+}
+
+impl Run {
+    /// Fires the triggers of these mirrors.
+    pub(super) fn start(workers: Vec<Arc<Worker>>) -> Self {
+        let passes = workers.into_iter().map(|worker| {
+            let pass = worker.trigger.fire();
+            (worker, pass)
+        });
+        Self {
+            id: format!("{:016x}", fastrand::u64(..)),
+            requested_at: Timestamp::now(),
+            passes: passes.collect(),
+        }
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> RunStatus {
+        let pass = |(worker, pass): &(Arc<Worker>, u64)| MirrorPass {
+            name: worker.name.clone(),
+            pass: *pass,
+            state: worker.pass_state(*pass),
+        };
+        let mirrors: Vec<_> = self.passes.iter().map(pass).collect();
+        let is_open = |pass: &MirrorPass| matches!(pass.state, PassState::Waiting | PassState::Running);
+        let has_succeeded = |pass: &MirrorPass| {
+            matches!(pass.state, PassState::Finished { outcome: RunOutcome::Succeeded, .. })
+        };
+        let is_finished = !mirrors.iter().any(is_open);
+        let outcome =
+            if mirrors.iter().all(has_succeeded) { RunOutcome::Succeeded } else { RunOutcome::Failed };
+        RunStatus {
+            run: self.id.clone(),
+            requested_at: self.requested_at,
+            state: if is_finished { RunState::Finished } else { RunState::Running },
+            outcome: is_finished.then_some(outcome),
+            mirrors,
+        }
+    }
+}
+
+/// The last runs, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct Runs(VecDeque<Run>);
+
+impl Runs {
+    pub(super) fn push(&mut self, run: Run) {
+        self.0.truncate(RUNS_MAX - 1);
+        self.0.push_front(run);
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<Run> {
+        self.0.iter().find(|run| run.id == id).cloned()
+    }
+}

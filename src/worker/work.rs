@@ -1,0 +1,146 @@
+//! One mirror of a daemon.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::config::Mirror;
+use crate::event::{Event, MirrorSummary, RunOutcome};
+use crate::pass::{Mode, Pass, Stop};
+use crate::worker::known::Known;
+use crate::worker::run::PassState;
+use crate::worker::status::Status;
+use crate::worker::trigger::Trigger;
+
+/// One mirror of a daemon: makes its passes, one after the other, when its trigger is fired.
+#[derive(Debug)]
+pub struct Worker {
+    /// The mirror's name.
+    pub name: String,
+    /// Asks for a pass.
+    pub trigger: Trigger,
+    /// What is known of the mirror. Held for updates and copies only.
+    known: Mutex<Known>,
+    /// Bytes that the pass under way has sent, and those that it has to; counted for every chunk, so outside the lock.
+    bytes: AtomicU64,
+    size: AtomicU64,
+}
+
+impl Worker {
+    pub(super) fn new(mirror: &Mirror) -> Self {
+        Self {
+            name: mirror.name.clone(),
+            trigger: Trigger::default(),
+            known: Mutex::new(Known::new(mirror)),
+            bytes: AtomicU64::default(),
+            size: AtomicU64::default(),
+        }
+    }
+
+    /// Makes passes until told to stop; a pass under way comes to its end first. Each takes the newest configuration.
+    pub async fn work(&self, mut apps: watch::Receiver<Arc<App>>, stop: &Stop) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.soft.cancelled() => return,
+                () = self.trigger.asked() => {}
+            }
+            let app = Arc::clone(&apps.borrow_and_update());
+            let slot = tokio::select! {
+                biased;
+                () = stop.soft.cancelled() => return,
+                changed = apps.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                slot = app.slot() => slot,
+            };
+            self.begin();
+            match app.pass(&slot, &self.name) {
+                Some(pass) => run(&pass, stop).await,
+                None => self.known().gone(Timestamp::now()),
+            }
+        }
+    }
+
+    /// What is known of the mirror.
+    pub fn status(&self) -> Status {
+        let (bytes, size) = (self.bytes.load(Relaxed), self.size.load(Relaxed));
+        self.known().status(&self.name, self.trigger.is_asked(), bytes, size)
+    }
+
+    /// Says when the mirror runs next by its schedule.
+    pub fn set_next_run(&self, next: Option<Timestamp>) {
+        self.known().next_run = next;
+    }
+
+    /// How far the pass of this number is.
+    pub(super) fn pass_state(&self, pass: u64) -> PassState {
+        let known = self.known();
+        match (known.history.get(pass), &known.running) {
+            (Some(record), _) => PassState::Finished { outcome: record.outcome, error: record.error.clone() },
+            (None, Some(running)) if running.pass == pass => PassState::Running,
+            (None, _) if known.history.last().is_some_and(|last| last.pass >= pass) => PassState::Forgotten,
+            (None, _) => PassState::Waiting,
+        }
+    }
+
+    pub(super) fn configure(&self, mirror: &Mirror) {
+        self.known().configure(mirror);
+    }
+
+    /// Takes an event of a pass over this mirror.
+    pub(super) fn observe(&self, event: &Event<'_>) {
+        let now = Timestamp::now();
+        match *event {
+            Event::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
+            Event::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
+            Event::TagsSelected { selected, newest_first, .. } => {
+                self.known().selected(selected, newest_first)
+            }
+            Event::TagsPlanned { steps, failed, .. } => self.known().planned(steps, failed, now),
+            Event::TagStarted { tag, .. } => self.known().tag_started(tag),
+            Event::BlobArrived { tag, size, .. } => self.known().blob_arrived(tag, size),
+            Event::TagFinished { summary, .. } => self.known().tag_finished(summary, now),
+            Event::MirrorFinished { summary } => self.known().finished(summary, now),
+            Event::MirrorStarted { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
+        }
+    }
+
+    fn begin(&self) {
+        let pass = self.trigger.begin();
+        self.bytes.store(0, Relaxed);
+        self.size.store(0, Relaxed);
+        self.known().begin(pass, Timestamp::now());
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a pass. A panic is our mistake, and ends this pass alone: other mirrors are to be kept fresh, and this one is
+/// tried again at its next time.
+async fn run(pass: &Pass<'_>, stop: &Stop) {
+    let done = AssertUnwindSafe(pass.run(Mode::Sync, stop)).catch_unwind().await;
+    if done.is_err() {
+        let summary = MirrorSummary {
+            name: pass.mirror.name.clone(),
+            source: pass.mirror.source.to_string(),
+            target: pass.mirror.target.to_string(),
+            outcome: RunOutcome::Failed,
+            error: Some(
+                "tagferry made a mistake and gave up this pass; please report what it logged".to_owned(),
+            ),
+            tags: Vec::new(),
+            selection: None,
+        };
+        pass.copier.observer.observe(&Event::MirrorFinished { summary: &summary });
+    }
+}
