@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("copy", &["oci", "event", "registry", "target"]),
     ("pass", &["oci", "select", "config", "event", "registry", "target", "plan", "copy"]),
     ("report", &["oci", "select", "event", "plan"]),
-    ("metrics", &["oci", "event"]),
+    ("metrics", &["oci", "event", "plan"]),
     ("app", &["oci", "config", "registry", "ecr", "layout", "target", "event", "copy", "pass"]),
     ("worker", &["oci", "config", "event", "pass", "app"]),
     ("schedule", &["config", "worker"]),

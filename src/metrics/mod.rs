@@ -1,0 +1,152 @@
+//! Metrics for Prometheus: how fresh the mirrors are, what the passes did and what they cost.
+//!
+//! Events are counted as they happen, and a scrape writes the counts as a page of OpenMetrics text. Knows no HTTP: who
+//! serves the page is `control`'s business. `docs/metrics.md` explains each metric to those who read the page.
+
+mod mirror;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+use crate::event::{Event, Observer};
+use crate::metrics::mirror::Mirror;
+use crate::metrics::page::Page;
+
+/// The media type of the page that [`Metrics::encode`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every name on the page begins with this word.
+const PREFIX: &str = "tagferry";
+
+/// Counts what the daemon's passes do.
+///
+/// It is meant for passes that copy: one that only plans ends as one that copied does, and would count as a success.
+#[derive(Debug)]
+pub struct Metrics {
+    now: fn() -> Timestamp,
+    started_at: Timestamp,
+    /// Guards all counts. Held for a few additions, or to take a copy of them; never while a page is written.
+    counts: Mutex<Counts>,
+}
+
+/// All that was counted.
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    /// The mirrors that the configuration names now, by name. Events of any other are not counted.
+    mirrors: BTreeMap<String, Mirror>,
+    requests: BTreeMap<RequestLabels, u64>,
+    retries: BTreeMap<RetryLabels, u64>,
+}
+
+/// What requests are told apart by. As many as the configuration's hosts, times a few.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    registry: String,
+    method: String,
+    status: &'static str,
+}
+
+/// What retries are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+struct RetryLabels {
+    registry: String,
+    reason: &'static str,
+}
+
+impl Metrics {
+    /// Starts to count, without any mirror. `now` is the wall clock.
+    pub fn new(now: fn() -> Timestamp) -> Self {
+        Self { now, started_at: now(), counts: Mutex::default() }
+    }
+
+    /// Says which mirrors there are, at the start and after a reload.
+    ///
+    /// A new one is on the next page, with counters of zero, so that rates and alerts work from its first pass on. One
+    /// that is gone is on no page any more, even if a pass over it is still under way. The others go on.
+    pub fn set_mirrors<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        let names: BTreeSet<&str> = names.into_iter().collect();
+        let now = (self.now)();
+        let mirrors = &mut self.counts().mirrors;
+        mirrors.retain(|name, _| names.contains(name.as_str()));
+        for name in names {
+            mirrors.entry(name.to_owned()).or_insert_with(|| Mirror::new(now));
+        }
+    }
+
+    /// Writes the page for a scrape, of the media type [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let counts = self.counts().clone();
+        let page = Page { at: (self.now)(), started_at: self.started_at, counts };
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register_collector(Box::new(page));
+        let mut text = String::new();
+        // Writing to a string does not fail. If it ever did, the mark of the page's end would be missing, and
+        // Prometheus would refuse the page.
+        let _ = text::encode(&mut text, &registry);
+        text
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, mirror: &str, act: impl FnOnce(&mut Mirror)) {
+        if let Some(mirror) = self.counts().mirrors.get_mut(mirror) {
+            act(mirror);
+        }
+    }
+}
+
+impl Observer for Metrics {
+    fn observe(&self, event: &Event<'_>) {
+        match *event {
+            Event::MirrorStarted { mirror } => self.count(mirror, |mirror| mirror.start(Instant::now())),
+            Event::TagsSelected { mirror, selected, .. } => {
+                self.count(mirror, |mirror| mirror.select(selected))
+            }
+            Event::TagsPlanned { mirror, steps, failed } => {
+                self.count(mirror, |mirror| mirror.plan(steps, failed));
+            }
+            Event::TagStarted { mirror, tag } => self.count(mirror, |mirror| mirror.start_tag(tag)),
+            Event::TagSized { .. } => {}
+            Event::BytesCopied { mirror, bytes, .. } => {
+                self.count(mirror, |mirror| mirror.copied_bytes += bytes)
+            }
+            Event::BlobArrived { mirror, arrival, .. } => self.count(mirror, |mirror| mirror.arrive(arrival)),
+            Event::TagFinished { mirror, summary } => self.count(mirror, |mirror| mirror.finish_tag(summary)),
+            Event::MirrorFinished { summary } => {
+                let now = (self.now)();
+                self.count(&summary.name, |mirror| mirror.finish(summary.outcome, now, Instant::now()));
+            }
+            Event::Requested { host, method, status } => {
+                let (registry, method) = (host.to_owned(), method.to_owned());
+                let labels = RequestLabels { registry, method, status: status_class(status) };
+                *self.counts().requests.entry(labels).or_default() += 1;
+            }
+            Event::Retried { host, reason } => {
+                let labels = RetryLabels { registry: host.to_owned(), reason };
+                *self.counts().retries.entry(labels).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// The class of a status; a status of no known class is taken for a fault of the server (RFC 9110, section 15).
+fn status_class(status: Option<u16>) -> &'static str {
+    match status {
+        None => "none",
+        Some(200..=299) => "2xx",
+        Some(300..=399) => "3xx",
+        Some(400..=499) => "4xx",
+        Some(_) => "5xx",
+    }
+}
