@@ -2,8 +2,10 @@
 //!
 //! Work emits events; `report` and metrics render them. Nothing here prints, formats for people or waits.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::oci::{Digest, Tag};
 use crate::plan::{Action, Step};
@@ -13,6 +15,17 @@ use crate::select::Selection;
 pub trait Observer: Send + Sync {
     /// Takes one event.
     fn observe(&self, event: &Event<'_>);
+}
+
+/// Several observers as one: each takes every event, in this order.
+pub struct Observers(pub Vec<Arc<dyn Observer>>);
+
+impl Observer for Observers {
+    fn observe(&self, event: &Event<'_>) {
+        for observer in &self.0 {
+            observer.observe(event);
+        }
+    }
 }
 
 /// What happens during a run.
@@ -138,7 +151,7 @@ pub struct RunSummary {
 }
 
 /// Whether a run or a pass reached its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     /// Everything selected is in the target; for a plan: nothing stands in the way.

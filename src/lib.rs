@@ -7,7 +7,9 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod copy;
+pub mod daemon;
 pub mod ecr;
 pub mod event;
 pub mod layout;
@@ -17,6 +19,7 @@ pub mod pass;
 pub mod plan;
 pub mod registry;
 pub mod report;
+pub mod schedule;
 pub mod select;
 pub mod target;
 pub mod worker;

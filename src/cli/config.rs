@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
 use crate::cli::exit::{ExitCode, Failure};
 use crate::config::{Config, Faults};
 
@@ -14,6 +16,8 @@ const DEFAULT_PATH: &str = "tagferry.yaml";
 const OTHER_PATH: &str = "tagferry.yml";
 /// May hold the configuration's text. An empty one counts as none.
 const TEXT_VARIABLE: &str = "TAGFERRY_CONFIG_YAML";
+/// What it takes to start a run over HTTP. An empty one counts as none.
+const TOKEN_VARIABLE: &str = "TAGFERRY_API_TOKEN";
 
 /// The configuration that `--config` (here `path`), the environment or the working directory gives.
 pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
@@ -29,6 +33,11 @@ pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, Failure> {
         Place::Default if !Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
         _ => load(path),
     }
+}
+
+/// The token of the daemon's control plane.
+pub(super) fn api_token() -> Option<SecretString> {
+    variable(TOKEN_VARIABLE).filter(|token| !token.is_empty()).map(SecretString::from)
 }
 
 /// Where the text is. `Display` is what messages call it.

@@ -7,13 +7,16 @@ mod check;
 mod completions;
 mod config;
 mod exit;
+mod health;
 mod logging;
 mod plan;
 mod prose;
 mod run;
 mod schema;
+mod serve;
 mod signals;
 mod sync;
+mod sync_now;
 mod tags;
 mod terminal;
 
@@ -35,7 +38,8 @@ const LONG_ABOUT: &str = "\
 Keeps the newest versions of upstream container images in your own Amazon ECR.
 
 A configuration names mirrors: a source repository, a target repository, and rules that choose tags. `plan` shows \
-what a run would do and why, `sync` does it. Nothing is remembered between runs but what the registries say.
+what a run would do and why, `sync` does it, `serve` does it on a schedule. Nothing is remembered between runs but \
+what the registries say.
 
 Start with a look at a repository, and with a file of one mirror:
   $ tagferry tags container-registry.oracle.com/java/jdk --match '^21\\.0\\.[0-9]+$' --newest 3
@@ -44,6 +48,7 @@ Start with a look at a repository, and with a file of one mirror:
 const AFTER_HELP: &str = "\
 Environment:
   TAGFERRY_CONFIG_YAML  the configuration's text, where --config is not given
+  TAGFERRY_API_TOKEN    what it takes to start a run of `serve` over HTTP
   RUST_LOG              which logs to show, such as `warn,tagferry=debug`;
                         -v and -q win
   NO_COLOR              anything but nothing: no colour
@@ -86,6 +91,9 @@ struct Global {
 enum Command {
     Sync(sync::Sync),
     Plan(plan::Plan),
+    Serve(serve::Serve),
+    SyncNow(sync_now::SyncNow),
+    Health(health::Health),
     Tags(tags::Tags),
     Check(check::Check),
     Schema(schema::Schema),
@@ -114,6 +122,9 @@ impl Command {
         match self {
             Self::Sync(command) => command.run(global, terminal).await,
             Self::Plan(command) => command.run(global, terminal).await,
+            Self::Serve(command) => command.run(global, terminal).await,
+            Self::SyncNow(command) => command.run(terminal).await,
+            Self::Health(command) => command.run().await,
             Self::Tags(command) => command.run(global, terminal).await,
             Self::Check(command) => command.run(global, terminal).await,
             Self::Schema(schema::Schema {}) => schema::run(terminal),

@@ -56,7 +56,7 @@ impl Run {
         })?;
         // So is everything that a run does.
         let work = Box::pin(app.run(&self.mirrors, mode, &stop));
-        let result = signals::heed(signals, &stop, grace, work).await;
+        let result = signals::heed(signals, &stop, || grace, work).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();
         }

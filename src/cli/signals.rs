@@ -28,12 +28,18 @@ pub(super) fn signals() -> io::Result<impl Stream<Item = &'static str>> {
     }))
 }
 
+/// The signal that asks to read the configuration again, by name, as it comes.
+pub(super) fn reloads() -> io::Result<impl Stream<Item = &'static str>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(poll_fn(move |context| hangup.poll_recv(context).map(|_| Some("SIGHUP"))))
+}
+
 /// Does the work to its end. The first signal asks it to take nothing new; the second one, or the end of `grace`, to
 /// drop what is in flight.
 pub(super) async fn heed<T>(
     signals: impl Stream<Item = &'static str>,
     stop: &Stop,
-    grace: Duration,
+    grace: impl Fn() -> Duration,
     work: impl Future<Output = T>,
 ) -> T {
     tokio::select! {
@@ -43,15 +49,21 @@ pub(super) async fn heed<T>(
     }
 }
 
-async fn pass_on(signals: impl Stream<Item = &'static str>, stop: &Stop, grace: Duration) -> Infallible {
+async fn pass_on(
+    signals: impl Stream<Item = &'static str>,
+    stop: &Stop,
+    grace: impl Fn() -> Duration,
+) -> Infallible {
     let mut signals = pin!(signals);
+    let mut left = Duration::ZERO;
     if let Some(name) = signals.next().await {
-        let grace = Span(grace);
+        left = grace();
+        let grace = Span(left);
         warn!("{name}: taking no new work; copies in flight have {grace}, another signal drops them now");
         stop.soft.cancel();
     }
     tokio::select! {
-        () = tokio::time::sleep(grace) => {}
+        () = tokio::time::sleep(left) => {}
         Some(_) = signals.next() => {}
     }
     warn!("Dropping the copies in flight: their tags stay as they were");
@@ -80,7 +92,7 @@ mod tests {
             tokio::time::sleep(10 * GRACE).await;
             stop.soft.is_cancelled() || stop.hard.is_cancelled()
         };
-        assert!(!heed(come(&[]), &stop, GRACE, work).await);
+        assert!(!heed(come(&[]), &stop, || GRACE, work).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -92,7 +104,7 @@ mod tests {
             stop.hard.cancelled().await;
             (asked, start.elapsed())
         };
-        let (asked, dropped) = heed(come(&["SIGTERM"]), &stop, GRACE, work).await;
+        let (asked, dropped) = heed(come(&["SIGTERM"]), &stop, || GRACE, work).await;
         assert_eq!(asked, Duration::ZERO);
         assert!(dropped >= GRACE && dropped < GRACE + Duration::from_secs(1), "{dropped:?}");
     }
@@ -100,7 +112,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_signal_ends_the_grace() {
         let (stop, start) = (Stop::default(), Instant::now());
-        heed(come(&["SIGINT", "SIGINT"]), &stop, GRACE, stop.hard.cancelled()).await;
+        heed(come(&["SIGINT", "SIGINT"]), &stop, || GRACE, stop.hard.cancelled()).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
 }

@@ -51,7 +51,7 @@ fn summary(text: &str, outcome: TagOutcome) -> TagSummary {
 
 impl Metrics {
     fn select(&self, mirror: &str, selected: usize) {
-        self.observe(&Event::TagsSelected { mirror, listed: 9, selected });
+        self.observe(&Event::TagsSelected { mirror, listed: 9, selected, newest_first: &[] });
     }
 
     fn plan(&self, mirror: &str, steps: &[(&str, Action)], failed: &[&str]) {

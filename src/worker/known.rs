@@ -152,27 +152,29 @@ impl Known {
         if summary.outcome == RunOutcome::Succeeded {
             self.last_success_at = Some(now);
         }
-        let (error, copied) = (summary.error.clone(), summary.count(TagOutcome::Copied));
-        self.record(&running, now, summary.outcome, error, [copied, summary.failed()]);
+        self.history.push(PassRecord {
+            pass: running.pass,
+            started_at: running.started_at,
+            finished_at: now,
+            outcome: summary.outcome,
+            error: summary.error.clone(),
+            copied: summary.count(TagOutcome::Copied),
+            failed: summary.failed(),
+        });
     }
 
     /// A pass was asked for, and before its turn the mirror went from the configuration.
     pub(super) fn gone(&mut self, now: Timestamp) {
         let Some(running) = self.running.take() else { return };
-        let error = Some("the mirror is no longer configured".to_owned());
-        self.record(&running, now, RunOutcome::Failed, error, [0, 0]);
-    }
-
-    fn record(
-        &mut self,
-        running: &Running,
-        finished_at: Timestamp,
-        outcome: RunOutcome,
-        error: Option<String>,
-        [copied, failed]: [u64; 2],
-    ) {
-        let (pass, started_at) = (running.pass, running.started_at);
-        self.history.push(PassRecord { pass, started_at, finished_at, outcome, error, copied, failed });
+        self.history.push(PassRecord {
+            pass: running.pass,
+            started_at: running.started_at,
+            finished_at: now,
+            outcome: RunOutcome::Failed,
+            error: Some("the mirror is no longer configured".to_owned()),
+            copied: 0,
+            failed: 0,
+        });
     }
 
     pub(super) fn status(&self, name: &str, is_asked: bool, bytes: u64, size: u64) -> Status {

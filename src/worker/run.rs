@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::RunOutcome;
 use crate::worker::work::Worker;
@@ -23,7 +23,7 @@ pub struct Run {
 }
 
 /// How far a run is. This is what `GET /api/v1/runs/ID` answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunStatus {
     /// Its name in addresses.
     pub run: String,
@@ -38,7 +38,7 @@ pub struct RunStatus {
 }
 
 /// Whether a run has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Some passes have not ended.
@@ -48,7 +48,7 @@ pub enum RunState {
 }
 
 /// A pass of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MirrorPass {
     /// The mirror.
     pub name: String,
@@ -60,7 +60,7 @@ pub struct MirrorPass {
 }
 
 /// How far a pass is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PassState {
     /// It has not begun.

@@ -1,0 +1,69 @@
+//! Answers that say what is wrong, as `{"error": "…"}`.
+
+use axum::Json;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::app::UnknownMirror;
+use crate::control::access::Refusal;
+
+/// Why a request is not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Mirror(#[from] UnknownMirror),
+    #[error("no run `{0}` is remembered: the last thousand are, since the start")]
+    Run(String),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("tagferry is stopping and takes no work")]
+    Stopping,
+    #[error("{0}")]
+    Query(String),
+    #[error("there is nothing at `{0}`; /api/v1/openapi.json says what there is")]
+    Route(String),
+    #[error("`{0}` is not for {1}; /api/v1/openapi.json says what there is")]
+    Method(String, Method),
+    #[error("this took too long")]
+    Time,
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: String,
+}
+
+impl Error {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
+            Self::Refused(refusal) => refusal.status(),
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Time => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Json(Body { error: self.to_string() })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let value = axum::http::HeaderValue::from_static("Bearer realm=\"tagferry\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> Error {
+    Error::Route(uri.path().to_owned())
+}
+
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> Error {
+    Error::Method(uri.path().to_owned(), method)
+}

@@ -1,0 +1,113 @@
+//! The mirrors for scripts, and "sync now".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::Serialize;
+use url::form_urlencoded;
+
+use crate::control::answer::Error;
+use crate::control::{Configuration, Control};
+use crate::worker::{RunState, RunStatus, Status};
+
+/// A request waits at most this long for the end of a run; who wants to wait longer asks again.
+const WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// What `GET /api/v1/mirrors` answers.
+#[derive(Serialize)]
+pub(super) struct Overview {
+    /// The program's version.
+    pub(super) version: &'static str,
+    pub(super) started_at: Timestamp,
+    pub(super) configuration: Configuration,
+    pub(super) mirrors: Vec<Status>,
+}
+
+/// What `POST /api/v1/sync` answers.
+#[derive(Serialize)]
+struct Triggered {
+    /// Where to look.
+    status_url: String,
+    #[serde(flatten)]
+    run: RunStatus,
+}
+
+impl Overview {
+    pub(super) fn of(control: &Control) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: control.started_at,
+            configuration: control.configuration(),
+            mirrors: control.workers.all().iter().map(|worker| worker.status()).collect(),
+        }
+    }
+}
+
+/// `GET /api/v1/mirrors`: what is known of every mirror.
+pub(super) async fn mirrors(State(control): State<Arc<Control>>) -> Json<Overview> {
+    Json(Overview::of(&control))
+}
+
+/// `POST /api/v1/sync[?mirror=NAME]...`: asks for a pass over the named mirrors, or over all.
+pub(super) async fn sync(
+    State(control): State<Arc<Control>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse, Error> {
+    control.access.check(&headers, None)?;
+    if control.stopping.is_cancelled() {
+        return Err(Error::Stopping);
+    }
+    let run = control.workers.fire(&names(query.as_deref())?)?;
+    tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
+    let status_url = format!("/api/v1/runs/{}", run.id);
+    let location = [(LOCATION, status_url.clone())];
+    Ok((StatusCode::ACCEPTED, location, Json(Triggered { status_url, run: run.status() })))
+}
+
+/// `GET /api/v1/runs/ID[?wait=SECONDS]`: how far a run is; with `wait`, its end if that comes in time.
+pub(super) async fn run(
+    State(control): State<Arc<Control>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<RunStatus>, Error> {
+    let wait = wait(query.as_deref())?;
+    let run = control.workers.run(&id).ok_or(Error::Run(id))?;
+    let status = run.status();
+    if status.state == RunState::Finished || wait.is_zero() {
+        return Ok(Json(status));
+    }
+    tokio::select! {
+        status = control.workers.finished(&run) => Ok(Json(status)),
+        () = tokio::time::sleep(wait) => Ok(Json(run.status())),
+        () = control.stopping.cancelled() => Ok(Json(run.status())),
+    }
+}
+
+fn names(query: Option<&str>) -> Result<Vec<String>, Error> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs
+        .map(|(key, value)| match &*key {
+            "mirror" => Ok(value.into_owned()),
+            _ => Err(Error::Query(format!("unknown parameter `{key}`: there is only `mirror`"))),
+        })
+        .collect()
+}
+
+fn wait(query: Option<&str>) -> Result<Duration, Error> {
+    let mut wait = Duration::ZERO;
+    for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let seconds = (key == "wait").then(|| value.parse().ok()).flatten();
+        let seconds = seconds.ok_or_else(|| {
+            Error::Query(format!("`{key}={value}` is not understood: there is only `wait=SECONDS`"))
+        })?;
+        wait = Duration::from_secs(seconds).min(WAIT_MAX);
+    }
+    Ok(wait)
+}

@@ -1,0 +1,140 @@
+//! The client of a daemon's control plane, for `sync-now`.
+
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, Response, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::registry::chain;
+use crate::worker::RunStatus;
+
+/// For a connection, and then for the head of an answer: longer than the daemon lets anybody wait.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// The daemon is asked to answer after this time, be the run at its end or not.
+const WAIT_SECONDS: &str = "20";
+/// An error that is no document of ours is shown up to this length.
+const ERROR_MAX_CHARS: usize = 300;
+
+/// Talks to a daemon.
+pub struct Client {
+    url: Url,
+    token: Option<SecretString>,
+    http: reqwest::Client,
+}
+
+/// Why a daemon did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody is there.
+    #[error(
+        "cannot reach a tagferry daemon at {url}: {cause}; is `tagferry serve` running, and does it listen there?"
+    )]
+    Unreachable {
+        /// Where.
+        url: Url,
+        /// Why.
+        cause: String,
+    },
+    /// It refuses.
+    #[error("the daemon at {url} answers {status}: {said}")]
+    Refused {
+        /// Where.
+        url: Url,
+        /// How.
+        status: StatusCode,
+        /// In its own words.
+        said: String,
+    },
+    /// Something else answers there.
+    #[error("what answers at {url} is no tagferry daemon: {said}")]
+    Strange {
+        /// Where.
+        url: Url,
+        /// What it says.
+        said: String,
+    },
+}
+
+/// An answer that is none.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+impl Client {
+    /// A client of the daemon at this address.
+    pub fn new(url: Url, token: Option<SecretString>) -> Result<Self, ClientError> {
+        let builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+        match builder.build() {
+            Ok(http) => Ok(Self { url, token, http }),
+            Err(error) => Err(ClientError::Unreachable { url, cause: chain(&error) }),
+        }
+    }
+
+    /// Whether the daemon is alive.
+    pub async fn health(&self) -> Result<(), ClientError> {
+        let url = self.route("healthz");
+        self.send(&url, self.http.get(url.clone())).await.map(drop)
+    }
+
+    /// Asks for a pass over the mirrors of these names, over all where there are none.
+    pub async fn sync(&self, mirrors: &[String]) -> Result<RunStatus, ClientError> {
+        let mut url = self.route("api/v1/sync");
+        for name in mirrors {
+            url.query_pairs_mut().append_pair("mirror", name);
+        }
+        let mut request = self.http.post(url.clone());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        self.document(&url, request).await
+    }
+
+    /// How far a run is: its end, or what is known of it after a while.
+    pub async fn run(&self, id: &str) -> Result<RunStatus, ClientError> {
+        let mut url = self.route("api/v1/runs");
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(id);
+        }
+        url.query_pairs_mut().append_pair("wait", WAIT_SECONDS);
+        self.document(&url, self.http.get(url.clone())).await
+    }
+
+    /// The address of a route, below whatever path the daemon is published at.
+    fn route(&self, route: &str) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(route.split('/'));
+        }
+        url
+    }
+
+    async fn document<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let response = self.send(url, request).await?;
+        let strange = |said: String| ClientError::Strange { url: url.clone(), said };
+        let body = response.bytes().await.map_err(|error| strange(chain(&error.without_url())))?;
+        serde_json::from_slice(&body).map_err(|error| strange(error.to_string()))
+    }
+
+    async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            url: url.clone(),
+            cause: chain(&error.without_url()),
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (status, body) = (response.status(), response.text().await.unwrap_or_default());
+        let refusal = serde_json::from_str(&body).map(|Refusal { error }| error);
+        let said = refusal.unwrap_or_else(|_| body.chars().take(ERROR_MAX_CHARS).collect());
+        Err(ClientError::Refused { url: url.clone(), status, said })
+    }
+}

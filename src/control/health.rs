@@ -1,0 +1,29 @@
+//! For those who watch over the process.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use crate::control::Control;
+use crate::metrics;
+
+/// `GET /healthz`: 200 while the process serves.
+pub(super) async fn live() -> &'static str {
+    "alive\n"
+}
+
+/// `GET /readyz`: 200 while it takes work, 503 while it stops.
+pub(super) async fn ready(State(control): State<Arc<Control>>) -> (StatusCode, &'static str) {
+    if control.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    (StatusCode::OK, "ready\n")
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(State(control): State<Arc<Control>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], control.metrics.encode())
+}

@@ -1,0 +1,90 @@
+//! The HTTP control plane of a daemon: is it alive, what is known of the mirrors, "sync now".
+//!
+//! It shows what [`Workers`] knows and fires triggers; it starts and stops nothing itself. [`serve`] bounds what a
+//! client may cost: connections, headers, bodies, time.
+
+mod access;
+mod answer;
+mod api;
+mod client;
+mod events;
+mod health;
+mod openapi;
+mod server;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+use crate::worker::Workers;
+
+pub use access::Access;
+pub use client::{Client, ClientError};
+pub use server::serve;
+
+/// A request's body is a name or two.
+const BODY_MAX_BYTES: usize = 16 * 1024;
+
+/// What the routes show and do.
+#[derive(Debug)]
+pub struct Control {
+    /// The mirrors.
+    pub workers: Arc<Workers>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Who may change something.
+    pub access: Access,
+    /// Cancelled when the daemon stops.
+    pub stopping: CancellationToken,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    /// What became of the last configuration that was read. Held for copies only.
+    pub configuration: Mutex<Configuration>,
+}
+
+/// What became of the last configuration that was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Configuration {
+    /// When the configuration that counts was read.
+    pub loaded_at: Timestamp,
+    /// Why the one that was read last does not count, where it is faulty.
+    pub error: Option<String>,
+}
+
+impl Control {
+    /// What became of the last configuration that was read.
+    pub fn configuration(&self) -> Configuration {
+        self.configuration.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what became of a configuration.
+    pub fn set_configuration(&self, configuration: Configuration) {
+        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
+        self.workers.changed();
+    }
+}
+
+/// All routes.
+pub fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/api/v1/mirrors", get(api::mirrors))
+        .route("/api/v1/sync", post(api::sync))
+        .route("/api/v1/runs/{run}", get(api::run))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .fallback(answer::no_such_route)
+        .method_not_allowed_fallback(answer::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn(server::in_time))
+        .with_state(control)
+}

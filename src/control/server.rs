@@ -1,0 +1,89 @@
+//! Serving connections, within bounds.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::control::answer::Error;
+use crate::control::{Control, router};
+
+/// So many connections are open at once; others wait to be accepted.
+const CONNECTIONS_MAX: usize = 256;
+/// A request's head comes within this time, and an idle connection is closed after it.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+/// So large may a request's head be.
+const HEADERS_MAX_BYTES: usize = 32 * 1024;
+/// An answer begins within this time: more than anybody is let wait for a run.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// When accepting fails, most likely for want of file descriptors, it is tried again after this time.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers requests until `stop`; those under way then are answered first.
+///
+/// Spawns nothing: connections are futures of this one, and dropping it closes them all.
+pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: CancellationToken) {
+    let router = router(control);
+    let mut connections = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(()) = connections.next() => {}
+            accepted = accept(&listener), if connections.len() < CONNECTIONS_MAX => {
+                if let Some(stream) = accepted {
+                    connections.push(connection(stream, router.clone(), &stop));
+                }
+            }
+        }
+    }
+    drop(listener);
+    while connections.next().await.is_some() {}
+}
+
+async fn accept(listener: &TcpListener) -> Option<TcpStream> {
+    match listener.accept().await {
+        Ok((stream, _)) => Some(stream),
+        // The client gave up before we came to it.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
+        Err(error) => {
+            warn!(%error, "Cannot accept a connection to the control plane: {error}");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, stop: &CancellationToken) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .max_buf_size(HEADERS_MAX_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut served = std::pin::pin!(served);
+    // How a client breaks off is its own business.
+    let _ = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+}
+
+/// Gives up answers that do not begin in time.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await;
+    answer.unwrap_or_else(|_| Error::Time.into_response())
+}

@@ -1,0 +1,138 @@
+//! Schedules: the times of cron expressions, at which the triggers of workers are fired.
+//!
+//! What time it is, is the wall clock's business, and that may jump. Set forward, times that were skipped are one run;
+//! set back, schedules are counted anew from what it shows. The cron library waits for a time and does nothing else:
+//! its own jobs overlap, and keep one distance to UTC for ever (tokio-cron-scheduler#83 and #107).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::config::Schedule;
+use crate::worker::Worker;
+
+/// A clock that was set back by less than this was only corrected.
+const CORRECTION_MAX: SignedDuration = SignedDuration::from_secs(1);
+/// A clock that was set back is noticed this much later than the time that was waited for, at the latest.
+const BACKWARD_GRACE: Duration = Duration::from_secs(2);
+
+/// When which worker is to run.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    entries: Vec<Entry>,
+    /// The latest time that was seen.
+    seen: Timestamp,
+}
+
+/// A worker and its schedule.
+#[derive(Debug)]
+struct Entry {
+    worker: Arc<Worker>,
+    schedule: Schedule,
+    /// When it is to run; none at the end of the calendar.
+    due: Option<Timestamp>,
+}
+
+/// Chooses how much later than its time a run starts, of up to this.
+pub type Jitter = fn(Duration) -> Duration;
+
+impl Agenda {
+    /// An agenda of these workers. A schedule that is also in the agenda `before` keeps the time that it had chosen.
+    pub fn new(
+        workers: impl IntoIterator<Item = (Arc<Worker>, Schedule)>,
+        before: &Self,
+        now: Timestamp,
+        jitter: Jitter,
+    ) -> Self {
+        let entry = |(worker, schedule): (Arc<Worker>, Schedule)| {
+            let is_same = |entry: &&Entry| entry.worker.name == worker.name && entry.schedule == schedule;
+            let due = match before.entries.iter().find(is_same) {
+                Some(entry) => entry.due,
+                None => following(&schedule, now, jitter),
+            };
+            worker.set_next_run(due);
+            Entry { worker, schedule, due }
+        };
+        Self { entries: workers.into_iter().map(entry).collect(), seen: now }
+    }
+
+    /// The time at which something is to be done next.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(|entry| entry.due).min()
+    }
+
+    /// Fires the triggers whose time has come, each once, and chooses their next times.
+    pub fn fire(&mut self, now: Timestamp, jitter: Jitter) {
+        let is_set_back = self.seen.duration_since(now) > CORRECTION_MAX;
+        self.seen = now;
+        for Entry { worker, schedule, due } in &mut self.entries {
+            let is_due = due.is_some_and(|due| due <= now);
+            if is_due {
+                worker.trigger.fire();
+            }
+            if is_due || is_set_back {
+                *due = following(schedule, now, jitter);
+                worker.set_next_run(*due);
+            }
+        }
+    }
+}
+
+fn following(schedule: &Schedule, now: Timestamp, jitter: Jitter) -> Option<Timestamp> {
+    let time = schedule.next(now)?.timestamp();
+    Some(time.saturating_add(jitter(schedule.jitter)).unwrap_or(time))
+}
+
+/// Waits for times of the wall clock.
+pub struct Clock(JobScheduler);
+
+impl Clock {
+    /// Starts it. It looks at the wall clock every half a second.
+    pub async fn start() -> Result<Self, JobSchedulerError> {
+        let scheduler = JobScheduler::new().await?;
+        scheduler.start().await?;
+        Ok(Self(scheduler))
+    }
+
+    /// Keeps an agenda for ever. `fired` is called after each look at it. Cancel safe.
+    pub async fn keep(&self, agenda: &mut Agenda, jitter: Jitter, fired: impl Fn()) -> JobSchedulerError {
+        loop {
+            let woken = match agenda.next() {
+                Some(time) => self.reaches(time).await,
+                None => std::future::pending().await,
+            };
+            if let Err(error) = woken {
+                return error;
+            }
+            agenda.fire(Timestamp::now(), jitter);
+            fired();
+        }
+    }
+
+    /// Returns when the wall clock shows this time; a little later when it was set back meanwhile.
+    ///
+    /// Dropped, it leaves an alarm behind that rings unheard.
+    async fn reaches(&self, time: Timestamp) -> Result<(), JobSchedulerError> {
+        let rest = until(time);
+        if rest > Duration::from_secs(1) {
+            let alarm = Arc::new(Notify::new());
+            let ring = Arc::clone(&alarm);
+            self.0.add(Job::new_one_shot(rest, move |_, _| ring.notify_one())?).await?;
+            tokio::select! {
+                () = alarm.notified() => {}
+                () = tokio::time::sleep(rest + BACKWARD_GRACE) => return Ok(()),
+            }
+        }
+        // An alarm is cut to whole seconds: it rings up to one too early.
+        tokio::time::sleep(until(time).min(BACKWARD_GRACE)).await;
+        Ok(())
+    }
+}
+
+/// How long it is until then; nothing where that has passed.
+fn until(time: Timestamp) -> Duration {
+    time.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO)
+}
