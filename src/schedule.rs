@@ -136,3 +136,114 @@ impl Clock {
 fn until(time: Timestamp) -> Duration {
     time.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::worker::Workers;
+
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        time.parse().unwrap()
+    }
+
+    /// Mirrors with these schedules in YAML, by name.
+    fn scheduled(schedules: &[(&str, &str)]) -> Vec<(Arc<Worker>, Schedule)> {
+        let mirror = |(name, schedule): &(&str, &str)| {
+            format!(
+                "  - {{name: {name}, source: quay.io/a/b, target: registry.test/a/{name}, \
+                 tags: [{{match: .}}], schedule: {schedule}}}\n"
+            )
+        };
+        let yaml = format!("mirrors:\n{}", schedules.iter().map(mirror).collect::<String>());
+        let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
+        let workers = Workers::default();
+        workers.configure(&config.mirrors);
+        let schedules = config.mirrors.into_iter().filter_map(|mirror| mirror.schedule);
+        workers.all().into_iter().zip(schedules).collect()
+    }
+
+    fn none(_: Duration) -> Duration {
+        Duration::ZERO
+    }
+
+    fn all(max: Duration) -> Duration {
+        max
+    }
+
+    fn agenda(schedules: &[(&str, &str)], now: &str) -> Agenda {
+        Agenda::new(scheduled(schedules), &Agenda::default(), at(now), none)
+    }
+
+    /// Which passes have been asked for after firing what is due: mirror and number.
+    fn asked(agenda: &mut Agenda, now: &str) -> Vec<String> {
+        agenda.fire(at(now), none);
+        let asked = agenda.entries.iter().filter(|entry| entry.worker.trigger.is_asked());
+        asked.map(|entry| entry.worker.name.clone()).collect()
+    }
+
+    const HOURLY: (&str, &str) = ("hourly", "{cron: 0 * * * *}");
+    const DAILY: (&str, &str) = ("daily", "{cron: 30 12 * * *}");
+
+    #[test]
+    fn the_earliest_time_is_waited_for_and_only_what_is_due_is_fired() {
+        let mut agenda = agenda(&[DAILY, HOURLY], "2026-11-24T11:20:00Z");
+        assert_eq!(agenda.next(), Some(at("2026-11-24T12:00:00Z")));
+        assert_eq!(asked(&mut agenda, "2026-11-24T11:59:59Z"), [""; 0]);
+        assert_eq!(asked(&mut agenda, "2026-11-24T12:00:00Z"), ["hourly"]);
+        assert_eq!(agenda.next(), Some(at("2026-11-24T12:30:00Z")));
+        assert_eq!(asked(&mut agenda, "2026-11-24T12:30:00.2Z"), ["daily", "hourly"]);
+        assert_eq!(agenda.next(), Some(at("2026-11-24T13:00:00Z")));
+    }
+
+    #[test]
+    fn times_that_a_jump_forward_skipped_are_one_run() {
+        let mut agenda = agenda(&[HOURLY], "2026-11-24T11:20:00Z");
+        assert_eq!(asked(&mut agenda, "2026-11-26T05:10:00Z"), ["hourly"]);
+        assert_eq!(agenda.next(), Some(at("2026-11-26T06:00:00Z")));
+        assert_eq!(agenda.entries[0].worker.trigger.fire(), 1);
+    }
+
+    #[test]
+    fn after_a_jump_back_schedules_are_counted_from_the_new_time() {
+        let mut agenda = agenda(&[HOURLY, DAILY], "2026-11-24T11:20:00Z");
+        assert_eq!(asked(&mut agenda, "2026-11-23T08:10:00Z"), [""; 0]);
+        assert_eq!(agenda.next(), Some(at("2026-11-23T09:00:00Z")));
+        assert_eq!(agenda.entries[1].due, Some(at("2026-11-23T12:30:00Z")));
+    }
+
+    #[test]
+    fn a_correction_of_the_clock_moves_no_time() {
+        let mut agenda = Agenda::new(
+            scheduled(&[("a", "{cron: 0 * * * *, jitter: 10m}")]),
+            &Agenda::default(),
+            at("2026-11-24T12:00:05Z"),
+            all,
+        );
+        agenda.fire(at("2026-11-24T12:00:04.5Z"), none);
+        assert_eq!(agenda.next(), Some(at("2026-11-24T13:10:00Z")));
+    }
+
+    #[test]
+    fn a_reload_keeps_times_of_schedules_that_stay() {
+        let jittered = ("a", "{cron: 0 * * * *, jitter: 10m}");
+        let before = Agenda::new(scheduled(&[jittered]), &Agenda::default(), at("2026-11-24T11:50:00Z"), all);
+        // Between the time and its jittered start.
+        let now = at("2026-11-24T12:05:00Z");
+        let after = Agenda::new(scheduled(&[jittered]), &before, now, all);
+        assert_eq!(after.next(), Some(at("2026-11-24T12:10:00Z")));
+        let changed = Agenda::new(scheduled(&[("a", "{cron: 7 * * * *}")]), &before, now, all);
+        assert_eq!(changed.next(), Some(at("2026-11-24T12:07:00Z")));
+    }
+
+    #[tokio::test]
+    async fn the_clock_fires_in_time() {
+        let clock = Clock::start().await.unwrap();
+        for millis in [0, 300, 1400] {
+            let time = Timestamp::now() + SignedDuration::from_millis(millis);
+            clock.reaches(time).await.unwrap();
+            assert!(Timestamp::now() >= time);
+        }
+    }
+}

@@ -97,6 +97,8 @@ pub(super) struct Rule {
 }
 
 /// When to run, for a daemon.
+///
+/// Where daylight time skips an hour, a time in it runs when the hour would have begun; where it doubles one, once.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `{cron: \"0 */6 * * *\"}`")]
 #[schemars(extend("required" = ["cron"]))]

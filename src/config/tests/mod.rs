@@ -2,6 +2,7 @@
 
 mod accepted;
 mod agreement;
+mod daylight;
 mod limits;
 mod mirrors;
 mod registries;
