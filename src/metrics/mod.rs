@@ -1,7 +1,7 @@
 //! Metrics for Prometheus: how fresh the mirrors are, what the passes did and what they cost.
 //!
-//! Events are counted as they happen, and a scrape writes the counts as a page of OpenMetrics text. Knows no HTTP: who
-//! serves the page is `control`'s business. `docs/metrics.md` explains each metric to those who read the page.
+//! Events are counted as they happen, and a scrape writes the counts as a page of text in the format `OpenMetrics`.
+//! Knows no HTTP: serving the page is `control`'s business. `docs/metrics.md` explains each metric to its readers.
 
 mod mirror;
 mod page;
@@ -48,7 +48,7 @@ struct Counts {
 }
 
 /// What requests are told apart by. As many as the configuration's hosts, times a few.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 struct RequestLabels {
     registry: String,
     method: String,
@@ -56,7 +56,7 @@ struct RequestLabels {
 }
 
 /// What retries are told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 struct RetryLabels {
     registry: String,
     reason: &'static str,
@@ -109,23 +109,25 @@ impl Metrics {
 impl Observer for Metrics {
     fn observe(&self, event: &Event<'_>) {
         match *event {
-            Event::MirrorStarted { mirror } => self.count(mirror, |mirror| mirror.start(Instant::now())),
+            Event::MirrorStarted { mirror } => self.count(mirror, |counts| counts.start(Instant::now())),
             Event::TagsSelected { mirror, selected, .. } => {
-                self.count(mirror, |mirror| mirror.select(selected))
+                self.count(mirror, |counts| counts.select(selected));
             }
             Event::TagsPlanned { mirror, steps, failed } => {
-                self.count(mirror, |mirror| mirror.plan(steps, failed));
+                self.count(mirror, |counts| counts.plan(steps, failed));
             }
-            Event::TagStarted { mirror, tag } => self.count(mirror, |mirror| mirror.start_tag(tag)),
+            Event::TagStarted { mirror, tag } => self.count(mirror, |counts| counts.start_tag(tag)),
             Event::TagSized { .. } => {}
             Event::BytesCopied { mirror, bytes, .. } => {
-                self.count(mirror, |mirror| mirror.copied_bytes += bytes)
+                self.count(mirror, |counts| counts.copied_bytes += bytes);
             }
-            Event::BlobArrived { mirror, arrival, .. } => self.count(mirror, |mirror| mirror.arrive(arrival)),
-            Event::TagFinished { mirror, summary } => self.count(mirror, |mirror| mirror.finish_tag(summary)),
+            Event::BlobArrived { mirror, arrival, .. } => self.count(mirror, |counts| counts.arrive(arrival)),
+            Event::TagFinished { mirror, summary } => {
+                self.count(mirror, |counts| counts.finish_tag(summary));
+            }
             Event::MirrorFinished { summary } => {
                 let now = (self.now)();
-                self.count(&summary.name, |mirror| mirror.finish(summary.outcome, now, Instant::now()));
+                self.count(&summary.name, |counts| counts.finish(summary.outcome, now, Instant::now()));
             }
             Event::Requested { host, method, status } => {
                 let (registry, method) = (host.to_owned(), method.to_owned());

@@ -49,19 +49,19 @@ impl Page {
         writer.gauge(
             "configured_timestamp",
             "Since when the process knows the mirror, by its start or a reload, in seconds since 1970",
-            Some(Unit::Seconds),
+            Some(&Unit::Seconds),
             |mirror| Some(seconds(mirror.configured_at)),
         )?;
         writer.gauge(
             "last_success_timestamp",
             "When a pass last ended with every selected tag in the target, in seconds since 1970; no sample before",
-            Some(Unit::Seconds),
+            Some(&Unit::Seconds),
             |mirror| mirror.last_success_at.map(seconds),
         )?;
         writer.gauge(
             "freshness",
             "Seconds since the last success; before the first one, seconds since the process knows the mirror",
-            Some(Unit::Seconds),
+            Some(&Unit::Seconds),
             |mirror| Some(mirror.freshness(self.at)),
         )?;
         writer.gauge(
@@ -101,7 +101,7 @@ fn passes(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.gauge(
         "last_pass_timestamp",
         "When a pass last ended, whatever its outcome, in seconds since 1970; no sample before",
-        Some(Unit::Seconds),
+        Some(&Unit::Seconds),
         |mirror| mirror.last_pass_at.map(seconds),
     )?;
     writer.durations("pass_duration", "How long passes took, whatever their outcome")
@@ -115,7 +115,7 @@ fn copies(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.counter(
         "copied",
         "Bytes of blobs sent to the target, again where a transfer had to start over",
-        Some(Unit::Bytes),
+        Some(&Unit::Bytes),
         |mirror| mirror.copied_bytes,
     )?;
     writer.counter_by(
@@ -147,10 +147,10 @@ impl Writer<'_, '_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         value: impl Fn(&Mirror) -> Option<V>,
     ) -> fmt::Result {
-        let mut metric = self.encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        let mut metric = self.encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (name, mirror) in self.mirrors {
             if let Some(value) = value(mirror) {
                 metric.encode_family(&[("mirror", name)])?.encode_gauge(&value)?;
@@ -163,10 +163,10 @@ impl Writer<'_, '_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         value: impl Fn(&Mirror) -> u64,
     ) -> fmt::Result {
-        let mut metric = self.encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
+        let mut metric = self.encoder.encode_descriptor(name, help, unit, MetricType::Counter)?;
         for (name, mirror) in self.mirrors {
             ConstCounter::new(value(mirror)).encode(metric.encode_family(&[("mirror", name)])?)?;
         }
@@ -206,8 +206,8 @@ impl Writer<'_, '_> {
     }
 
     fn durations(&mut self, name: &str, help: &str) -> fmt::Result {
-        let unit = Unit::Seconds;
-        let mut metric = self.encoder.encode_descriptor(name, help, Some(&unit), MetricType::Histogram)?;
+        let kind = MetricType::Histogram;
+        let mut metric = self.encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?;
         for (name, mirror) in self.mirrors {
             mirror.durations.encode(metric.encode_family(&[("mirror", name)])?)?;
         }

@@ -9,6 +9,7 @@ mod authority;
 mod distribution;
 mod harness;
 mod image;
+mod metrics;
 mod ministack;
 mod proxy;
 mod push;
