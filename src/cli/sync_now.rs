@@ -48,21 +48,21 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn client(self) -> Result<Client, Failure> {
-        Client::new(self.url, config::api_token()).map_err(unanswered)
+        Client::new(self.url, config::api_token()).map_err(|error| unanswered(&error))
     }
 }
 
 impl SyncNow {
     pub(super) async fn run(self, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
         let client = self.daemon.client()?;
-        let mut run = client.sync(&self.mirrors).await.map_err(unanswered)?;
+        let mut run = client.sync(&self.mirrors).await.map_err(|error| unanswered(&error))?;
         writeln!(terminal.out, "run {}", run.run)?;
         if !self.wait {
             return Ok(ExitCode::Success);
         }
         terminal.out.flush()?;
         while run.state == RunState::Running {
-            run = client.run(&run.run).await.map_err(unanswered)?;
+            run = client.run(&run.run).await.map_err(|error| unanswered(&error))?;
         }
         show(&mut terminal.out, &run)?;
         Ok(match run.outcome {
@@ -73,8 +73,8 @@ impl SyncNow {
 }
 
 /// A daemon that cannot be reached or refuses: nothing could be started.
-fn unanswered(error: ClientError) -> Failure {
-    Failure::of(ExitCode::NotStarted, &error)
+fn unanswered(error: &ClientError) -> Failure {
+    Failure::of(ExitCode::NotStarted, error)
 }
 
 fn show(out: &mut dyn Write, run: &RunStatus) -> std::io::Result<()> {

@@ -28,7 +28,7 @@ pub(super) async fn events(
         if let Some(is_running) = last {
             tokio::time::sleep(PAUSE).await;
             tokio::select! {
-                changed = changes.changed() => changed.ok()?,
+                told = changes.changed() => told.ok()?,
                 () = tokio::time::sleep(PROGRESS), if is_running => {}
             }
         }

@@ -27,7 +27,7 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 /// So large may a request's head be.
 const HEADERS_MAX_BYTES: usize = 32 * 1024;
 /// An answer begins within this time: more than anybody is let wait for a run.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// When accepting fails, most likely for want of file descriptors, it is tried again after this time.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 

@@ -102,7 +102,7 @@ impl Worker {
             Event::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
             Event::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
             Event::TagsSelected { selected, newest_first, .. } => {
-                self.known().selected(selected, newest_first)
+                self.known().selected(selected, newest_first);
             }
             Event::TagsPlanned { steps, failed, .. } => self.known().planned(steps, failed, now),
             Event::TagStarted { tag, .. } => self.known().tag_started(tag),

@@ -21,6 +21,7 @@ mod plain;
 mod program;
 mod retry;
 mod security;
+mod serve;
 mod signals;
 mod source;
 mod sync;

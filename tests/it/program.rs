@@ -96,6 +96,13 @@ impl Running {
         panic!("it ended before it logged `{words}`:\n{}", self.logged);
     }
 
+    /// Where the control plane of `serve --listen 127.0.0.1:0` answers: `http://127.0.0.1:PORT`.
+    pub(crate) async fn url(&mut self) -> String {
+        self.logs("Serving on http://").await;
+        let (_, url) = self.logged.split_once("Serving on ").unwrap();
+        url.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Sends a signal by its name: `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();

@@ -50,7 +50,7 @@ fn after_a_pass() -> Metrics {
         Event::Retried { host: HOST, reason: "throttled" },
         Event::Requested { host: HOST, method: "GET", status: Some(200) },
         Event::Requested { host: HOST, method: "GET", status: None },
-        Event::TagsSelected { mirror, listed: 3, selected: 1 },
+        Event::TagsSelected { mirror, listed: 3, selected: 1, newest_first: &[] },
         Event::TagsPlanned { mirror, steps: &[step], failed: &[] },
         Event::TagStarted { mirror, tag },
         Event::TagSized { mirror, tag, bytes: 1_000 },

@@ -1,0 +1,400 @@
+//! The daemon, as users run it: schedules, "sync now", reloads, the control plane and the end.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::fake::{Action, Face, Fault, Gate, Match, PASSWORD, Registry, image};
+use crate::program::{Program, Ran, Running};
+use crate::world::{APP, mirror};
+
+const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
+/// What is awaited comes within this time, or never.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A daemon between two registries.
+struct World {
+    source: Registry,
+    target: Registry,
+    program: Program,
+    daemon: Running,
+    url: String,
+}
+
+impl World {
+    /// A daemon with one mirror, of all tags of `app`. `more` is added to the configuration.
+    async fn start(more: &str) -> Self {
+        let (source, target) = (Registry::start(Face::Token).await, Registry::start(Face::Basic).await);
+        source.push("app", "1.0", &image(&["base", "1.0"]));
+        let config = mirror(&source, &target, APP) + more;
+        Self::of(source, target, Program::configured(&config)).await
+    }
+
+    async fn of(source: Registry, target: Registry, program: Program) -> Self {
+        let mut daemon = program.start(SERVE);
+        let url = daemon.url().await;
+        Self { source, target, program, daemon, url }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let response = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    async fn post(&self, path: &str, token: Option<&str>) -> (u16, Value) {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
+    }
+
+    /// What is known of the only mirror.
+    async fn mirror(&self) -> Value {
+        let (status, body) = self.get("/api/v1/mirrors").await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str::<Value>(&body).unwrap()["mirrors"][0].take()
+    }
+
+    /// Runs `sync-now` against the daemon.
+    async fn sync_now(&self, arguments: &[&str]) -> Ran {
+        let arguments = [&["sync-now", "--url", &self.url], arguments].concat();
+        tokio::time::timeout(PATIENCE, self.program.run_online(&arguments)).await.unwrap()
+    }
+
+    /// Ends the daemon, which has to end well.
+    async fn stop(self) -> String {
+        self.daemon.signal("TERM");
+        let ended = tokio::time::timeout(PATIENCE, self.daemon.ended()).await.unwrap();
+        ended.assert_code(0);
+        ended.stderr
+    }
+}
+
+/// Waits until a mirror made this many passes.
+async fn passes(world: &World, count: u64) -> Value {
+    let wait = async {
+        loop {
+            let mirror = world.mirror().await;
+            if mirror["last_run"]["pass"].as_u64().is_some_and(|pass| pass >= count) {
+                return mirror;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_start_is_a_pass_and_the_mirror_is_told_to_be_fresh() {
+    let world = World::start("schedule: {cron: 0 0 1 1 *, on_start: true}\n").await;
+    let mirror = passes(&world, 1).await;
+    assert_eq!(world.target.tags("app"), world.source.tags("app"));
+    assert_eq!(mirror["name"], "app");
+    assert_eq!(mirror["state"], "idle");
+    assert_eq!(mirror["last_run"]["outcome"], "succeeded");
+    assert_eq!(mirror["last_run"]["copied"], 1);
+    assert_eq!((&mirror["selected"], &mirror["stale"]), (&1.into(), &0.into()));
+    assert_eq!(mirror["newest"], serde_json::json!({"source": "1.0", "target": "1.0"}));
+    let tag = &mirror["tags"][0];
+    assert_eq!((&tag["tag"], &tag["state"]), (&"1.0".into(), &"current".into()));
+    assert_eq!(tag["digest"], world.source.tags("app")["1.0"].to_string());
+    assert!(tag["size"].as_u64().unwrap() > 0 && tag["copied_at"].is_string(), "{mirror:#}");
+    assert!(mirror["next_run"].as_str().unwrap().contains("-01-01T00:00:00Z"), "{mirror:#}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_schedule_nothing_runs_until_somebody_asks() {
+    let world = World::start("").await;
+    let (status, started) = world.post("/api/v1/sync", None).await;
+    assert_eq!((status, &started["state"]), (202, &"running".into()), "{started}");
+    let (status, run) = world.get(&format!("{}?wait=20", started["status_url"].as_str().unwrap())).await;
+    let run: Value = serde_json::from_str(&run).unwrap();
+    assert_eq!((status, &run["state"], &run["outcome"]), (200, &"finished".into(), &"succeeded".into()));
+    assert_eq!(run["mirrors"][0]["pass"], 1);
+    assert_eq!(world.target.tags("app").len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn sync_now_waits_and_ends_as_the_run_does() {
+    let world = World::start("").await;
+    let ran = world.sync_now(&["--wait"]).await;
+    assert!(ran.assert_code(0).stdout.ends_with("app: succeeded\n"), "{}", ran.stdout);
+
+    world.source.fault(Fault::new(Match::tags(), Action::status(404)));
+    let ran = world.sync_now(&["--mirror", "app", "--wait"]).await;
+    assert!(ran.assert_code(1).stdout.contains("app: failed: cannot read the tags"), "{}", ran.stdout);
+
+    let ran = world.sync_now(&["--mirror", "other"]).await;
+    assert!(
+        ran.assert_code(3).stderr.contains("no mirror is named `other`; there are: app"),
+        "{}",
+        ran.stderr
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn sync_now_says_where_nobody_answers() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/tagferry", nobody.local_addr().unwrap());
+    drop(nobody);
+    let ran = Program::new().run_online(&["sync-now", "--url", &url]).await;
+    assert!(ran.assert_code(3).stderr.contains(&format!("at {url}/api/v1/sync: ")), "{}", ran.stderr);
+    let ran = Program::new().run_online(&["health", "--url", &url]).await;
+    assert!(ran.assert_code(1).stderr.contains("is `tagferry serve` running"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_schedule_runs_again_and_again() {
+    let world = World::start("schedule: {cron: \"* * * * * *\"}\n").await;
+    passes(&world, 2).await;
+    world.source.push("app", "1.1", &image(&["base", "1.1"]));
+    let known = world.mirror().await["last_run"]["pass"].as_u64().unwrap();
+    passes(&world, known + 2).await;
+    assert_eq!(world.target.tags("app"), world.source.tags("app"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_triggers_a_mirror_during_a_pass_is_one_more_pass() {
+    let world = World::start("").await;
+    let gate = Gate::closed();
+    world.source.fault(Fault::new(Match::tags(), Action::Hold(gate.clone())).once());
+    let first = world.post("/api/v1/sync", None).await.1;
+    world.source.wait_for(&Match::tags(), 1).await;
+    assert_eq!(world.mirror().await["state"], "running");
+    let mut runs = vec![first];
+    for _ in 0..5 {
+        runs.push(world.post("/api/v1/sync", None).await.1);
+    }
+    let passes_of: Vec<_> = runs.iter().map(|run| run["mirrors"][0]["pass"].as_u64().unwrap()).collect();
+    assert_eq!(passes_of, [1, 2, 2, 2, 2, 2]);
+    gate.open();
+    passes(&world, 2).await;
+    assert_eq!(world.mirror().await["state"], "idle");
+    assert_eq!(world.mirror().await["last_run"]["pass"], 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_mirrors_run_at_once_than_configured() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let names = ["a", "b", "c", "d"];
+    for name in names {
+        source.push(name, "1", &image(&[name]));
+    }
+    let mirror_of =
+        |name| format!("  - {{source: SOURCE/{name}, target: TARGET/{name}, tags: [{{match: .}}]}}\n");
+    let mirrors: String = names.map(mirror_of).concat();
+    let gate = Gate::closed();
+    source.fault(Fault::new(Match::tags(), Action::Hold(gate.clone())));
+    let config = mirror(&source, &target, &mirrors).replace("stall: 2s", "stall: 10m");
+    let config = config + "concurrency: {mirrors: 2}\nschedule: {cron: 0 0 1 1 *, on_start: true}\n";
+    let world = World::of(source, target, Program::configured(&config)).await;
+    world.source.wait_for(&Match::tags(), 2).await;
+    let (_, body) = world.get("/api/v1/mirrors").await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let mut states: Vec<_> =
+        body["mirrors"].as_array().unwrap().iter().map(|mirror| mirror["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["running", "running", "waiting", "waiting"]);
+    gate.open();
+    let ran = world.sync_now(&["--wait"]).await;
+    assert_eq!(ran.assert_code(0).stdout.matches("succeeded").count(), 4);
+    assert_eq!(world.source.in_flight_max(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_hangup_reloads_and_a_faulty_configuration_changes_nothing() {
+    let mut world = World::start("").await;
+    world.source.push("other", "7", &image(&["other"]));
+    let path = world.program.folder().join("tagferry.yaml");
+    let before = fs::read_to_string(&path).unwrap();
+
+    fs::write(&path, before.replace("match: .", "match: '('")).unwrap();
+    world.daemon.signal("HUP");
+    world.daemon.logs("Did not take the new configuration").await;
+    let (_, overview) = world.get("/api/v1/mirrors").await;
+    let overview: Value = serde_json::from_str(&overview).unwrap();
+    let error = overview["configuration"]["error"].as_str().unwrap();
+    assert!(error.contains("mirrors[0].tags[0].match"), "{error}");
+    assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
+
+    let source = world.source.host();
+    let other = format!(
+        "  - {{source: {source}/other, target: {}/other, tags: [{{match: .}}]}}\n",
+        world.target.host()
+    );
+    fs::write(&path, before.replace("mirrors:\n", &format!("mirrors:\n{other}"))).unwrap();
+    world.daemon.signal("HUP");
+    world.daemon.logs("Took the new configuration").await;
+    let ran = world.sync_now(&["--wait"]).await;
+    assert!(ran.assert_code(0).stdout.contains("other: succeeded\napp: succeeded\n"), "{}", ran.stdout);
+    // What was known of a mirror that stays is known.
+    let (_, overview) = world.get("/api/v1/mirrors").await;
+    let overview: Value = serde_json::from_str(&overview).unwrap();
+    assert!(overview["configuration"]["error"].is_null());
+    assert_eq!(overview["mirrors"][1]["last_run"]["pass"], 2);
+
+    fs::write(&path, before.replace("/app", "/other")).unwrap();
+    world.daemon.signal("HUP");
+    world.daemon.logs("Took the new configuration").await;
+    let ran = world.sync_now(&["--mirror", "app"]).await;
+    assert!(ran.assert_code(3).stderr.contains("no mirror is named `app`"), "{}", ran.stderr);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn told_to_stop_it_is_not_ready_takes_nothing_and_finishes_what_it_copies() {
+    let world = World::start("shutdown_grace: 1m\n").await;
+    let gate = Gate::closed();
+    world.source.fault(Fault::new(Match::manifest_get(), Action::Hold(gate.clone())).once());
+    assert_eq!(world.get("/readyz").await.0, 200);
+    world.post("/api/v1/sync", None).await;
+    world.source.wait_for(&Match::manifest_get(), 1).await;
+    let mut world = world;
+    world.daemon.signal("TERM");
+    world.daemon.logs("taking no new work").await;
+    assert_eq!(world.get("/readyz").await.0, 503);
+    assert_eq!(world.get("/healthz").await.0, 200);
+    assert_eq!(world.post("/api/v1/sync", None).await.0, 503);
+    gate.open();
+    let (source, target) = (world.source.tags("app"), world.target);
+    let ended = tokio::time::timeout(PATIENCE, world.daemon.ended()).await.unwrap();
+    ended.assert_code(0);
+    assert_eq!(target.tags("app"), source);
+}
+
+#[tokio::test]
+async fn a_second_signal_drops_what_is_copied() {
+    let mut world = World::start("shutdown_grace: 10m\n").await;
+    let gate = Gate::closed();
+    world.source.fault(Fault::new(Match::manifest_get(), Action::Hold(gate.clone())));
+    world.post("/api/v1/sync", None).await;
+    world.source.wait_for(&Match::manifest_get(), 1).await;
+    world.daemon.signal("TERM");
+    world.daemon.logs("taking no new work").await;
+    let target = world.target.tags("app");
+    world.stop().await;
+    assert!(target.is_empty());
+}
+
+#[tokio::test]
+async fn runs_are_started_by_those_who_know_the_token() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1", &image(&["1"]));
+    let program =
+        Program::configured(&mirror(&source, &target, APP)).variable("TAGFERRY_API_TOKEN", "s3cr3t-token");
+    let world = World::of(source, target, program).await;
+    let (status, body) = world.post("/api/v1/sync", None).await;
+    assert_eq!(status, 401, "{body}");
+    let (status, body) = world.post("/api/v1/sync", Some("wrong")).await;
+    assert_eq!(status, 401, "{body}");
+    assert_eq!(world.post("/api/v1/sync", Some("s3cr3t-token")).await.0, 202);
+    // The program takes it from the same variable.
+    assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
+    assert_eq!(world.get("/api/v1/mirrors").await.0, 200);
+    let log = world.stop().await;
+    assert!(!log.contains("s3cr3t"), "{log}");
+}
+
+#[tokio::test]
+async fn beyond_loopback_nobody_starts_runs_without_a_token() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let program = Program::configured(&mirror(&source, &target, APP));
+    let mut daemon = program.start(&["serve", "--listen", "0.0.0.0:0"]);
+    let url = daemon.url().await.replace("0.0.0.0", "127.0.0.1");
+    let response = reqwest::Client::new().post(format!("{url}/api/v1/sync")).send().await.unwrap();
+    assert_eq!(response.status(), 403);
+    assert!(response.text().await.unwrap().contains("set TAGFERRY_API_TOKEN"));
+    assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let program = Program::configured(&mirror(&source, &target, APP));
+    let ran = program.run_online(&["serve", "--listen", &address]).await;
+    assert!(ran.assert_code(3).stderr.contains(&format!("cannot listen on {address}: ")), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn the_control_plane_says_what_is_wrong() {
+    let world = World::start("").await;
+    for (path, status, words) in [
+        ("/nothing", 404, "/api/v1/openapi.json"),
+        ("/api/v1/runs/0000", 404, "no run `0000` is remembered"),
+        ("/api/v1/sync", 405, "is not for GET"),
+    ] {
+        let (answered, body) = world.get(path).await;
+        assert_eq!(answered, status, "{path}: {body}");
+        assert!(
+            serde_json::from_str::<Value>(&body).unwrap()["error"].as_str().unwrap().contains(words),
+            "{body}"
+        );
+    }
+    let (status, body) = world.post("/api/v1/sync?mirror=nope", None).await;
+    assert_eq!((status, body["error"].as_str().unwrap()), (404, "no mirror is named `nope`; there are: app"));
+    let (status, body) = world.post("/api/v1/sync?name=app", None).await;
+    assert_eq!(
+        (status, body["error"].as_str().unwrap()),
+        (400, "unknown parameter `name`: there is only `mirror`")
+    );
+    let (status, body) = world.get("/metrics").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("tagferry_passes_total{mirror=\"app\",outcome=\"succeeded\"} 0"), "{body}");
+    assert!(body.ends_with("# EOF\n"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn events_tell_changes_as_they_happen_and_end_with_the_daemon() {
+    let world = World::start("").await;
+    let mut events = reqwest::get(format!("{}/api/v1/events", world.url)).await.unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let first = events.chunk().await.unwrap().unwrap();
+    assert!(!first.is_empty());
+    assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
+    let mut seen = String::new();
+    while !seen.contains("succeeded") {
+        seen += &String::from_utf8_lossy(
+            &tokio::time::timeout(PATIENCE, events.chunk()).await.unwrap().unwrap().unwrap(),
+        );
+    }
+    world.stop().await;
+    while let Ok(Some(_)) = tokio::time::timeout(PATIENCE, events.chunk()).await.unwrap() {}
+}
+
+#[tokio::test]
+async fn failures_are_remembered_with_what_to_do() {
+    let world = World::start("").await;
+    world.source.fault(Fault::new(Match::blob_get(), Action::status(404)));
+    assert_eq!(world.sync_now(&["--wait"]).await.code, Some(1));
+    let mirror = world.mirror().await;
+    assert_eq!(
+        (&mirror["stale"], &mirror["last_run"]["outcome"]),
+        (&1.into(), &"failed".into()),
+        "{mirror:#}"
+    );
+    assert_eq!(mirror["failures"][0]["tag"], "1.0");
+    assert!(mirror["failures"][0]["error"].as_str().unwrap().contains("404"), "{mirror:#}");
+    assert_eq!((&mirror["newest"]["source"], &mirror["newest"]["target"]), (&"1.0".into(), &Value::Null));
+    assert!(mirror["stale_since"].is_string());
+    world.source.heal();
+    assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
+    let mirror = world.mirror().await;
+    assert!(mirror["stale_since"].is_null() && mirror["last_success_at"].is_string(), "{mirror:#}");
+    assert_eq!(mirror["failures"].as_array().unwrap().len(), 1);
+    let log = world.stop().await;
+    assert!(!log.contains(PASSWORD), "{log}");
+}
