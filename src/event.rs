@@ -2,6 +2,8 @@
 //!
 //! Work emits events; `report` and metrics render them. Nothing here prints, formats for people or waits.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,6 +15,17 @@ use crate::select::Selection;
 pub trait Observer: Send + Sync {
     /// Takes one event.
     fn observe(&self, event: &Event<'_>);
+}
+
+/// Several observers as one: each takes every event, in this order.
+pub struct Observers(pub Vec<Arc<dyn Observer>>);
+
+impl Observer for Observers {
+    fn observe(&self, event: &Event<'_>) {
+        for observer in &self.0 {
+            observer.observe(event);
+        }
+    }
 }
 
 /// What happens during a run.
@@ -163,6 +176,20 @@ pub struct MirrorSummary {
     /// All tags with the reasons why they were kept or left out; none where the list could not be read.
     #[serde(skip)]
     pub selection: Option<Selection>,
+    /// How far the pass went.
+    #[serde(skip)]
+    pub ending: Ending,
+}
+
+/// How far a pass went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// To the plan, as it was meant to: nothing was written.
+    Planned,
+    /// To its end, whatever came of it.
+    Finished,
+    /// It was told to stop, and fails for no other reason.
+    Stopped,
 }
 
 /// What became of one tag.

@@ -2,8 +2,13 @@
 
 use std::io;
 use std::io::Write;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use futures_util::future::{Either, select};
+use tracing::warn;
 
 use crate::app::{App, Options};
 use crate::cli::Global;
@@ -11,10 +16,17 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::event::{RunOutcome, RunSummary};
+use crate::event::{Observers, RunOutcome, RunSummary};
+use crate::notice;
+use crate::notice::Delivery;
 use crate::pass::{Mode, Stop};
 use crate::report;
 use crate::report::Look;
+
+/// After the run, notices have so long to arrive.
+const NOTICES_MAX: Duration = Duration::from_secs(10);
+/// So long where the run was told to stop: ECS and Kubernetes kill 5 seconds after the default of `shutdown_grace`.
+const NOTICES_MAX_STOPPED: Duration = Duration::from_secs(3);
 
 /// What a run takes.
 #[derive(Debug, Args)]
@@ -46,17 +58,24 @@ impl Run {
     ) -> Result<ExitCode, Failure> {
         let config = config::load(global.config.as_deref())?;
         let grace = config.shutdown_grace;
+        let options = Options::default();
+        let (notifier, delivery) = notice::channel(&config, options.aws.clone());
+        let observers = Observers(vec![terminal.observer(), notifier]);
         // Making every kind of client is a large future; it need not be in those around it.
-        let app = Box::pin(App::new(config, Options::default(), terminal.observer())).await;
+        let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
         let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         app.check_credentials().await.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         let stop = Stop::default();
         let signals = signals::signals().map_err(|error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         })?;
-        // So is everything that a run does.
-        let work = Box::pin(app.run(&self.mirrors, mode, &stop));
-        let result = signals::heed(signals, &stop, grace, work).await;
+        // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
+        let work = Box::pin(async {
+            let app = app;
+            app.run(&self.mirrors, mode, &stop).await
+        });
+        let work = signals::heed(signals, &stop, grace, work);
+        let result = deliver_meanwhile(delivery, work, &stop).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();
         }
@@ -69,5 +88,23 @@ impl Run {
             RunOutcome::Succeeded => ExitCode::Success,
             RunOutcome::Failed => ExitCode::Incomplete,
         })
+    }
+}
+
+/// Does the work, and delivers notices during it and for a while after it.
+async fn deliver_meanwhile<T>(delivery: Delivery, work: impl Future<Output = T>, stop: &Stop) -> T {
+    match select(pin!(work), Box::pin(delivery.run())).await {
+        Either::Left((result, rest)) => {
+            let most = if stop.soft.is_cancelled() { NOTICES_MAX_STOPPED } else { NOTICES_MAX };
+            if tokio::time::timeout(most, rest).await.is_err() {
+                warn!(
+                    "Not every notice was delivered in the {} s after the run; what is left is dropped",
+                    most.as_secs()
+                );
+            }
+            result
+        }
+        // There is nobody to tell.
+        Either::Right(((), work)) => work.await,
     }
 }

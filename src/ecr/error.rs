@@ -146,7 +146,7 @@ impl Error {
     }
 
     /// Judges an error of the SDK.
-    pub(super) fn sdk<E>(call: Call, error: SdkError<E, HttpResponse>) -> Self
+    pub fn sdk<E>(call: Call, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
@@ -188,7 +188,12 @@ fn kind_of_answer(code: Option<&str>, message: Option<&str>, status: u16) -> Kin
     let message: String = message.unwrap_or("no message").chars().take(MESSAGE_MAX_CHARS).collect();
     let rejected = |advice| Kind::Rejected { advice, code: code.clone(), message: message.clone() };
     match code.as_str() {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => Kind::Denied(message),
+        // The last two are SNS'.
+        "AccessDeniedException"
+        | "AccessDenied"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthorizationErrorException" => Kind::Denied(message),
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
             rejected("they have expired, log in again or renew them")
         }

@@ -17,18 +17,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["oci", "select", "ecr"]),
     ("copy", &["oci", "event", "registry", "target"]),
     ("pass", &["oci", "select", "config", "event", "registry", "target", "plan", "copy"]),
+    ("notice", &["oci", "event", "registry", "ecr", "config"]),
     ("report", &["oci", "select", "event", "plan"]),
     ("metrics", &["oci", "event"]),
     ("app", &["oci", "config", "registry", "ecr", "layout", "target", "event", "copy", "pass"]),
     ("worker", &["oci", "config", "event", "pass", "app"]),
     ("schedule", &["config", "worker"]),
     ("control", &["worker", "metrics"]),
-    ("daemon", &["app", "config", "event", "metrics", "worker", "schedule", "control"]),
+    ("daemon", &["app", "config", "event", "notice", "metrics", "worker", "schedule", "control"]),
     (
         "cli",
         &[
             "oci", "select", "plan", "event", "registry", "ecr", "layout", "target", "config", "copy",
-            "pass", "report", "metrics", "app", "worker", "schedule", "control", "daemon",
+            "pass", "notice", "report", "metrics", "app", "worker", "schedule", "control", "daemon",
         ],
     ),
 ];
@@ -118,8 +119,10 @@ fn only_the_daemon_spawns_tasks() {
 
 #[test]
 fn only_the_client_makes_http_clients() {
-    assert_absent(&["reqwest::Client"], &["registry"]);
-    assert_absent(&["aws_sdk_ecr", "aws_sdk_secretsmanager", "aws_config"], &["ecr"]);
+    assert_absent(&["reqwest::Client"], &["registry", "notice"]);
+    assert_absent(&["aws_sdk_ecr", "aws_sdk_secretsmanager"], &["ecr"]);
+    assert_absent(&["aws_sdk_sns", "aws_sdk_eventbridge"], &["notice"]);
+    assert_absent(&["aws_config"], &["ecr", "notice"]);
 }
 
 #[test]
