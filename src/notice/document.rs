@@ -79,7 +79,7 @@ impl Notice {
     pub(super) fn recovered(mirror: &MirrorSummary, at: Timestamp) -> Self {
         let selected = usize::try_from(mirror.selected()).unwrap_or(usize::MAX);
         let text =
-            format!("{}: recovered, the {} selected are in {}", mirror.name, count(selected), mirror.target);
+            format!("{}: recovered, {} selected and in {}", mirror.name, count(selected), mirror.target);
         Self::new(NoticeKind::Recovered, mirror, at, text)
     }
 
@@ -200,14 +200,14 @@ pub(super) mod tests {
           "tags": [
             {
               "bytes": 1024,
-              "digest": "sha256:0",
+              "digest": "sha256:e34ae6c635d944aa997a652db8f9432fb346d8623f8235255d17d616465cbc67",
               "error": null,
               "tag": "21.0.0"
             }
           ],
           "tags_omitted": 0,
           "target": "registry.test/oracle/jdk",
-          "text": "",
+          "text": "java/jdk: 1 tag copied to registry.test/oracle/jdk: 21.0.0",
           "version": 1
         }
         "#);
@@ -226,7 +226,14 @@ pub(super) mod tests {
             Notice::failed(&whole, Vec::new(), at()).text,
             Notice::recovered(&mirror(&["21.0.8"], &[]), at()).text,
         ];
-        insta::assert_snapshot!(texts.join("\n"), @"");
+        insta::assert_snapshot!(texts.join("\n"), @"
+        java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1
+        java/jdk: 12 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1, 21.0.2, 21.0.3, 21.0.4, 21.0.5, 21.0.6, 21.0.7, 21.0.8, 21.0.9 and 2 more
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 21.0.8: GET https://a.test: 503
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 2 tags (21.0.8, 21.0.7), the first with: 503
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: cannot read the tags of the source
+        java/jdk: recovered, 1 tag selected and in registry.test/oracle/jdk
+        ");
     }
 
     #[test]

@@ -14,7 +14,12 @@ const MORE_CHARS: usize = 30;
 pub(super) fn message(notice: &Notice) -> String {
     let mut blocks = vec![block(&headline(notice))];
     blocks.extend(notice.error.as_deref().map(|error| block(&escaped(error, BLOCK_MAX_CHARS))));
-    blocks.extend(list(&notice.tags).as_deref().map(block));
+    // The only tag that failed is in the error already.
+    let is_told = matches!(&notice.tags[..], [TagNotice { error: Some(error), .. }]
+        if notice.error.as_ref().is_some_and(|whole| whole.ends_with(error)));
+    if !is_told {
+        blocks.extend(list(&notice.tags).as_deref().map(block));
+    }
     // Where blocks cannot be shown, as in a notification, it is the text.
     json!({"text": escaped(&notice.text, BLOCK_MAX_CHARS), "blocks": blocks}).to_string()
 }
@@ -56,7 +61,10 @@ fn list(tags: &[TagNotice]) -> Option<String> {
 
 fn line(tag: &TagNotice) -> String {
     const ERROR_MAX_CHARS: usize = 300;
+    /// `sha256:` and enough to tell images apart.
+    const DIGEST_CHARS: usize = 19;
     let TagNotice { tag, digest, error, .. } = tag;
+    let digest = digest.map(|digest| digest.to_string().chars().take(DIGEST_CHARS).collect::<String>());
     let digest = digest.map(|digest| format!(" {digest}")).unwrap_or_default();
     let error =
         error.as_deref().map(|error| format!(": {}", escaped(error, ERROR_MAX_CHARS))).unwrap_or_default();
@@ -98,13 +106,17 @@ mod tests {
 
     #[test]
     fn new_tags_are_a_list() {
-        insta::assert_snapshot!(message(&many(2)), @"");
+        insta::assert_snapshot!(message(&many(2)), @r#"{"blocks":[{"text":{"text":"*java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","type":"mrkdwn","verbatim":true},"type":"section"},{"text":{"text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","type":"mrkdwn","verbatim":true},"type":"section"}],"text":"java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1"}"#);
     }
 
     #[test]
     fn signs_that_slack_reads_are_escaped() {
         let notice = failed("<!channel> said \"503\" & left");
-        insta::assert_snapshot!(texts(&notice).join("\n"), @"");
+        insta::assert_snapshot!(texts(&notice).join("\n"), @r#"
+        *java/jdk*: failed
+        `container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`
+        21.0.8: &lt;!channel&gt; said "503" &amp; left
+        "#);
         assert!(!message(&notice).contains("<!channel>"));
     }
 
