@@ -25,7 +25,7 @@ use crate::report::Look;
 
 /// After the run, notices have so long to arrive.
 const NOTICES_MAX: Duration = Duration::from_secs(10);
-/// So long where the run was told to stop: ECS and Kubernetes kill 5 seconds after the default of `shutdown_grace`.
+/// So long from when the program was told to stop: ECS and Kubernetes kill 5 seconds after the default of `shutdown_grace`.
 const NOTICES_MAX_STOPPED: Duration = Duration::from_secs(3);
 
 /// What a run takes.
@@ -74,8 +74,8 @@ impl Run {
             let app = app;
             app.run(&self.mirrors, mode, &stop).await
         });
-        let work = signals::heed(signals, &stop, grace, work);
-        let result = deliver_meanwhile(delivery, work, &stop).await;
+        let work = deliver_meanwhile(delivery, work, &stop);
+        let result = signals::heed(signals, &stop, grace, work).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();
         }
@@ -95,16 +95,57 @@ impl Run {
 async fn deliver_meanwhile<T>(delivery: Delivery, work: impl Future<Output = T>, stop: &Stop) -> T {
     match select(pin!(work), Box::pin(delivery.run())).await {
         Either::Left((result, rest)) => {
-            let most = if stop.soft.is_cancelled() { NOTICES_MAX_STOPPED } else { NOTICES_MAX };
-            if tokio::time::timeout(most, rest).await.is_err() {
-                warn!(
-                    "Not every notice was delivered in the {} s after the run; what is left is dropped",
-                    most.as_secs()
-                );
+            let patience = async {
+                tokio::select! {
+                    biased;
+                    () = stop.soft.cancelled() => tokio::time::sleep(NOTICES_MAX_STOPPED).await,
+                    () = tokio::time::sleep(NOTICES_MAX) => {}
+                }
+            };
+            if let Either::Right(_) = select(rest, pin!(patience)).await {
+                warn!("Not every notice was delivered soon after the run: what is left is dropped");
             }
             result
         }
         // There is nobody to tell.
         Either::Right(((), work)) => work.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// How long it takes to end after a run whose notices are not taken.
+    async fn elapsed(stop: &Stop) -> Duration {
+        let yaml = "mirrors: [{source: quay.io/a, target: registry.test/a, tags: [{match: x}]}]\n\
+            notices: [{slack: {url: 'http://127.0.0.1:9/'}}]";
+        let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
+        // While there is a notifier, more may come.
+        let (_notifier, delivery) = notice::channel(&config, None);
+        let start = Instant::now();
+        assert_eq!(deliver_meanwhile(delivery, future::ready(7), stop).await, 7);
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_waits_for_its_notices_and_not_for_ever() {
+        let stop = Stop::default();
+        assert_eq!(elapsed(&stop).await.as_secs(), NOTICES_MAX.as_secs());
+        stop.soft.cancel();
+        assert_eq!(elapsed(&stop).await.as_secs(), NOTICES_MAX_STOPPED.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_tells_nobody_waits_for_nothing() {
+        let (_notifier, delivery) = notice::channel(&Config::default(), None);
+        let start = Instant::now();
+        deliver_meanwhile(delivery, future::ready(()), &Stop::default()).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
     }
 }

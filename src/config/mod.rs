@@ -16,6 +16,7 @@
 //! This module reads no file, no clock and no environment, and contacts nothing.
 
 mod de;
+mod destination;
 mod document;
 mod ecr;
 mod fault;
@@ -40,10 +41,11 @@ pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 
+pub use destination::{Destination, SecretUrl};
 pub use ecr::Ecr;
 pub use fault::{Fault, Faults};
 pub use mirror::{Endpoint, Mirror};
-pub use notice::{Destination, Notice, NoticeKind, SecretUrl};
+pub use notice::{Notice, NoticeKind};
 pub use place::Position;
 pub use raw::schema;
 pub use registry::{Credentials, Limits, Registry};

@@ -85,8 +85,8 @@ impl Config {
         let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
         let used = sides.filter_map(Endpoint::host).cloned().collect();
         // The names of mirrors with faults are not known.
-        let names =
-            (mirrors.len() == written).then(|| mirrors.iter().map(|mirror| mirror.name.as_str()).collect());
+        let names: Vec<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
+        let names = (names.len() == written).then_some(&names[..]);
         let notices = notices(raw.notices, names, &root.key("notices"), document);
         Self {
             notices,

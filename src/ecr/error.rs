@@ -243,6 +243,11 @@ mod tests {
     }
 
     #[test]
+    fn a_denial_of_sns_has_a_code_of_its_own() {
+        assert!(judge("AuthorizationError", 403).contains("allow this action"));
+    }
+
+    #[test]
     fn each_trouble_with_credentials_has_its_own_advice() {
         let advice = |code| judge(code, 400);
         assert!(advice("ExpiredTokenException").contains("they have expired"));

@@ -88,7 +88,7 @@ async fn drain(outlet: Outlet, aws: Option<SharedCredentialsProvider>, patience:
         match send(&outbox, &notice, &destination, patience).await {
             Ok(()) => debug!(mirror, kind, "Told {destination} of `{mirror}` ({kind})"),
             Err(failure) => {
-                warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {failure}")
+                warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {failure}");
             }
         }
     }

@@ -50,8 +50,7 @@ fn list(tags: &[TagNotice]) -> Option<String> {
         let line = line(tag);
         let length = line.chars().count();
         if chars + length + MORE_CHARS > BLOCK_MAX_CHARS {
-            text += &format!("and {} more", tags.len() - index);
-            break;
+            return Some(format!("{text}and {} more", tags.len() - index));
         }
         text += &line;
         chars += length;

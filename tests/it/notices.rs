@@ -85,7 +85,8 @@ async fn receive(State(shared): State<Shared>, request: Request) -> Response {
     let (answers, sender) = &*shared;
     let (head, body) = request.into_parts();
     let body = body::to_bytes(body, usize::MAX).await.unwrap();
-    let json = serde_json::from_slice(&body).unwrap();
+    // SNS is asked with forms.
+    let json = serde_json::from_slice(&body).unwrap_or_default();
     let path = head.uri.path_and_query().unwrap().as_str().to_owned();
     let echo = format!("{} {path} {:?}", head.method, head.headers);
     sender.send(Received { path, headers: head.headers, json }).unwrap();
@@ -125,8 +126,8 @@ fn finish(notifier: &Notifier, error: Option<&str>) {
 
 /// Tells these receivers of passes that failed so, and returns when all is delivered or given up.
 async fn tell(receivers: &[&Receiver], errors: &[&str]) {
-    let notices: String =
-        receivers.iter().map(|receiver| format!("  - webhook: {{url: '{}'}}\n", receiver.url())).collect();
+    let notice = |receiver: &&Receiver| format!("  - webhook: {{url: '{}'}}\n", receiver.url());
+    let notices = receivers.iter().map(notice).collect::<Vec<_>>().concat();
     let config = format!(
         "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
     );
@@ -317,13 +318,41 @@ async fn a_run_that_is_told_to_stop_is_no_failure() {
     receiver.assert_empty();
 }
 
+const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:tagferry";
+
 #[tokio::test]
-async fn a_run_ends_though_nobody_takes_its_notices() {
-    let receiver = Receiver::start((0..10).map(|_| Answer::Never).collect()).await;
-    let (_source, _ecr, program) = world(&receiver, WEBHOOK).await;
-    let ran = tokio::time::timeout(SOON, program.run_online(&["sync"])).await.unwrap();
-    ran.assert_code(0);
-    assert!(ran.stderr.contains("Not every notice was delivered"), "{}", ran.stderr);
+async fn a_topic_that_may_not_be_published_to_names_the_missing_permission() {
+    let denied = "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>User: \
+                  arn:aws:iam::123456789012:user/a is not authorized</Message></Error></ErrorResponse>";
+    let mut receiver = Receiver::start(vec![Answer::With(403, None, denied)]).await;
+    let notices = format!("  - sns: {{topic_arn: '{TOPIC}', endpoint_url: 'http://{}'}}\n", receiver.host);
+    let (_source, _ecr, program) = world(&receiver, &notices).await;
+    let ran = program.run_online(&["sync"]).await;
+    let told = format!(
+        "Could not tell the SNS topic {TOPIC} of `app` (copied): sns:Publish on {TOPIC}: access denied; allow this action"
+    );
+    assert!(ran.assert_code(0).stderr.contains(&told), "{}", ran.stderr);
+    receiver.next().await;
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn an_event_that_is_refused_in_an_answer_that_succeeds_is_sent_again() {
+    let answer = |text| Answer::With(200, None, text);
+    let failed =
+        r#"{"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]}"#;
+    let taken = r#"{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}"#;
+    let mut receiver = Receiver::start(vec![answer(failed), answer(taken)]).await;
+    let endpoint_url = format!("http://{}", receiver.host);
+    let notices = format!("  - eventbridge: {{region: eu-central-1, endpoint_url: '{endpoint_url}'}}\n");
+    let (_source, _ecr, program) = world(&receiver, &notices).await;
+    let ran = program.run_online(&["sync"]).await;
+    assert!(ran.assert_code(0).stderr.contains("InternalFailure: later"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("Could not tell"), "{}", ran.stderr);
+    let (first, second) = (receiver.next().await.json, receiver.next().await.json);
+    assert_eq!(first, second);
+    assert_eq!(first["Entries"][0]["DetailType"], "tagferry Tag Copied");
+    receiver.assert_empty();
 }
 
 /// Fails the test if anything of the address, or the header, is shown.
@@ -357,7 +386,9 @@ async fn address_and_headers_are_in_no_log() {
     let receiver = Receiver::start(Vec::new()).await;
     let (_source, _ecr, program) = world(&receiver, WEBHOOK).await;
     drop(receiver);
-    let ran = program.variable("RUST_LOG", "trace").run_online(&["sync"]).await;
-    assert_discreet(ran.assert_code(0));
-    assert!(ran.stderr.contains("again in") && ran.stderr.contains("no answer: "), "{:.3000}", ran.stderr);
+    let program = program.variable("RUST_LOG", "trace");
+    let mut running = program.start(&["sync"]);
+    running.logs("no answer: ").await;
+    running.kill().await;
+    assert_discreet(&running.ended().await);
 }

@@ -10,6 +10,7 @@ mod distribution;
 mod harness;
 mod image;
 mod ministack;
+mod notices;
 mod proxy;
 mod push;
 mod realm;
