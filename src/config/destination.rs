@@ -12,6 +12,7 @@ use crate::config::document::Document;
 use crate::config::ecr::{endpoint_url, is_region};
 use crate::config::place::Path;
 use crate::config::raw;
+use crate::config::raw_notice;
 
 /// Headers that say how the request is made, which is ours to say.
 const OWN_HEADERS: [HeaderName; 5] = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
@@ -89,10 +90,10 @@ impl fmt::Display for Destination {
 
 /// The kinds of destination as they were written.
 pub(super) struct Given {
-    pub(super) webhook: Option<raw::Webhook>,
-    pub(super) slack: Option<raw::Slack>,
-    pub(super) sns: Option<raw::Sns>,
-    pub(super) eventbridge: Option<raw::EventBridge>,
+    pub(super) webhook: Option<raw_notice::Webhook>,
+    pub(super) slack: Option<raw_notice::Slack>,
+    pub(super) sns: Option<raw_notice::Sns>,
+    pub(super) eventbridge: Option<raw_notice::EventBridge>,
 }
 
 impl Given {
@@ -195,7 +196,7 @@ fn headers(raw: BTreeMap<String, raw::Password>, path: &Path, document: &mut Doc
     headers
 }
 
-fn sns(raw: raw::Sns, path: &Path, document: &mut Document) -> Option<Destination> {
+fn sns(raw: raw_notice::Sns, path: &Path, document: &mut Document) -> Option<Destination> {
     needs_aws(path, document);
     let endpoint_url =
         raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));
@@ -214,7 +215,7 @@ fn sns(raw: raw::Sns, path: &Path, document: &mut Document) -> Option<Destinatio
     Some(Destination::Sns { topic_arn, region, endpoint_url })
 }
 
-fn eventbridge(raw: raw::EventBridge, path: &Path, document: &mut Document) -> Option<Destination> {
+fn eventbridge(raw: raw_notice::EventBridge, path: &Path, document: &mut Document) -> Option<Destination> {
     needs_aws(path, document);
     let endpoint_url =
         raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));

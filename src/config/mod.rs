@@ -27,6 +27,7 @@ mod node;
 mod notice;
 mod place;
 mod raw;
+mod raw_notice;
 mod registry;
 mod rule;
 mod schedule;

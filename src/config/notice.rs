@@ -9,7 +9,7 @@ use crate::config::destination::{Destination, Given};
 use crate::config::document::Document;
 use crate::config::nearest::nearest;
 use crate::config::place::Path;
-use crate::config::raw;
+use crate::config::raw_notice;
 
 /// One place that is told, and of what.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl NoticeKind {
 
 /// Reads all entries. `names` are those of the mirrors; none where not all of them are known.
 pub(super) fn notices(
-    raw: Vec<raw::Notice>,
+    raw: Vec<raw_notice::Notice>,
     names: Option<&[&str]>,
     path: &Path,
     document: &mut Document,

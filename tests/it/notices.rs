@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::fake::{Ecr, Face, Fault, Gate, Match, Registry, image};
+use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
 use crate::program::{Program, Ran};
 use crate::world::{APP, Side, mirror};
 
@@ -295,26 +295,38 @@ async fn sync_tells_slack_of_a_failure() {
     receiver.assert_empty();
 }
 
-#[tokio::test]
-async fn a_run_that_is_told_to_stop_is_no_failure() {
-    let mut receiver = Receiver::start(Vec::new()).await;
-    let (source, ecr, gate) = (Registry::start(Face::Token).await, Ecr::start().await, Gate::closed());
+/// Runs two tags of which the first waits for its bytes, and tells the run to stop.
+async fn stop(receiver: &Receiver, grace: &str, gate: &Gate, after: impl FnOnce()) {
+    let (source, ecr) = (Registry::start(Face::Token).await, Ecr::start().await);
     for tag in ["2", "1"] {
         source.push("app", tag, &image(&["base", tag]));
     }
-    source.fault(Fault::new(Match::blob_get(), crate::fake::Action::Hold(gate.clone())));
+    source.fault(Fault::new(Match::blob_get(), Action::Hold(gate.clone())));
     let config = mirror(&source, &ecr, APP).replace("stall: 2s", "stall: 10m");
-    let config = format!("{config}concurrency: {{tags: 1}}\nshutdown_grace: 1m\n");
-    let program = program(&config, &receiver, WEBHOOK);
+    let config = format!("{config}concurrency: {{tags: 1}}\nshutdown_grace: {grace}\n");
+    let program = program(&config, receiver, WEBHOOK);
     let mut running = program.start(&["sync"]);
     source.wait_for(&Match::blob_get(), 1).await;
     running.signal("TERM");
     running.logs("taking no new work").await;
-    gate.open();
+    after();
     tokio::time::timeout(SOON, running.ended()).await.unwrap().assert_code(1);
-    // What arrived is told.
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_tells_what_arrived_and_is_no_failure() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    let gate = Gate::closed();
+    stop(&receiver, "1m", &gate, || gate.open()).await;
     let json = receiver.next().await.json;
     assert_eq!((&json["kind"], json["tags"].as_array().unwrap().len()), (&"copied".into(), 1));
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn a_copy_that_is_dropped_is_no_failure() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    stop(&receiver, "100ms", &Gate::closed(), || {}).await;
     receiver.assert_empty();
 }
 
