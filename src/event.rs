@@ -178,6 +178,20 @@ pub struct MirrorSummary {
     /// All tags with the reasons why they were kept or left out; none where the list could not be read.
     #[serde(skip)]
     pub selection: Option<Selection>,
+    /// How far the pass went.
+    #[serde(skip)]
+    pub ending: Ending,
+}
+
+/// How far a pass went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// To the plan, as it was meant to: nothing was written.
+    Planned,
+    /// To its end, whatever came of it.
+    Finished,
+    /// It was told to stop, and fails for no other reason.
+    Stopped,
 }
 
 /// What became of one tag.

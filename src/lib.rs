@@ -2,7 +2,7 @@
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch.rs` checks):
 //! [`oci`], [`select`], [`plan`], [`event`], [`registry`], [`ecr`], [`layout`], [`target`], [`config`], [`copy`], [`pass`],
-//! [`metrics`], [`app`].
+//! [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
 pub mod cli;
@@ -14,6 +14,7 @@ pub mod ecr;
 pub mod event;
 pub mod layout;
 pub mod metrics;
+pub mod notice;
 pub mod oci;
 pub mod pass;
 pub mod plan;

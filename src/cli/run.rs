@@ -2,8 +2,13 @@
 
 use std::io;
 use std::io::Write;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use futures_util::future::{Either, select};
+use tracing::warn;
 
 use crate::app::{App, Options};
 use crate::cli::Global;
@@ -11,10 +16,17 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::event::{RunOutcome, RunSummary};
+use crate::event::{Observers, RunOutcome, RunSummary};
+use crate::notice;
+use crate::notice::Delivery;
 use crate::pass::{Mode, Stop};
 use crate::report;
 use crate::report::Look;
+
+/// After the run, notices have so long to arrive.
+const NOTICES_MAX: Duration = Duration::from_secs(10);
+/// So long from when the program was told to stop: ECS and Kubernetes kill 5 seconds after the default of `shutdown_grace`.
+const NOTICES_MAX_STOPPED: Duration = Duration::from_secs(3);
 
 /// What a run takes.
 #[derive(Debug, Args)]
@@ -46,16 +58,23 @@ impl Run {
     ) -> Result<ExitCode, Failure> {
         let config = config::load(global.config.as_deref())?;
         let grace = config.shutdown_grace;
+        let options = Options::default();
+        let (notifier, delivery) = notice::channel(&config, options.aws.clone(), None);
+        let observers = Observers(vec![terminal.observer(), notifier]);
         // Making every kind of client is a large future; it need not be in those around it.
-        let app = Box::pin(App::new(config, Options::default(), terminal.observer())).await;
+        let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
         let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         app.check_credentials().await.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
         let stop = Stop::default();
         let signals = signals::signals().map_err(|error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         })?;
-        // So is everything that a run does.
-        let work = Box::pin(app.run(&self.mirrors, mode, &stop));
+        // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
+        let work = Box::pin(async {
+            let app = app;
+            app.run(&self.mirrors, mode, &stop).await
+        });
+        let work = deliver_meanwhile(delivery, work, &stop);
         let result = signals::heed(signals, &stop, || grace, work).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();
@@ -69,5 +88,64 @@ impl Run {
             RunOutcome::Succeeded => ExitCode::Success,
             RunOutcome::Failed => ExitCode::Incomplete,
         })
+    }
+}
+
+/// Does the work, and delivers notices during it and for a while after it.
+async fn deliver_meanwhile<T>(delivery: Delivery, work: impl Future<Output = T>, stop: &Stop) -> T {
+    match select(pin!(work), Box::pin(delivery.run())).await {
+        Either::Left((result, rest)) => {
+            let patience = async {
+                tokio::select! {
+                    biased;
+                    () = stop.soft.cancelled() => tokio::time::sleep(NOTICES_MAX_STOPPED).await,
+                    () = tokio::time::sleep(NOTICES_MAX) => {}
+                }
+            };
+            if let Either::Right(_) = select(rest, pin!(patience)).await {
+                warn!("Not every notice was delivered soon after the run: what is left is dropped");
+            }
+            result
+        }
+        // There is nobody to tell.
+        Either::Right(((), work)) => work.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// How long it takes to end after a run whose notices are not taken.
+    async fn elapsed(stop: &Stop) -> Duration {
+        let yaml = "mirrors: [{source: quay.io/a, target: registry.test/a, tags: [{match: x}]}]\n\
+            notices: [{slack: {url: 'http://127.0.0.1:9/'}}]";
+        let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
+        // While there is a notifier, more may come.
+        let (_notifier, delivery) = notice::channel(&config, None, None);
+        let start = Instant::now();
+        assert_eq!(deliver_meanwhile(delivery, future::ready(7), stop).await, 7);
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_waits_for_its_notices_and_not_for_ever() {
+        let stop = Stop::default();
+        assert_eq!(elapsed(&stop).await.as_secs(), NOTICES_MAX.as_secs());
+        stop.soft.cancel();
+        assert_eq!(elapsed(&stop).await.as_secs(), NOTICES_MAX_STOPPED.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_tells_nobody_waits_for_nothing() {
+        let (_notifier, delivery) = notice::channel(&Config::default(), None, None);
+        let start = Instant::now();
+        deliver_meanwhile(delivery, future::ready(()), &Stop::default()).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
     }
 }

@@ -117,7 +117,7 @@ fn is_account(text: &str, path: &Path, document: &mut Document) -> bool {
     is_valid
 }
 
-fn is_region(text: &str, path: &Path, document: &mut Document) -> bool {
+pub(super) fn is_region(text: &str, path: &Path, document: &mut Document) -> bool {
     let is_letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let is_valid = text.contains('-') && text.bytes().all(is_letter);
     if !is_valid {
@@ -136,7 +136,7 @@ fn is_role_arn(text: &str, path: &Path, document: &mut Document) -> bool {
     is_valid
 }
 
-fn endpoint_url(text: &str, path: &Path, document: &mut Document) -> Option<Url> {
+pub(super) fn endpoint_url(text: &str, path: &Path, document: &mut Document) -> Option<Url> {
     let url = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.has_host()

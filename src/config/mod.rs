@@ -16,6 +16,7 @@
 //! This module reads no file, no clock and no environment, and contacts nothing.
 
 mod de;
+mod destination;
 mod document;
 mod ecr;
 mod fault;
@@ -23,8 +24,10 @@ mod home;
 mod mirror;
 mod nearest;
 mod node;
+mod notice;
 mod place;
 mod raw;
+mod raw_notice;
 mod registry;
 mod rule;
 mod schedule;
@@ -39,9 +42,11 @@ pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 
+pub use destination::{Destination, SecretUrl};
 pub use ecr::Ecr;
 pub use fault::{Fault, Faults};
 pub use mirror::{Endpoint, Mirror};
+pub use notice::{Notice, NoticeKind};
 pub use place::Position;
 pub use raw::schema;
 pub use registry::{Credentials, Limits, Registry};

@@ -4,8 +4,12 @@ use std::fmt;
 
 /// Keys longer than this are cut in messages.
 const KEY_SHOWN_MAX_CHARS: usize = 80;
-/// Any other key of `credentials` may be a password that lost its own.
-const CREDENTIALS_KEYS: [&str; 4] = ["username", "password", "password_file", "secret"];
+/// The mappings that hold secrets, and the keys that belong there. Any other may be a secret that lost its own.
+const SECRETIVE: [(&str, &[&str]); 3] = [
+    ("credentials", &["username", "password", "password_file", "secret"]),
+    ("webhook", &["url", "headers"]),
+    ("slack", &["url"]),
+];
 
 /// Line and column of a character, both from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,17 +81,20 @@ impl FromIterator<Segment> for Path {
 
 impl fmt::Display for Path {
     /// Keys that are no plain words are quoted, and one with an `@` is not shown:
-    /// an address with a password in it may have been written where a host belongs. Of what is in `credentials` only
-    /// the keys that belong there are shown.
+    /// an address with a password in it may have been written where a host belongs. Of what is in a mapping that holds
+    /// secrets only the keys that belong there are shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_word =
             |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let in_credentials =
-            self.0.iter().position(|segment| matches!(segment, Segment::Key(key) if key == "credentials"));
+        let known = |segment: &Segment| match segment {
+            Segment::Key(key) => SECRETIVE.iter().find(|(name, _)| key == name).map(|(_, known)| *known),
+            Segment::Index(_) => None,
+        };
+        let secretive = self.0.iter().enumerate().find_map(|(depth, segment)| Some((depth, known(segment)?)));
         for (depth, segment) in self.0.iter().enumerate() {
-            let is_hidden = |key: &str| match in_credentials {
-                Some(credentials) if depth == credentials + 1 => !CREDENTIALS_KEYS.contains(&key),
-                Some(credentials) => depth > credentials,
+            let is_hidden = |key: &str| match secretive {
+                Some((holder, known)) if depth == holder + 1 => !known.contains(&key),
+                Some((holder, _)) => depth > holder,
                 None => false,
             };
             match segment {
@@ -126,5 +133,7 @@ mod tests {
             r#"registries["a.b"].credentials.password[…]"#
         );
         assert_eq!(path.key("hunter2").to_string(), r#"registries["a.b"].credentials[…]"#);
+        let path = Path::default().key("notices").index(0).key("webhook").key("headers");
+        assert_eq!(path.key("Authorization:hunter2").to_string(), "notices[0].webhook.headers[…]");
     }
 }

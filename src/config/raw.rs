@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::config::raw_notice::Notice;
+
 /// More than this at a time is a slip: it would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
 /// More requests a second than this are no limit.
@@ -29,6 +31,8 @@ pub(super) struct Config {
     pub(super) schedule: Option<Schedule>,
     /// Settings of registries, by HOST or HOST:PORT.
     pub(super) registries: BTreeMap<String, Registry>,
+    /// Who is told of new tags, of failures and of recoveries.
+    pub(super) notices: Vec<Notice>,
     /// How much is done at a time.
     pub(super) concurrency: Concurrency,
     /// How long to wait for a registry.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::document::Document;
 use crate::config::fault::Faults;
 use crate::config::mirror::{Endpoint, Mirror};
+use crate::config::notice::{Notice, notices};
 use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::registry::{Registry, registries};
@@ -24,6 +25,8 @@ pub struct Config {
     pub mirrors: Vec<Mirror>,
     /// Settings of the hosts that have some. [`Config::registry`] knows those of every host.
     pub registries: BTreeMap<Host, Registry>,
+    /// Who is told of what.
+    pub notices: Vec<Notice>,
     /// How much is done at a time.
     pub concurrency: Concurrency,
     /// How long to wait for a registry.
@@ -77,10 +80,16 @@ impl Config {
             raw.schedule.and_then(|raw| Schedule::new(raw, &root.key("schedule"), document));
         let defaults = Self::default();
         let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
+        let written = raw.mirrors.as_ref().map_or(0, Vec::len);
         let mirrors = mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document);
         let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
         let used = sides.filter_map(Endpoint::host).cloned().collect();
+        // The names of mirrors with faults are not known.
+        let names: Vec<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
+        let names = (names.len() == written).then_some(&names[..]);
+        let notices = notices(raw.notices, names, &root.key("notices"), document);
         Self {
+            notices,
             mirrors,
             registries: registries(raw.registries, &used, &root.key("registries"), document),
             concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
@@ -96,6 +105,7 @@ impl Default for Config {
         Self {
             mirrors: Vec::new(),
             registries: BTreeMap::new(),
+            notices: Vec::new(),
             concurrency: Concurrency::default(),
             timeouts: Timeouts::default(),
             shutdown_grace: SHUTDOWN_GRACE,

@@ -1,4 +1,4 @@
-//! What all calls of the AWS API share: credentials, time limits, retries, our name.
+//! What all calls of the AWS API share, also those of other modules: credentials, time limits, retries, our name.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const ATTEMPTS_MAX: u32 = 5;
 /// the default chain says it where `credentials` does not.
 ///
 /// Reads files and environment variables. Credentials are fetched with the first call, not here.
-pub(super) async fn config(
+pub async fn config(
     region: Option<&str>,
     role_arn: Option<&str>,
     credentials: Option<SharedCredentialsProvider>,

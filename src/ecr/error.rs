@@ -146,7 +146,7 @@ impl Error {
     }
 
     /// Judges an error of the SDK.
-    pub(super) fn sdk<E>(call: Call, error: SdkError<E, HttpResponse>) -> Self
+    pub fn sdk<E>(call: Call, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
@@ -188,7 +188,12 @@ fn kind_of_answer(code: Option<&str>, message: Option<&str>, status: u16) -> Kin
     let message: String = message.unwrap_or("no message").chars().take(MESSAGE_MAX_CHARS).collect();
     let rejected = |advice| Kind::Rejected { advice, code: code.clone(), message: message.clone() };
     match code.as_str() {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => Kind::Denied(message),
+        // The last two are SNS'.
+        "AccessDeniedException"
+        | "AccessDenied"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthorizationErrorException" => Kind::Denied(message),
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
             rejected("they have expired, log in again or renew them")
         }
@@ -235,6 +240,11 @@ mod tests {
     #[test]
     fn a_denial_names_action_and_resource() {
         insta::assert_snapshot!(judge("AccessDeniedException", 400), @"ecr:BatchGetImage on arn:aws:ecr:eu-central-1:123456789012:repository/java/jdk: access denied; allow this action on this resource in the IAM policy of the caller: words of AWS (AWS request id 1-2)");
+    }
+
+    #[test]
+    fn a_denial_of_sns_has_a_code_of_its_own() {
+        assert!(judge("AuthorizationError", 403).contains("allow this action"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod target;
 mod testing;
 
 pub use auth::EcrCredentials;
-pub use aws::check_credentials;
+pub use aws::{check_credentials, config as sdk_config};
 pub use client::{Api, Options as ApiOptions};
 pub use error::{Call, Error, Kind, NO_CREDENTIALS};
 pub use host::EcrHost;

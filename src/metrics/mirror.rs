@@ -81,6 +81,12 @@ impl Mirror {
         self.in_flight.clear();
     }
 
+    /// Forgets the pass under way.
+    pub(super) fn abandon(&mut self) {
+        self.pass_started = None;
+        self.in_flight.clear();
+    }
+
     pub(super) fn select(&mut self, selected: usize) {
         self.selected = Some(selected as u64);
     }

@@ -17,7 +17,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use crate::event::{Event, Observer};
+use crate::event::{Ending, Event, Observer};
 use crate::metrics::mirror::Mirror;
 use crate::metrics::page::Page;
 
@@ -127,6 +127,10 @@ impl Observer for Metrics {
             }
             Event::MirrorFinished { summary } => {
                 let now = (self.now)();
+                // One that was told to stop, or only planned, says nothing of the mirror.
+                if summary.ending != Ending::Finished {
+                    return self.count(&summary.name, Mirror::abandon);
+                }
                 self.count(&summary.name, |counts| counts.finish(summary.outcome, now, Instant::now()));
             }
             Event::Requested { host, method, status } => {

@@ -86,6 +86,7 @@ impl Metrics {
             error: None,
             tags: Vec::new(),
             selection: None,
+            ending: Ending::Finished,
         };
         self.observe(&Event::MirrorFinished { summary: &summary });
     }

@@ -4,7 +4,7 @@
 const EXCERPT_MAX_CHARS: usize = 300;
 
 /// The text without control characters, which could steer a terminal or forge a line of a log, and cut where it is long.
-pub(super) fn excerpt(text: &str) -> String {
+pub fn excerpt(text: &str) -> String {
     let mut shown: String = text.chars().take(EXCERPT_MAX_CHARS).collect();
     if shown.len() < text.len() {
         shown.push('…');

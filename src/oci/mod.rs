@@ -15,6 +15,7 @@ pub mod fuzzing;
 
 pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, DigestError, Hasher};
+pub use excerpt::excerpt;
 pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Host, Name, NameError, Reference, Repository, Tag};

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::copy;
 use crate::copy::{Copied, Root};
-use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
+use crate::event::{Blobs, Ending, Event, MirrorSummary, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop};
@@ -61,14 +61,20 @@ impl Pass<'_> {
                 }
             };
             let denial = result.as_ref().err().and_then(Failure::denial);
+            let is_stopped = result.as_ref().is_err_and(Failure::is_stop);
             finish(&mut tag, result);
             self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: &tag });
-            (tag, denial)
+            (tag, denial, is_stopped)
         });
         let mut done = futures_util::stream::iter(work).buffer_unordered(self.tags_max.get());
-        while let Some((tag, denial)) = done.next().await {
+        let mut stopped = 0;
+        while let Some((tag, denial, is_stopped)) = done.next().await {
             summary.tags.push(tag);
             summary.error = summary.error.take().or(denial);
+            stopped += u64::from(is_stopped);
+        }
+        if stopped > 0 && stopped == summary.failed() && summary.error.is_none() {
+            summary.ending = Ending::Stopped;
         }
     }
 
@@ -81,10 +87,10 @@ impl Pass<'_> {
         denied: &CancellationToken,
     ) -> Result<Option<Copied>, Failure> {
         if told.soft.is_cancelled() {
-            return Err(Failure::NotStarted("tagferry was told to stop"));
+            return Err(Failure::NotStarted(Reason::Stop));
         }
         if denied.is_cancelled() {
-            return Err(Failure::NotStarted("access was denied for another tag"));
+            return Err(Failure::NotStarted(Reason::Denial));
         }
         let work = async {
             let as_is = Root::Source(step.digest);
@@ -117,14 +123,28 @@ enum Failure {
     #[error("conflict: {0}; let the tag move, or take it out of the rules")]
     Conflict(String),
     #[error("not started: {0}")]
-    NotStarted(&'static str),
+    NotStarted(Reason),
     #[error("dropped: told to stop before it was done; the tag is as it was, the next run goes on")]
     Dropped,
     #[error(transparent)]
     Copy(copy::Error),
 }
 
+/// Why a tag was not even started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Reason {
+    #[error("tagferry was told to stop")]
+    Stop,
+    #[error("access was denied for another tag")]
+    Denial,
+}
+
 impl Failure {
+    /// Whether it is for nothing but that the run was told to stop.
+    fn is_stop(&self) -> bool {
+        matches!(self, Self::Dropped | Self::NotStarted(Reason::Stop))
+    }
+
     /// The words for the whole mirror, where access was refused.
     fn denial(&self) -> Option<String> {
         match self {

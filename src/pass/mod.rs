@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Mirror;
 use crate::copy::Copier;
-use crate::event::{Event, MirrorSummary, RunOutcome};
+use crate::event::{Ending, Event, MirrorSummary, RunOutcome};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::registry;
@@ -89,6 +89,7 @@ impl Pass<'_> {
             error: None,
             tags: Vec::new(),
             selection: None,
+            ending: if mode == Mode::Plan { Ending::Planned } else { Ending::Finished },
         };
         let planned = tokio::select! {
             biased;
@@ -104,6 +105,9 @@ impl Pass<'_> {
             Err(error) => Err(error),
         };
         if let Err(error) = done {
+            if matches!(error, Error::Stopped) {
+                summary.ending = Ending::Stopped;
+            }
             summary.error = Some(chain(&error));
         }
         sort(&mut summary);

@@ -41,6 +41,6 @@ pub use expiring::{Expiring, Fresh};
 pub use limit::Limits;
 pub use password_file::PasswordFile;
 pub use repository::Repository;
-pub use retry::{Budget, Retry};
+pub use retry::{Budget, Retry, retry_after};
 pub use tap::{Exchange, Tap};
 pub use upload::{Started, Upload};

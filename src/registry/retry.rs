@@ -62,7 +62,7 @@ impl Budget {
 }
 
 /// Reads a `Retry-After` header: seconds or a date.
-pub(super) fn retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
+pub fn retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
+use crate::event::{Blobs, Ending, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
 use crate::select::{Rule, Selection, Spec, select};
@@ -31,6 +31,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         error: None,
         tags: Vec::new(),
         selection: None,
+        ending: Ending::Finished,
     }
 }
 

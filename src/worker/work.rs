@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::Mirror;
-use crate::event::{Event, MirrorSummary, RunOutcome};
+use crate::event::{Ending, Event, MirrorSummary, RunOutcome};
 use crate::pass::{Mode, Pass, Stop};
 use crate::worker::known::Known;
 use crate::worker::run::PassState;
@@ -140,6 +140,7 @@ async fn run(pass: &Pass<'_>, stop: &Stop) {
             ),
             tags: Vec::new(),
             selection: None,
+            ending: Ending::Finished,
         };
         pass.copier.observer.observe(&Event::MirrorFinished { summary: &summary });
     }

@@ -17,18 +17,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["oci", "select", "ecr"]),
     ("copy", &["oci", "event", "registry", "target"]),
     ("pass", &["oci", "select", "config", "event", "registry", "target", "plan", "copy"]),
+    ("notice", &["oci", "event", "registry", "ecr", "config"]),
     ("report", &["oci", "select", "event", "plan"]),
     ("metrics", &["oci", "event", "plan"]),
     ("app", &["oci", "config", "registry", "ecr", "layout", "target", "event", "copy", "pass"]),
     ("worker", &["oci", "plan", "config", "event", "pass", "app"]),
     ("schedule", &["config", "worker"]),
     ("control", &["registry", "metrics", "app", "worker"]),
-    ("daemon", &["registry", "config", "event", "pass", "metrics", "app", "worker", "schedule", "control"]),
+    (
+        "daemon",
+        &["registry", "config", "event", "pass", "notice", "metrics", "app", "worker", "schedule", "control"],
+    ),
     (
         "cli",
         &[
             "oci", "select", "plan", "event", "registry", "ecr", "layout", "target", "config", "copy",
-            "pass", "report", "metrics", "app", "worker", "schedule", "control", "daemon",
+            "pass", "notice", "report", "metrics", "app", "worker", "schedule", "control", "daemon",
         ],
     ),
 ];
@@ -119,8 +123,10 @@ fn only_the_daemon_spawns_tasks() {
 #[test]
 fn only_clients_make_http_clients() {
     // `control`: the client of the daemon's own control plane.
-    assert_absent(&["reqwest::Client"], &["registry", "control"]);
-    assert_absent(&["aws_sdk_ecr", "aws_sdk_secretsmanager", "aws_config"], &["ecr"]);
+    assert_absent(&["reqwest::Client"], &["registry", "notice", "control"]);
+    assert_absent(&["aws_sdk_ecr", "aws_sdk_secretsmanager"], &["ecr"]);
+    assert_absent(&["aws_sdk_sns", "aws_sdk_eventbridge"], &["notice"]);
+    assert_absent(&["aws_config"], &["ecr", "notice"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod kill;
 mod limits;
 mod login;
 mod metrics;
+mod notices;
 mod pass;
 mod plain;
 mod program;

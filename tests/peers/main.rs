@@ -11,6 +11,7 @@ mod harness;
 mod image;
 mod metrics;
 mod ministack;
+mod notices;
 mod proxy;
 mod push;
 mod realm;

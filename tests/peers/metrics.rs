@@ -8,7 +8,9 @@ use std::process::Stdio;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tagferry::event::{Arrival, Blobs, Event, MirrorSummary, Observer, RunOutcome, TagOutcome, TagSummary};
+use tagferry::event::{
+    Arrival, Blobs, Ending, Event, MirrorSummary, Observer, RunOutcome, TagOutcome, TagSummary,
+};
 use tagferry::metrics::Metrics;
 use tagferry::oci::{Digest, Tag};
 use tagferry::plan::{Action, Step};
@@ -44,6 +46,7 @@ fn after_a_pass() -> Metrics {
         error: None,
         tags: vec![summary.clone()],
         selection: None,
+        ending: Ending::Finished,
     };
     let story = [
         Event::MirrorStarted { mirror },

@@ -1,4 +1,4 @@
-//! ministack: Amazon ECR's API and its registry, with shared state, on one port.
+//! ministack: Amazon ECR's API and its registry, with shared state, on one port; SNS, SQS and EventBridge too.
 
 use std::path::Path;
 use std::process::Command;
@@ -60,7 +60,7 @@ fn command(home: &Path, port: u16) -> Command {
         .env("GATEWAY_PORT", port.to_string())
         .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
         .env("MINISTACK_REGION", REGION)
-        .env("SERVICES", "ecr,sts")
+        .env("SERVICES", "ecr,sts,sns,sqs,events")
         .env("IOT_MTLS_ENABLED", "0") // both would listen on every address
         .env("SFTP_ENABLED", "0");
     command

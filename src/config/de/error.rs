@@ -113,13 +113,13 @@ impl de::Error for Error {
 }
 
 /// Whether a key that is like no other may be a value that lost its key, and is not to be repeated: anything among
-/// credentials, and elsewhere what is no word.
+/// credentials and in webhooks, and elsewhere what is no word.
 fn may_be_secret(key: &str, known: &[&str]) -> bool {
     const WORD_MAX_BYTES: usize = 41;
     let is_word = key.len() <= WORD_MAX_BYTES
         && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    !is_word || known.contains(&"password")
+    !is_word || known.contains(&"password") || known.contains(&"url")
 }
 
 /// The known key that `text` starts with, where only the space after its colon is missing: `newest:3`.

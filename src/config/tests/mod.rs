@@ -5,6 +5,7 @@ mod agreement;
 mod daylight;
 mod limits;
 mod mirrors;
+mod notices;
 mod registries;
 mod schema;
 mod secrets;
@@ -23,6 +24,8 @@ fn env(name: &str) -> Option<String> {
     match name {
         "OCR_USERNAME" => Some("me@example.com".to_owned()),
         "OCR_AUTH_TOKEN" => Some("hunter2: [".to_owned()),
+        "NOTICE_URL" | "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/hunter2".to_owned()),
+        "NOTICE_TOKEN" => Some("hunter2\n".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     }

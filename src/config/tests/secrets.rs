@@ -61,6 +61,40 @@ fn a_password_in_a_wrong_place_is_not_repeated() {
 }
 
 #[test]
+fn an_address_to_send_to_and_its_headers_are_not_repeated() {
+    for notice in [
+        "{slack: §}",
+        "{slack: [§]}",
+        "{slack: {§}}",
+        "{slack: {url:§}}",
+        "{slack: {url: {§: §}}}",
+        "{slack: {url: [§]}}",
+        "{slack: {url: §}}",
+        "{slack: {url: 'https://u:§@hooks.test/a'}}",
+        "{slack: {url: 'https://hooks.test/a §'}, on: [failed, x]}",
+        "{slack: {urls: 'https://hooks.test/§'}}",
+        "{slack: {§: 'https://hooks.test/§'}}",
+        "{slack: {url: 'ftp://hooks.test/§'}}",
+        "{slack: {url: 'https://hooks.test/§'}, webhook: {url: 'https://hooks.test/§'}}",
+        "{slack: {url: 'https://hooks.test/§'}}",
+        "{webhook: {url: 'https://hooks.test/?a=§', headers: {X-Token: '§'}}}",
+        "{webhook: {url: 'https://hooks.test/', headers: {Authorization:§}}}",
+        "{webhook: {url: 'https://hooks.test/', headers: {§}}}",
+        "{webhook: {url: 'https://hooks.test/', headers: {'§ §': x}}}",
+        "{webhook: {url: 'https://hooks.test/', headers: {§: {x: §}}}}",
+        "{webhook: {url: 'https://hooks.test/', headers: {X-Token: \"§\\u0001\"}}}",
+        "{webhook: {url: 'https://hooks.test/', headers: [§]}}",
+        "{webhook: {url: 'https://hooks.test/', headers: §}}",
+    ] {
+        for secret in [SECRET, "${S}"] {
+            let text = format!("notices:\n  - {}", notice.replace('§', secret));
+            let messages = messages(&text);
+            assert!(!messages.contains(SECRET), "{text}\n{messages}");
+        }
+    }
+}
+
+#[test]
 fn the_line_break_at_the_end_of_a_secret_is_no_part_of_it() {
     for held in ["hunter2", "hunter2\n", "hunter2\r\n"] {
         let env = |_: &str| Some(held.to_owned());

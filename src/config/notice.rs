@@ -1,0 +1,108 @@
+//! Who is told of new tags, of failures and of recoveries.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::config::destination::{Destination, Given};
+use crate::config::document::Document;
+use crate::config::nearest::nearest;
+use crate::config::place::Path;
+use crate::config::raw_notice;
+
+/// One place that is told, and of what.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Where it is told.
+    pub destination: Destination,
+    /// What is told; not empty.
+    pub on: BTreeSet<NoticeKind>,
+    /// The names of the mirrors of which is told. None: all.
+    pub mirrors: Option<BTreeSet<String>>,
+}
+
+/// What is told of a mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// New tags are in the target.
+    Copied,
+    /// A pass failed, and the one before it did not, or not so.
+    Failed,
+    /// A pass succeeded, and the one before it did not.
+    Recovered,
+}
+
+impl NoticeKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Copied => "copied",
+            Self::Failed => "failed",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+/// Reads all entries. `names` are those of the mirrors; none where not all of them are known.
+pub(super) fn notices(
+    raw: Vec<raw_notice::Notice>,
+    names: Option<&[&str]>,
+    path: &Path,
+    document: &mut Document,
+) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let path = path.index(index);
+        let on = kinds(raw.on.as_deref(), &path.key("on"), document);
+        let mirrors = raw.mirrors.map(|mirrors| named(mirrors, names, &path.key("mirrors"), document));
+        let given =
+            Given { webhook: raw.webhook, slack: raw.slack, sns: raw.sns, eventbridge: raw.eventbridge };
+        let destination = given.destination(&path, document);
+        notices.extend(destination.map(|destination| Notice { destination, on, mirrors }));
+    }
+    notices
+}
+
+fn kinds(words: Option<&[String]>, path: &Path, document: &mut Document) -> BTreeSet<NoticeKind> {
+    let Some(words) = words else { return NoticeKind::ALL.into() };
+    if words.is_empty() {
+        document.report(path, "empty: leave it out to be told of everything");
+    }
+    let mut kinds = BTreeSet::new();
+    for (index, word) in words.iter().enumerate() {
+        let kind = NoticeKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+        if kind.is_none() {
+            document.report(&path.index(index), "expected one of copied, failed, recovered");
+        }
+        kinds.extend(kind);
+    }
+    kinds
+}
+
+fn named(
+    mirrors: Vec<String>,
+    names: Option<&[&str]>,
+    path: &Path,
+    document: &mut Document,
+) -> BTreeSet<String> {
+    if mirrors.is_empty() {
+        document.report(path, "empty: leave it out to be told of all mirrors");
+    }
+    for (index, mirror) in mirrors.iter().enumerate() {
+        if let Some(names) = names
+            && !names.contains(&mirror.as_str())
+        {
+            let what = match nearest(mirror, names) {
+                Some(meant) => format!("no mirror is named `{mirror}`, did you mean `{meant}`?"),
+                None => format!("no mirror is named `{mirror}`; there are: {}", names.join(", ")),
+            };
+            document.report(&path.index(index), what);
+        }
+    }
+    mirrors.into_iter().collect()
+}

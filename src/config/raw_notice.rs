@@ -1,0 +1,83 @@
+//! What may be written under `notices`; a part of `raw` like any other.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::notice::NoticeKind;
+use crate::config::raw::Password;
+
+/// One place that is told: exactly one of `webhook`, `slack`, `sns` and `eventbridge`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping such as `slack: {url: \"${SLACK_WEBHOOK_URL}\"}`"
+)]
+pub(super) struct Notice {
+    /// A JSON document is sent there by POST.
+    pub(super) webhook: Option<Webhook>,
+    /// An incoming webhook of Slack, or of what takes Slack's messages.
+    pub(super) slack: Option<Slack>,
+    /// An Amazon SNS topic.
+    pub(super) sns: Option<Sns>,
+    /// An Amazon EventBridge event bus.
+    pub(super) eventbridge: Option<EventBridge>,
+    /// What is told. Default: all of `copied`, `failed` and `recovered`.
+    #[schemars(with = "Option<Vec<NoticeKind>>", length(min = 1))]
+    pub(super) on: Option<Vec<String>>,
+    /// Tell only of the mirrors of these names. Default: all.
+    #[schemars(length(min = 1))]
+    pub(super) mirrors: Option<Vec<String>>,
+}
+
+/// A receiver of JSON.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `url`")]
+#[schemars(extend("required" = ["url"]))]
+pub(super) struct Webhook {
+    /// Where to send; best from a variable. It is never shown but for its scheme and host.
+    #[schemars(example = "${NOTICE_URL}")]
+    pub(super) url: Option<Password>,
+    /// Headers to send along; their values are never shown.
+    pub(super) headers: BTreeMap<String, Password>,
+}
+
+/// A receiver of Slack's messages.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `url`")]
+#[schemars(extend("required" = ["url"]))]
+pub(super) struct Slack {
+    /// The address that Slack gave for the channel; best from a variable. It is never shown but for its scheme and host.
+    #[schemars(example = "${SLACK_WEBHOOK_URL}")]
+    pub(super) url: Option<Password>,
+}
+
+/// An Amazon SNS topic.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `topic_arn`")]
+#[schemars(extend("required" = ["topic_arn"]))]
+pub(super) struct Sns {
+    /// The topic, which says its region too.
+    #[schemars(example = "arn:aws:sns:eu-central-1:123456789012:tagferry")]
+    pub(super) topic_arn: Option<String>,
+    /// The address of the AWS API for SNS, where it is not the public one.
+    #[schemars(example = "http://127.0.0.1:4566")]
+    pub(super) endpoint_url: Option<String>,
+}
+
+/// An Amazon EventBridge event bus.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping such as `{region: eu-central-1}`")]
+pub(super) struct EventBridge {
+    /// The bus, by its name or its ARN. Default: `default`.
+    #[schemars(example = "arn:aws:events:eu-central-1:123456789012:event-bus/images")]
+    pub(super) bus: Option<String>,
+    /// The AWS region. Default: as the ARN of the bus says; needed where `bus` is a name.
+    #[schemars(example = "eu-central-1")]
+    pub(super) region: Option<String>,
+    /// The address of the AWS API for EventBridge, where it is not the public one.
+    #[schemars(example = "http://127.0.0.1:4566")]
+    pub(super) endpoint_url: Option<String>,
+}

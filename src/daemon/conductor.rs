@@ -1,0 +1,161 @@
+//! What runs by which configuration, and when.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, Stream, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use crate::app;
+use crate::app::App;
+use crate::config::Config;
+use crate::control::{Configuration, Control};
+use crate::daemon::crew::Starts;
+use crate::daemon::{Error, Reload};
+use crate::event::{Observer, Observers};
+use crate::notice;
+use crate::notice::{Delivery, Notifier};
+use crate::pass::Stop;
+use crate::registry::chain;
+use crate::schedule::{Agenda, Clock};
+
+/// Fires triggers at their times, and takes new configurations.
+pub(super) struct Conductor {
+    maker: Maker,
+    control: Arc<Control>,
+    clock: Clock,
+    starts: Starts,
+    agenda: Agenda,
+    apps: watch::Sender<Arc<App>>,
+    /// Handed over when the daemon runs.
+    first: Option<Delivery>,
+}
+
+/// Makes of a configuration what passes need.
+pub(super) struct Maker {
+    reload: Reload,
+    options: app::Options,
+    /// Takes the events of all configurations.
+    observer: Arc<dyn Observer>,
+    /// What the notifier of the last configuration knows of failures, the next one has to know.
+    notifier: Option<Arc<Notifier>>,
+}
+
+impl Maker {
+    pub(super) fn new(reload: Reload, options: app::Options, observer: Arc<dyn Observer>) -> Self {
+        Self { reload, options, observer, notifier: None }
+    }
+
+    async fn make(&mut self, config: Config) -> Result<(App, Delivery), app::Error> {
+        let aws = self.options.aws.clone();
+        let (notifier, delivery) = notice::channel(&config, aws, self.notifier.as_deref());
+        let observers = vec![Arc::clone(&self.observer), Arc::clone(&notifier) as _];
+        // Making every kind of client is a large future; it need not be in those around it.
+        let app = Box::pin(App::new(config, self.options.clone(), Arc::new(Observers(observers)))).await?;
+        app.check_credentials().await?;
+        self.notifier = Some(notifier);
+        Ok((app, delivery))
+    }
+
+    /// The same for the configuration as it is now, or in words for people what is wrong with it.
+    async fn reload(&mut self) -> Result<(App, Delivery), String> {
+        let config = (self.reload)()?;
+        self.make(config).await.map_err(|error| chain(&error))
+    }
+}
+
+impl Conductor {
+    pub(super) async fn new(
+        mut maker: Maker,
+        config: Config,
+        control: Arc<Control>,
+        clock: Clock,
+        starts: Starts,
+    ) -> Result<Self, Error> {
+        let (app, delivery) = maker.make(config).await?;
+        let apps = watch::Sender::new(Arc::new(app));
+        Ok(Self { maker, control, clock, starts, agenda: Agenda::default(), apps, first: Some(delivery) })
+    }
+
+    /// What the configuration that counts was made into.
+    pub(super) fn apps(&self) -> watch::Receiver<Arc<App>> {
+        self.apps.subscribe()
+    }
+
+    pub(super) fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+
+    /// Goes on until told to stop. Dropped with this are the last notifiers, once passes under way have ended, and the
+    /// deliveries end.
+    pub(super) async fn conduct(mut self, stop: &Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
+        let mut reloads = pin!(reloads);
+        if let Some(delivery) = self.first.take() {
+            self.start(delivery, stop);
+        }
+        loop {
+            let changed = || self.control.workers.changed();
+            tokio::select! {
+                () = stop.soft.cancelled() => return Ok(()),
+                error = self.clock.keep(&mut self.agenda, jitter, changed) => return Err(Error::Clock(error)),
+                Some(()) = reloads.next() => {}
+            }
+            tokio::select! {
+                () = stop.soft.cancelled() => return Ok(()),
+                () = self.reload(stop) => {}
+            }
+        }
+    }
+
+    async fn reload(&mut self, stop: &Stop) {
+        let loaded_at = self.control.configuration().loaded_at;
+        let configuration = match self.maker.reload().await {
+            Ok((app, delivery)) => {
+                info!("Took the new configuration");
+                self.apps.send_replace(Arc::new(app));
+                self.start(delivery, stop);
+                Configuration { loaded_at: Timestamp::now(), error: None }
+            }
+            Err(error) => {
+                error!(error, "Did not take the new configuration; the one before stays:\n{error}");
+                Configuration { loaded_at, error: Some(error) }
+            }
+        };
+        self.control.set_configuration(configuration);
+    }
+
+    /// Takes the mirrors of the configuration that counts now: puts new ones to work, and makes a new agenda.
+    ///
+    /// A mirror with `on_start` runs now if it is new.
+    fn start(&mut self, delivery: Delivery, stop: &Stop) {
+        let app = Arc::clone(&self.apps.borrow());
+        let mirrors = &app.config().mirrors;
+        let Control { metrics, workers, .. } = &*self.control;
+        metrics.set_mirrors(mirrors.iter().map(|mirror| mirror.name.as_str()));
+        let new = workers.configure(mirrors);
+        let scheduled = || mirrors.iter().zip(workers.all());
+        let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
+        self.agenda = Agenda::new(due, &self.agenda, Timestamp::now(), jitter);
+        for (mirror, worker) in scheduled() {
+            let is_new = new.iter().any(|new| Arc::ptr_eq(new, &worker));
+            if is_new && mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
+                worker.trigger.fire();
+            }
+        }
+        // Nobody is there to take them only where the daemon is about to end.
+        for worker in new {
+            let (apps, stop) = (self.apps.subscribe(), stop.clone());
+            let work = async move { worker.work(apps, &stop).await };
+            let _ = self.starts.passes.send(work.boxed_local());
+        }
+        let _ = self.starts.notices.send(delivery.run().boxed_local());
+    }
+}
+
+/// Any time of up to this.
+fn jitter(max: Duration) -> Duration {
+    max.mul_f64(fastrand::f64())
+}

@@ -1,0 +1,115 @@
+//! The end of the queues where notices come out, and how patiently they are sent.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+use crate::config;
+use crate::notice::Notice;
+use crate::notice::destination::{Failure, Outbox};
+use crate::registry::Retry;
+
+/// How patiently a notice is sent to a destination that does not take it.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How often, and with which pauses. The AWS SDK tries by itself, five times.
+    pub retry: Retry,
+    /// The time for one answer of a webhook.
+    pub answer: Duration,
+    /// No new try begins later than this after the first.
+    pub total: Duration,
+}
+
+impl Default for Patience {
+    /// Six tries over about a minute at the most, and more where the destination asks for pauses.
+    fn default() -> Self {
+        Self {
+            retry: Retry { tries: 6, pause: Duration::from_secs(1), pause_max: Duration::from_secs(30) },
+            answer: Duration::from_secs(15),
+            total: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Empties the queues.
+pub struct Delivery {
+    outlets: Vec<Outlet>,
+    aws: Option<SharedCredentialsProvider>,
+    patience: Patience,
+}
+
+/// A destination and what waits for it.
+pub(super) struct Outlet {
+    pub(super) destination: config::Destination,
+    pub(super) queue: mpsc::Receiver<Notice>,
+}
+
+impl Delivery {
+    pub(super) fn new(outlets: Vec<Outlet>, aws: Option<SharedCredentialsProvider>) -> Self {
+        Self { outlets, aws, patience: Patience::default() }
+    }
+
+    /// The same delivery with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Sends every notice to its destination, all destinations at once, each in the order of events.
+    ///
+    /// Ends when the [`Notifier`](super::Notifier) was dropped and all queues are empty; at once where there is no
+    /// destination. What cannot be delivered is logged, once for a notice. Dropping this future drops what waits.
+    pub async fn run(self) {
+        let Self { outlets, aws, patience } = self;
+        join_all(outlets.into_iter().map(|outlet| drain(outlet, aws.clone(), patience))).await;
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_outlets(self) -> Vec<Outlet> {
+        self.outlets
+    }
+}
+
+async fn drain(outlet: Outlet, aws: Option<SharedCredentialsProvider>, patience: Patience) {
+    let Outlet { destination, mut queue } = outlet;
+    let outbox = match Outbox::open(&destination, aws, patience.answer).await {
+        Ok(outbox) => outbox,
+        Err(cause) => {
+            error!("No notice is sent to {destination}: {cause}");
+            return;
+        }
+    };
+    while let Some(notice) = queue.recv().await {
+        let (kind, mirror) = (notice.kind.as_str(), &notice.mirror);
+        match send(&outbox, &notice, &destination, patience).await {
+            Ok(()) => debug!(mirror, kind, "Told {destination} of `{mirror}` ({kind})"),
+            Err(failure) => {
+                warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {failure}");
+            }
+        }
+    }
+}
+
+/// Sends one notice, and tries again what may pass.
+async fn send(
+    outbox: &Outbox,
+    notice: &Notice,
+    destination: &config::Destination,
+    patience: Patience,
+) -> Result<(), Failure> {
+    let deadline = Instant::now() + patience.total;
+    let mut budget = patience.retry.budget();
+    loop {
+        let Err(failure) = outbox.send(notice).await else { return Ok(()) };
+        let Failure::Transient { asked, .. } = failure else { return Err(failure) };
+        let pause = budget.spend(asked).filter(|pause| Instant::now() + *pause <= deadline);
+        let Some(pause) = pause else { return Err(failure) };
+        let seconds = pause.as_secs_f64();
+        info!("Trying {destination} again in {seconds:.1} s: {failure}");
+        tokio::time::sleep(pause).await;
+    }
+}

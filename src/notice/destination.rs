@@ -1,0 +1,77 @@
+//! A destination, ready to be sent to, and why it does not take a notice.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use crate::config::Destination;
+use crate::notice::Notice;
+#[cfg(feature = "aws-notices")]
+use crate::notice::eventbridge::Bus;
+use crate::notice::fit;
+use crate::notice::slack;
+#[cfg(feature = "aws-notices")]
+use crate::notice::sns::Topic;
+use crate::notice::webhook::Webhook;
+#[cfg(not(feature = "aws-notices"))]
+use crate::notice::without_aws::{Bus, Topic};
+use crate::registry::chain;
+
+/// Receivers of webhooks commonly take a mebibyte.
+const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
+
+/// A destination, ready to be sent to.
+pub(super) enum Outbox {
+    Webhook(Webhook),
+    Slack(Webhook),
+    Sns(Box<Topic>),
+    EventBridge(Box<Bus>),
+}
+
+/// Why a destination did not take a notice. Holds no secret.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Failure {
+    /// It will not take it later either.
+    #[error("{0}")]
+    Final(String),
+    /// It may take it later.
+    #[error("{text}")]
+    Transient {
+        text: String,
+        /// How long it wants to be left alone, if it says.
+        asked: Option<Duration>,
+    },
+}
+
+impl Outbox {
+    /// Makes the client. Contacts nobody. Fails where the machine has no certificate authorities.
+    pub(super) async fn open(
+        destination: &Destination,
+        aws: Option<SharedCredentialsProvider>,
+        answer: Duration,
+    ) -> Result<Self, String> {
+        let webhook = |url, headers| Webhook::new(url, headers, answer).map_err(|error| chain(&error));
+        Ok(match destination.clone() {
+            Destination::Webhook { url, headers } => Self::Webhook(webhook(url, headers)?),
+            Destination::Slack { url } => Self::Slack(webhook(url, http::HeaderMap::new())?),
+            Destination::Sns { topic_arn, region, endpoint_url } => {
+                Self::Sns(Box::new(Topic::open(topic_arn, &region, endpoint_url, aws).await))
+            }
+            Destination::EventBridge { bus, region, endpoint_url } => {
+                Self::EventBridge(Box::new(Bus::open(bus, &region, endpoint_url, aws).await))
+            }
+        })
+    }
+
+    /// Sends once.
+    pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
+        match self {
+            Self::Webhook(webhook) => {
+                webhook.post(fit::bytes(notice, DOCUMENT_MAX_BYTES, Notice::json)).await
+            }
+            Self::Slack(webhook) => webhook.post(slack::message(notice)).await,
+            Self::Sns(topic) => topic.send(notice).await,
+            Self::EventBridge(bus) => bus.send(notice).await,
+        }
+    }
+}

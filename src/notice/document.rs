@@ -1,0 +1,244 @@
+//! What is told, as a document and as a sentence.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::config::NoticeKind;
+use crate::event::{MirrorSummary, TagSummary};
+use crate::notice::fit;
+use crate::oci::{Digest, Tag};
+
+/// The version of the document. A change that breaks readers raises it; new keys do not.
+const VERSION: u32 = 1;
+/// A sentence names so many tags, and counts the others.
+const NAMED_MAX: usize = 10;
+/// Of an error, so much is repeated.
+const ERROR_MAX_CHARS: usize = 2000;
+
+/// Something worth telling. Serialized, it is the JSON document that webhooks receive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    version: u32,
+    /// What is told.
+    pub kind: NoticeKind,
+    /// When it was seen, which is when the pass ended.
+    pub at: Timestamp,
+    /// The name of the mirror.
+    pub mirror: String,
+    /// Where from.
+    pub source: String,
+    /// Where to.
+    pub target: String,
+    /// Why the mirror failed; none where it did not.
+    pub error: Option<String>,
+    /// Of `copied` the new tags, of `failed` those that failed, of `recovered` none.
+    pub tags: Vec<TagNotice>,
+    /// How many more there are, where a destination takes no document of that size.
+    pub tags_omitted: usize,
+    /// All of it as a sentence.
+    pub text: String,
+}
+
+/// One tag of a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TagNotice {
+    /// The tag.
+    pub tag: Tag,
+    /// Its digest; none where the source could not be asked.
+    pub digest: Option<Digest>,
+    /// Bytes of blobs that were sent to the target for it.
+    pub bytes: u64,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+impl From<&TagSummary> for TagNotice {
+    fn from(summary: &TagSummary) -> Self {
+        let TagSummary { tag, digest, bytes, error, .. } = summary;
+        Self { tag: tag.clone(), digest: *digest, bytes: *bytes, error: error.as_deref().map(shortened) }
+    }
+}
+
+impl Notice {
+    /// New tags are in the target.
+    pub(super) fn copied(mirror: &MirrorSummary, tags: Vec<TagNotice>, at: Timestamp) -> Self {
+        let text =
+            format!("{}: {} copied to {}: {}", mirror.name, count(tags.len()), mirror.target, named(&tags));
+        Self { tags, ..Self::new(NoticeKind::Copied, mirror, at, text) }
+    }
+
+    /// The pass failed: as a whole, or for these tags.
+    pub(super) fn failed(mirror: &MirrorSummary, tags: Vec<TagNotice>, at: Timestamp) -> Self {
+        let error = mirror.error.as_deref().map_or_else(|| error_of(&tags), shortened);
+        let text =
+            format!("{}: mirroring {} to {} failed: {error}", mirror.name, mirror.source, mirror.target);
+        Self { tags, error: Some(error), ..Self::new(NoticeKind::Failed, mirror, at, text) }
+    }
+
+    /// The pass succeeded after one that had failed.
+    pub(super) fn recovered(mirror: &MirrorSummary, at: Timestamp) -> Self {
+        let selected = usize::try_from(mirror.selected()).unwrap_or(usize::MAX);
+        let text =
+            format!("{}: recovered, {} selected and in {}", mirror.name, count(selected), mirror.target);
+        Self::new(NoticeKind::Recovered, mirror, at, text)
+    }
+
+    fn new(kind: NoticeKind, mirror: &MirrorSummary, at: Timestamp, text: String) -> Self {
+        Self {
+            version: VERSION,
+            kind,
+            at,
+            mirror: mirror.name.clone(),
+            source: mirror.source.clone(),
+            target: mirror.target.clone(),
+            error: None,
+            tags: Vec::new(),
+            tags_omitted: 0,
+            text,
+        }
+    }
+
+    /// The document.
+    pub(super) fn json(&self) -> String {
+        // Texts, numbers and lists of them, which always have a form in JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The same notice with the first `kept` of its tags.
+    pub(super) fn with_tags(&self, kept: usize) -> Self {
+        let mut shorter = self.clone();
+        shorter.tags.truncate(kept);
+        shorter.tags_omitted += self.tags.len() - shorter.tags.len();
+        shorter
+    }
+}
+
+/// What is to be said of a mirror that failed only for some of its tags.
+fn error_of(tags: &[TagNotice]) -> String {
+    let first = tags.first().and_then(|tag| tag.error.as_deref()).unwrap_or("no reason is known");
+    match tags {
+        [only] => format!("{}: {first}", only.tag),
+        _ => format!("{} ({}), the first with: {first}", count(tags.len()), named(tags)),
+    }
+}
+
+fn count(tags: usize) -> String {
+    if tags == 1 { "1 tag".to_owned() } else { format!("{tags} tags") }
+}
+
+fn named(tags: &[TagNotice]) -> String {
+    let names: Vec<&str> = tags.iter().take(NAMED_MAX).map(|tag| tag.tag.as_str()).collect();
+    let more = tags.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", names.join(", "))
+}
+
+fn shortened(text: &str) -> String {
+    fit::chars(text, ERROR_MAX_CHARS)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::event::{Blobs, Ending, RunOutcome, TagOutcome};
+
+    pub(in crate::notice) fn at() -> Timestamp {
+        "2026-09-01T12:00:00Z".parse().unwrap()
+    }
+
+    /// A mirror of which these tags were copied and these failed, each with its error.
+    pub(in crate::notice) fn mirror(copied: &[&str], failed: &[(&str, &str)]) -> MirrorSummary {
+        let tag = |name: &str, error: Option<&str>| TagSummary {
+            tag: name.parse().unwrap(),
+            digest: error.is_none().then(|| Digest::of(name.as_bytes())),
+            action: None,
+            outcome: Some(if error.is_some() { TagOutcome::Failed } else { TagOutcome::Copied }),
+            reason: String::new(),
+            bytes: if error.is_some() { 0 } else { 1024 },
+            blobs: Blobs::default(),
+            error: error.map(str::to_owned),
+        };
+        let tags = copied.iter().map(|name| tag(name, None));
+        MirrorSummary {
+            name: "java/jdk".to_owned(),
+            source: "container-registry.oracle.com/java/jdk".to_owned(),
+            target: "registry.test/oracle/jdk".to_owned(),
+            outcome: if failed.is_empty() { RunOutcome::Succeeded } else { RunOutcome::Failed },
+            error: None,
+            tags: tags.chain(failed.iter().map(|(name, error)| tag(name, Some(error)))).collect(),
+            selection: None,
+            ending: Ending::Finished,
+        }
+    }
+
+    fn tags(mirror: &MirrorSummary) -> Vec<TagNotice> {
+        mirror.tags.iter().map(TagNotice::from).collect()
+    }
+
+    /// The notice of so many new tags.
+    pub(in crate::notice) fn many(count: usize) -> Notice {
+        let names: Vec<String> = (0..count).map(|update| format!("21.0.{update}")).collect();
+        let mirror = mirror(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+        Notice::copied(&mirror, tags(&mirror), at())
+    }
+
+    pub(in crate::notice) fn failed(error: &str) -> Notice {
+        let mirror = mirror(&[], &[("21.0.8", error)]);
+        Notice::failed(&mirror, tags(&mirror), at())
+    }
+
+    #[test]
+    fn the_document_of_new_tags() {
+        let json: serde_json::Value = serde_json::from_str(&many(1).json()).unwrap();
+        insta::assert_json_snapshot!(json, @r#"
+        {
+          "at": "2026-09-01T12:00:00Z",
+          "error": null,
+          "kind": "copied",
+          "mirror": "java/jdk",
+          "source": "container-registry.oracle.com/java/jdk",
+          "tags": [
+            {
+              "bytes": 1024,
+              "digest": "sha256:e34ae6c635d944aa997a652db8f9432fb346d8623f8235255d17d616465cbc67",
+              "error": null,
+              "tag": "21.0.0"
+            }
+          ],
+          "tags_omitted": 0,
+          "target": "registry.test/oracle/jdk",
+          "text": "java/jdk: 1 tag copied to registry.test/oracle/jdk: 21.0.0",
+          "version": 1
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_sentence_for_each_kind() {
+        let two = [("21.0.8", "503"), ("21.0.7", "500")];
+        let mut whole = mirror(&[], &[]);
+        whole.error = Some("cannot read the tags of the source".to_owned());
+        let texts = [
+            many(2).text,
+            many(12).text,
+            failed("GET https://a.test: 503").text,
+            Notice::failed(&mirror(&[], &two), tags(&mirror(&[], &two)), at()).text,
+            Notice::failed(&whole, Vec::new(), at()).text,
+            Notice::recovered(&mirror(&["21.0.8"], &[]), at()).text,
+        ];
+        insta::assert_snapshot!(texts.join("\n"), @"
+        java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1
+        java/jdk: 12 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1, 21.0.2, 21.0.3, 21.0.4, 21.0.5, 21.0.6, 21.0.7, 21.0.8, 21.0.9 and 2 more
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 21.0.8: GET https://a.test: 503
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 2 tags (21.0.8, 21.0.7), the first with: 503
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: cannot read the tags of the source
+        java/jdk: recovered, 1 tag selected and in registry.test/oracle/jdk
+        ");
+    }
+
+    #[test]
+    fn a_long_error_is_cut() {
+        let notice = failed(&"x".repeat(10_000));
+        assert!(notice.text.chars().count() < 2200 && notice.error.unwrap().ends_with('…'));
+    }
+}

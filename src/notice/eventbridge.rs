@@ -1,0 +1,111 @@
+//! A notice as an event of Amazon EventBridge: source `tagferry`, the JSON document as detail.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::config::Builder;
+use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use url::Url;
+
+use crate::config::NoticeKind;
+use crate::ecr;
+use crate::notice::Notice;
+use crate::notice::destination::Failure;
+use crate::notice::fit;
+use crate::oci::excerpt;
+use crate::registry::chain;
+
+/// The bound of EventBridge's API on an entry is 256 KiB; its other fields count too.
+const DETAIL_MAX_BYTES: usize = 250 * 1024;
+const SOURCE: &str = "tagferry";
+/// For one call with its retries, which are the SDK's.
+const CALL_MAX: Duration = Duration::from_mins(2);
+
+/// A bus, ready to be sent to.
+pub(super) struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    pub(super) async fn open(
+        name: String,
+        region: &str,
+        endpoint_url: Option<Url>,
+        aws: Option<SharedCredentialsProvider>,
+    ) -> Self {
+        let mut builder = Builder::from(&ecr::sdk_config(Some(region), None, aws).await);
+        if let Some(url) = endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        Self { client: Client::from_conf(builder.build()), name }
+    }
+
+    pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
+        let name = &self.name;
+        let resource = if name.starts_with("arn:") { name.clone() } else { format!("event-bus/{name}") };
+        let call = ecr::Call { service: "events", operation: "PutEvents", resource };
+        let entry = PutEventsRequestEntry::builder()
+            .source(SOURCE)
+            .detail_type(detail_type(notice))
+            .detail(fit::bytes(notice, DETAIL_MAX_BYTES, Notice::json))
+            .event_bus_name(&self.name)
+            .time(DateTime::from_secs(notice.at.as_second()))
+            .build();
+        let request = self.client.put_events().entries(entry);
+        match tokio::time::timeout(CALL_MAX, request.send()).await {
+            // The call succeeds also where its only entry does not.
+            Ok(Ok(answer)) if answer.failed_entry_count() == 0 => Ok(()),
+            Ok(Ok(answer)) => Err(refused(&call, answer.entries().first())),
+            Ok(Err(error)) => Err(Failure::Final(chain(&ecr::Error::sdk(call, error)))),
+            Err(_) => Err(Failure::Final(format!("{call}: no answer in time"))),
+        }
+    }
+}
+
+/// The SDK does not try again what is refused inside an answer that succeeds.
+fn refused(call: &ecr::Call, entry: Option<&PutEventsResultEntry>) -> Failure {
+    let code = entry.and_then(PutEventsResultEntry::error_code).unwrap_or("no code");
+    let message = entry.and_then(PutEventsResultEntry::error_message).unwrap_or("no message");
+    let text = format!("{call}: the event is refused: {code}: {}", excerpt(message));
+    match code {
+        "InternalFailure" | "InternalException" | "ThrottlingException" => {
+            Failure::Transient { text, asked: None }
+        }
+        _ => Failure::Final(text),
+    }
+}
+
+fn detail_type(notice: &Notice) -> &'static str {
+    match notice.kind {
+        NoticeKind::Copied => "tagferry Tag Copied",
+        NoticeKind::Failed => "tagferry Mirror Failed",
+        NoticeKind::Recovered => "tagferry Mirror Recovered",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: &str) -> Failure {
+        let call = ecr::Call { service: "events", operation: "PutEvents", resource: "*".to_owned() };
+        let entry = PutEventsResultEntry::builder().error_code(code).error_message("words of AWS").build();
+        refused(&call, Some(&entry))
+    }
+
+    #[test]
+    fn an_entry_that_is_refused_says_why() {
+        let text = "events:PutEvents: the event is refused: MalformedDetail: words of AWS";
+        assert_eq!(refusal("MalformedDetail"), Failure::Final(text.to_owned()));
+    }
+
+    #[test]
+    fn an_entry_that_met_a_passing_trouble_is_sent_again() {
+        for code in ["InternalFailure", "ThrottlingException"] {
+            assert!(matches!(refusal(code), Failure::Transient { .. }), "{code}");
+        }
+    }
+}

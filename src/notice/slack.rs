@@ -1,0 +1,139 @@
+//! A notice as Slack shows it: <https://docs.slack.dev/messaging/formatting-message-text>.
+
+use serde_json::{Value, json};
+
+use crate::config::NoticeKind;
+use crate::notice::{Notice, TagNotice};
+
+/// The bound of Slack's API on the text of a block, in characters.
+const BLOCK_MAX_CHARS: usize = 3000;
+/// Room for "and 123456 more".
+const MORE_CHARS: usize = 30;
+
+/// The body for an incoming webhook.
+pub(super) fn message(notice: &Notice) -> String {
+    let mut blocks = vec![block(&headline(notice))];
+    blocks.extend(notice.error.as_deref().map(|error| block(&escaped(error, BLOCK_MAX_CHARS))));
+    // The only tag that failed is in the error already.
+    let is_told = matches!(&notice.tags[..], [TagNotice { error: Some(error), .. }]
+        if notice.error.as_ref().is_some_and(|whole| whole.ends_with(error)));
+    if !is_told {
+        blocks.extend(list(&notice.tags).as_deref().map(block));
+    }
+    // Where blocks cannot be shown, as in a notification, it is the text.
+    json!({"text": escaped(&notice.text, BLOCK_MAX_CHARS), "blocks": blocks}).to_string()
+}
+
+/// `verbatim`: nothing in it becomes a link or a mention.
+fn block(text: &str) -> Value {
+    json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
+}
+
+fn headline(notice: &Notice) -> String {
+    let Notice { kind, mirror, source, target, tags, .. } = notice;
+    let what = match (kind, tags.len()) {
+        (NoticeKind::Copied, 1) => "1 new tag".to_owned(),
+        (NoticeKind::Copied, count) => format!("{count} new tags"),
+        (NoticeKind::Failed, _) => "failed".to_owned(),
+        (NoticeKind::Recovered, _) => "recovered".to_owned(),
+    };
+    // A third of the bound each, so that all three are there.
+    let [mirror, source, target] = [mirror, source, target].map(|name| escaped(name, BLOCK_MAX_CHARS / 4));
+    format!("*{mirror}*: {what}\n`{source}` → `{target}`")
+}
+
+/// The tags, one a line, as many as fit.
+fn list(tags: &[TagNotice]) -> Option<String> {
+    let mut text = String::new();
+    let mut chars = 0;
+    for (index, tag) in tags.iter().enumerate() {
+        let line = line(tag);
+        let length = line.chars().count();
+        if chars + length + MORE_CHARS > BLOCK_MAX_CHARS {
+            return Some(format!("{text}and {} more", tags.len() - index));
+        }
+        text += &line;
+        chars += length;
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+fn line(tag: &TagNotice) -> String {
+    const ERROR_MAX_CHARS: usize = 300;
+    /// `sha256:` and enough to tell images apart.
+    const DIGEST_CHARS: usize = 19;
+    let TagNotice { tag, digest, error, .. } = tag;
+    let digest = digest.map(|digest| digest.to_string().chars().take(DIGEST_CHARS).collect::<String>());
+    let digest = digest.map(|digest| format!(" {digest}")).unwrap_or_default();
+    let error =
+        error.as_deref().map(|error| format!(": {}", escaped(error, ERROR_MAX_CHARS))).unwrap_or_default();
+    format!("• `{tag}`{digest}{error}\n")
+}
+
+/// The text with Slack's three signs escaped, cut to so many characters of the result; an escape is never cut.
+fn escaped(text: &str, most: usize) -> String {
+    let mut escaped = String::new();
+    let mut chars = 0;
+    let mut buffer = [0; 4];
+    for letter in text.chars() {
+        let written: &str = match letter {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            other => other.encode_utf8(&mut buffer),
+        };
+        chars += written.chars().count();
+        if chars >= most {
+            escaped.push('…');
+            break;
+        }
+        escaped += written;
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::document::tests::{failed, many};
+
+    fn texts(notice: &Notice) -> Vec<String> {
+        let message: Value = serde_json::from_str(&message(notice)).unwrap();
+        let blocks = message["blocks"].as_array().unwrap();
+        blocks.iter().map(|block| block["text"]["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn new_tags_are_a_list() {
+        insta::assert_snapshot!(message(&many(2)), @r#"{"blocks":[{"text":{"text":"*java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","type":"mrkdwn","verbatim":true},"type":"section"},{"text":{"text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","type":"mrkdwn","verbatim":true},"type":"section"}],"text":"java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1"}"#);
+    }
+
+    #[test]
+    fn signs_that_slack_reads_are_escaped() {
+        let notice = failed("<!channel> said \"503\" & left");
+        insta::assert_snapshot!(texts(&notice).join("\n"), @r#"
+        *java/jdk*: failed
+        `container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`
+        21.0.8: &lt;!channel&gt; said "503" &amp; left
+        "#);
+        assert!(!message(&notice).contains("<!channel>"));
+    }
+
+    #[test]
+    fn no_block_is_longer_than_slack_takes() {
+        for notice in [many(500), failed(&"&".repeat(5000))] {
+            for text in texts(&notice) {
+                assert!(text.chars().count() <= BLOCK_MAX_CHARS, "{}", text.chars().count());
+            }
+        }
+        let last = texts(&many(500)).pop().unwrap();
+        let listed = last.matches('•').count();
+        assert!(last.ends_with(&format!("\nand {} more", 500 - listed)), "{last}");
+    }
+
+    #[test]
+    fn escapes_are_not_cut() {
+        assert_eq!(escaped("a<b", 100), "a&lt;b");
+        assert_eq!(escaped("aaa<", 6), "aaa…");
+    }
+}

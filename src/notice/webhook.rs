@@ -1,0 +1,168 @@
+//! JSON by HTTP. Address and headers are secrets, also where the other side repeats them.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use url::Url;
+
+use crate::config::SecretUrl;
+use crate::notice::destination::Failure;
+use crate::oci::excerpt;
+use crate::registry::{chain, retry_after};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Only this much of an answer is read.
+const ANSWER_MAX_BYTES: usize = 4096;
+/// Parts of an address or a header that are shorter are words rather than secrets.
+const SECRET_MIN_BYTES: usize = 6;
+const REDACTED: &str = "[…]";
+
+/// Where JSON is sent.
+pub(super) struct Webhook {
+    http: Client,
+    url: SecretUrl,
+    headers: HeaderMap,
+}
+
+impl Webhook {
+    /// `answer` is the time for one request, its connection and its answer.
+    pub(super) fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, reqwest::Error> {
+        // A redirect would carry the headers, and what is told, to somebody else.
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(answer)
+            .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, url, headers })
+    }
+
+    /// Sends once. Whatever says 2xx has taken it.
+    pub(super) async fn post(&self, json: String) -> Result<(), Failure> {
+        let request = self
+            .http
+            .post(self.url.expose().clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .headers(self.headers.clone())
+            .body(json);
+        let answer = match request.send().await {
+            Ok(answer) if answer.status().is_success() => return Ok(()),
+            Ok(answer) => answer,
+            Err(error) => {
+                let is_final = error.is_builder();
+                let text = format!("no answer: {}", chain(&error.without_url()));
+                return Err(if is_final {
+                    Failure::Final(text)
+                } else {
+                    Failure::Transient { text, asked: None }
+                });
+            }
+        };
+        Err(self.refusal(answer).await)
+    }
+
+    async fn refusal(&self, mut answer: Response) -> Failure {
+        let status = answer.status();
+        if status.is_redirection() && answer.headers().contains_key(LOCATION) {
+            return Failure::Final(format!(
+                "{status}: redirects are not followed, configure the address it leads to"
+            ));
+        }
+        let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let asked = asked.and_then(|value| retry_after(value, Timestamp::now()));
+        let mut body = Vec::new();
+        // An answer that breaks off takes nothing away from its status.
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX_BYTES - body.len())]);
+            if body.len() == ANSWER_MAX_BYTES {
+                break;
+            }
+        }
+        let said = self.shown(&String::from_utf8_lossy(&body));
+        let text = if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
+        match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Failure::Transient { text, asked },
+            _ if status.is_server_error() => Failure::Transient { text, asked },
+            _ => Failure::Final(text),
+        }
+    }
+
+    /// What the other side says, without what it may know of us. A web page says nothing that helps.
+    fn shown(&self, said: &str) -> String {
+        let secrets = secrets(self.url.expose(), &self.headers);
+        let mut said = said.to_owned();
+        if said.trim_start().starts_with('<') {
+            return String::new();
+        }
+        if said.len() >= ANSWER_MAX_BYTES {
+            // It may end in the middle of a secret.
+            let longest = secrets.first().map_or(0, String::len);
+            said.truncate(said.floor_char_boundary(said.len().saturating_sub(longest)));
+        }
+        for secret in secrets {
+            said = said.replace(&secret, REDACTED);
+        }
+        excerpt(said.trim())
+    }
+}
+
+/// What must not be shown: the address but for its origin, the headers, and their parts. The longest come first.
+fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
+    let values = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let query = url.query().unwrap_or_default();
+    let wholes: Vec<String> = values
+        .chain([url.to_string(), url[url::Position::BeforePath..].to_owned(), query.to_owned()])
+        .collect();
+    let part_ends = |c: char| "/?&= ".contains(c);
+    let parts = wholes.iter().flat_map(|whole| whole.split(part_ends));
+    let origin = url.origin().ascii_serialization();
+    let is_secret = |text: &&str| text.len() >= SECRET_MIN_BYTES && !origin.contains(*text);
+    let mut secrets: Vec<String> =
+        wholes.iter().map(String::as_str).chain(parts).filter(is_secret).map(str::to_owned).collect();
+    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.dedup();
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Destination};
+
+    fn webhook() -> Webhook {
+        let yaml = "mirrors: [{source: quay.io/a, target: registry.test/a, tags: [{match: x}]}]\n\
+            notices: [{webhook: {url: 'https://hooks.example.com/services/T0001/hunter2hunter2?token=swordfish', \
+            headers: {Authorization: 'Bearer opensesame'}}}]";
+        let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
+        let Destination::Webhook { url, headers } = config.notices[0].destination.clone() else { panic!() };
+        Webhook::new(url, headers, Duration::from_secs(1)).unwrap()
+    }
+
+    #[test]
+    fn an_answer_that_repeats_the_request_is_shown_without_its_secrets() {
+        let webhook = webhook();
+        for (said, shown) in [
+            ("no_service", "no_service"),
+            ("Cannot POST /services/T0001/hunter2hunter2?token=swordfish", "Cannot POST […]"),
+            ("unknown hook hunter2hunter2 for swordfish", "unknown hook […] for […]"),
+            ("at hooks.example.com: `Bearer opensesame` is wrong", "at hooks.example.com: `[…]` is wrong"),
+            ("bad token opensesame", "bad token […]"),
+            ("  <!doctype html> hunter2hunter2", ""),
+        ] {
+            assert_eq!(webhook.shown(said), shown);
+        }
+    }
+
+    #[test]
+    fn a_secret_at_the_edge_of_the_excerpt_is_not_shown_in_part() {
+        let said = format!("{}hunter2hunter2", "x".repeat(295));
+        assert!(!webhook().shown(&said).contains("hun"));
+        let mut said = "hunter2hunter2".repeat(ANSWER_MAX_BYTES);
+        said.truncate(ANSWER_MAX_BYTES);
+        assert!(!webhook().shown(&said).contains("hun"));
+    }
+}

@@ -1,0 +1,432 @@
+//! Notices over real sockets: what is sent, what is tried again, and what never is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::Response;
+use axum::{Router, body};
+use serde_json::Value;
+use tagferry::config::Config;
+use tagferry::event::{Ending, Event, MirrorSummary, Observer, RunOutcome};
+use tagferry::notice;
+use tagferry::notice::{Notifier, Patience};
+use tagferry::registry::Retry;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
+use crate::program::{Program, Ran};
+use crate::world::{APP, Side, mirror};
+
+/// Nothing that is meant to happen takes longer.
+const SOON: Duration = Duration::from_secs(20);
+const PATH: &str = "/services/T0001/path-of-the-hook?token=query-of-the-hook";
+const TOKEN: &str = "header-of-the-hook";
+
+/// What a receiver does with a request.
+enum Answer {
+    Status(u16),
+    /// With a header or a body.
+    With(u16, Option<(HeaderName, String)>, &'static str),
+    /// The request as it came.
+    Echo,
+    Never,
+}
+
+/// A receiver of webhooks. Gives the answers one after the other, and 200 when there are none left.
+struct Receiver {
+    host: String,
+    received: mpsc::UnboundedReceiver<Received>,
+    _server: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Received {
+    path: String,
+    headers: HeaderMap,
+    json: Value,
+}
+
+type Shared = Arc<(Mutex<Vec<Answer>>, mpsc::UnboundedSender<Received>)>;
+
+impl Receiver {
+    async fn start(mut answers: Vec<Answer>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let (sender, received) = mpsc::unbounded_channel();
+        answers.reverse();
+        let router = Router::new().fallback(receive).with_state(Arc::new((Mutex::new(answers), sender)));
+        let mut server = JoinSet::new();
+        server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { host, received, _server: server }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}{PATH}", self.host)
+    }
+
+    async fn next(&mut self) -> Received {
+        tokio::time::timeout(SOON, self.received.recv()).await.unwrap().unwrap()
+    }
+
+    /// Fails the test if anything more came.
+    fn assert_empty(&mut self) {
+        let more = self.received.try_recv();
+        assert!(more.is_err(), "{more:?}");
+    }
+}
+
+async fn receive(State(shared): State<Shared>, request: Request) -> Response {
+    let (answers, sender) = &*shared;
+    let (head, body) = request.into_parts();
+    let body = body::to_bytes(body, usize::MAX).await.unwrap();
+    // SNS is asked with forms.
+    let json = serde_json::from_slice(&body).unwrap_or_default();
+    let path = head.uri.path_and_query().unwrap().as_str().to_owned();
+    let echo = format!("{} {path} {:?}", head.method, head.headers);
+    sender.send(Received { path, headers: head.headers, json }).unwrap();
+    let answer = answers.lock().await.pop().unwrap_or(Answer::Status(200));
+    let (status, header, text) = match answer {
+        Answer::Status(status) => (status, None, String::new()),
+        Answer::With(status, header, text) => (status, header, text.to_owned()),
+        Answer::Echo => (400, None, echo),
+        Answer::Never => std::future::pending().await,
+    };
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response.headers_mut().extend(header.map(|(name, value)| (name, value.parse().unwrap())));
+    response
+}
+
+const PATIENCE: Patience = Patience {
+    retry: Retry { tries: 3, pause: Duration::from_millis(2), pause_max: Duration::from_millis(10) },
+    answer: Duration::from_millis(300),
+    total: Duration::from_secs(20),
+};
+
+/// The end of a pass: succeeded, or failed for this reason.
+fn finish(notifier: &Notifier, error: Option<&str>) {
+    let summary = MirrorSummary {
+        name: "java/jdk".to_owned(),
+        source: "quay.io/java/jdk".to_owned(),
+        target: "registry.test/jdk".to_owned(),
+        outcome: if error.is_some() { RunOutcome::Failed } else { RunOutcome::Succeeded },
+        error: error.map(str::to_owned),
+        tags: Vec::new(),
+        selection: None,
+        ending: Ending::Finished,
+    };
+    notifier.observe(&Event::MirrorFinished { summary: &summary });
+}
+
+/// Tells these receivers of passes that failed so, and returns when all is delivered or given up.
+async fn tell(receivers: &[&Receiver], errors: &[&str]) {
+    let notice = |receiver: &&Receiver| format!("  - webhook: {{url: '{}'}}\n", receiver.url());
+    let notices = receivers.iter().map(notice).collect::<Vec<_>>().concat();
+    let config = format!(
+        "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
+    );
+    let config = Config::parse("test.yaml", &config, &|_| None).unwrap();
+    let (notifier, delivery) = notice::channel(&config, None, None);
+    for error in errors {
+        finish(&notifier, Some(error));
+    }
+    drop(notifier);
+    tokio::time::timeout(SOON, delivery.with_patience(PATIENCE).run()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_fails_at_first_is_sent_again() {
+    let mut receiver = Receiver::start(vec![Answer::Status(503), Answer::Status(500)]).await;
+    tell(&[&receiver], &["denied"]).await;
+    let first = receiver.next().await.json;
+    assert_eq!((&first["kind"], &first["error"]), (&"failed".into(), &"denied".into()));
+    assert_eq!([receiver.next().await.json, receiver.next().await.json], [first.clone(), first]);
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn tries_are_bounded_and_the_next_notice_has_its_own() {
+    let answers = [503, 503, 503].map(Answer::Status);
+    let mut receiver = Receiver::start(answers.into()).await;
+    tell(&[&receiver], &["first", "second"]).await;
+    for expected in ["first", "first", "first", "second"] {
+        assert_eq!(receiver.next().await.json["error"], expected);
+    }
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_a_pause_gets_it() {
+    let busy = Answer::With(429, Some((RETRY_AFTER, "1".to_owned())), "slower");
+    let mut receiver = Receiver::start(vec![busy]).await;
+    let start = Instant::now();
+    tell(&[&receiver], &["denied"]).await;
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    let (first, second) = (receiver.next().await, receiver.next().await);
+    assert_eq!(first.json, second.json);
+}
+
+#[tokio::test]
+async fn a_pause_that_is_too_long_is_not_made() {
+    let closed = Answer::With(503, Some((RETRY_AFTER, "86400".to_owned())), "");
+    let mut receiver = Receiver::start(vec![closed]).await;
+    tell(&[&receiver], &["denied"]).await;
+    receiver.next().await;
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_sent_again() {
+    for status in [400, 401, 403, 404, 410] {
+        let mut receiver = Receiver::start(vec![Answer::Status(status)]).await;
+        tell(&[&receiver], &["denied"]).await;
+        receiver.next().await;
+        receiver.assert_empty();
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let mut elsewhere = Receiver::start(Vec::new()).await;
+    let location = || Some((LOCATION, elsewhere.url()));
+    for status in [301, 302, 307, 308] {
+        let mut receiver = Receiver::start(vec![Answer::With(status, location(), "")]).await;
+        tell(&[&receiver], &["denied"]).await;
+        receiver.next().await;
+        receiver.assert_empty();
+    }
+    elsewhere.assert_empty();
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_is_given_up_and_holds_up_no_other() {
+    let mut silent = Receiver::start(vec![Answer::Never, Answer::Never, Answer::Never]).await;
+    let mut other = Receiver::start(Vec::new()).await;
+    tell(&[&silent, &other], &["first", "second"]).await;
+    for expected in ["first", "second"] {
+        assert_eq!(other.next().await.json["error"], expected);
+    }
+    for expected in ["first", "first", "first", "second"] {
+        assert_eq!(silent.next().await.json["error"], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_is_told_while_its_owner_goes_on() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    let config = format!(
+        "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}]\n\
+         notices: [{{webhook: {{url: '{}'}}}}]",
+        receiver.url()
+    );
+    let (notifier, delivery) =
+        notice::channel(&Config::parse("test.yaml", &config, &|_| None).unwrap(), None, None);
+    let owner = async {
+        finish(&notifier, Some("denied"));
+        assert_eq!(receiver.next().await.json["kind"], "failed");
+        finish(&notifier, None);
+        assert_eq!(receiver.next().await.json["kind"], "recovered");
+    };
+    tokio::select! {
+        () = delivery.run() => panic!("it ended while notices may come"),
+        () = owner => {}
+    }
+}
+
+/// A source with a tag, and a program that mirrors it and tells `receiver` as `notices` says; `URL` is its address.
+async fn world(receiver: &Receiver, notices: &str) -> (Registry, Ecr, Program) {
+    let (source, ecr) = (Registry::start(Face::Token).await, Ecr::start().await);
+    source.push("app", "21.0.7", &image(&["21.0.7"]));
+    let program = program(&mirror(&source, &ecr, APP), receiver, notices);
+    (source, ecr, program)
+}
+
+fn program(config: &str, receiver: &Receiver, notices: &str) -> Program {
+    Program::configured(&format!("{config}notices:\n{notices}"))
+        .aws()
+        .variable("NOTICE_URL", &receiver.url())
+        .variable("TOKEN", TOKEN)
+}
+
+const WEBHOOK: &str = "  - webhook: {url: '${NOTICE_URL}', headers: {Authorization: 'Bearer ${TOKEN}'}}\n";
+const SLACK: &str = "  - slack: {url: '${NOTICE_URL}'}\n";
+
+#[tokio::test]
+async fn sync_tells_of_new_tags_once() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    let (source, _ecr, program) = world(&receiver, WEBHOOK).await;
+    program.run_online(&["plan"]).await.assert_code(0);
+    program.run_online(&["sync"]).await.assert_code(0);
+    program.run_online(&["sync"]).await.assert_code(0);
+
+    let Received { path, headers, json } = receiver.next().await;
+    assert_eq!(path, PATH);
+    assert_eq!(headers[CONTENT_TYPE], "application/json");
+    assert_eq!(headers[AUTHORIZATION], format!("Bearer {TOKEN}"));
+    assert!(headers[USER_AGENT].to_str().unwrap().starts_with("tagferry/"));
+    assert_eq!(
+        (&json["version"], &json["kind"], &json["mirror"]),
+        (&1.into(), &"copied".into(), &"app".into())
+    );
+    let digest = source.tags("app")["21.0.7"].to_string();
+    let tags = json["tags"].as_array().unwrap();
+    assert_eq!((tags.len(), &tags[0]["tag"], &tags[0]["digest"]), (1, &"21.0.7".into(), &digest.into()));
+    assert!(tags[0]["bytes"].as_u64().unwrap() > 0 && tags[0]["error"].is_null());
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn sync_tells_slack_of_a_failure() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    let source = Registry::start(Face::Token).await;
+    source.push("app", "21.0.7", &image(&["21.0.7"]));
+    let ecr = Ecr::start().await;
+    let config = mirror(Side::login(&source, "wrong"), &ecr, APP);
+    program(&config, &receiver, SLACK).run_online(&["sync"]).await.assert_code(1);
+    let json = receiver.next().await.json;
+    assert!(json["text"].as_str().unwrap().starts_with("app: mirroring "), "{json}");
+    assert!(json["blocks"][1]["text"]["text"].as_str().unwrap().contains("401"), "{json:#}");
+    receiver.assert_empty();
+}
+
+/// Runs two tags of which the first waits for its bytes, and tells the run to stop.
+async fn stop(receiver: &Receiver, grace: &str, gate: &Gate, after: impl FnOnce()) {
+    let (source, ecr) = (Registry::start(Face::Token).await, Ecr::start().await);
+    for tag in ["2", "1"] {
+        source.push("app", tag, &image(&["base", tag]));
+    }
+    source.fault(Fault::new(Match::blob_get(), Action::Hold(gate.clone())));
+    let config = mirror(&source, &ecr, APP).replace("stall: 2s", "stall: 10m");
+    let config = format!("{config}concurrency: {{tags: 1}}\nshutdown_grace: {grace}\n");
+    let program = program(&config, receiver, WEBHOOK);
+    let mut running = program.start(&["sync"]);
+    source.wait_for(&Match::blob_get(), 1).await;
+    running.signal("TERM");
+    running.logs("taking no new work").await;
+    after();
+    tokio::time::timeout(SOON, running.ended()).await.unwrap().assert_code(1);
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_tells_what_arrived_and_is_no_failure() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    let gate = Gate::closed();
+    stop(&receiver, "1m", &gate, || gate.open()).await;
+    let json = receiver.next().await.json;
+    assert_eq!((&json["kind"], json["tags"].as_array().unwrap().len()), (&"copied".into(), 1));
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn a_copy_that_is_dropped_is_no_failure() {
+    let mut receiver = Receiver::start(Vec::new()).await;
+    stop(&receiver, "100ms", &Gate::closed(), || {}).await;
+    receiver.assert_empty();
+}
+
+const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:tagferry";
+
+#[tokio::test]
+async fn a_topic_that_may_not_be_published_to_names_the_missing_permission() {
+    let denied = "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>User: \
+                  arn:aws:iam::123456789012:user/a is not authorized</Message></Error></ErrorResponse>";
+    let mut receiver = Receiver::start(vec![Answer::With(403, None, denied)]).await;
+    let notices = format!("  - sns: {{topic_arn: '{TOPIC}', endpoint_url: 'http://{}'}}\n", receiver.host);
+    let (_source, _ecr, program) = world(&receiver, &notices).await;
+    let ran = program.run_online(&["sync"]).await;
+    let told = format!(
+        "Could not tell the SNS topic {TOPIC} of `app` (copied): sns:Publish on {TOPIC}: access denied; allow this action"
+    );
+    assert!(ran.assert_code(0).stderr.contains(&told), "{}", ran.stderr);
+    receiver.next().await;
+    receiver.assert_empty();
+}
+
+#[tokio::test]
+async fn an_event_that_is_refused_in_an_answer_that_succeeds_is_sent_again() {
+    let answer = |text| Answer::With(200, None, text);
+    let failed =
+        r#"{"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]}"#;
+    let taken = r#"{"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}"#;
+    let mut receiver = Receiver::start(vec![answer(failed), answer(taken)]).await;
+    let endpoint_url = format!("http://{}", receiver.host);
+    let notices = format!("  - eventbridge: {{region: eu-central-1, endpoint_url: '{endpoint_url}'}}\n");
+    let (_source, _ecr, program) = world(&receiver, &notices).await;
+    let ran = program.run_online(&["sync"]).await;
+    assert!(ran.assert_code(0).stderr.contains("InternalFailure: later"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("Could not tell"), "{}", ran.stderr);
+    let (first, second) = (receiver.next().await.json, receiver.next().await.json);
+    assert_eq!(first, second);
+    assert_eq!(first["Entries"][0]["DetailType"], "tagferry Tag Copied");
+    receiver.assert_empty();
+}
+
+/// Fails the test if anything of the address, or the header, is shown.
+#[track_caller]
+fn assert_discreet(ran: &Ran) {
+    let shown = format!("{}{}", ran.stdout, ran.stderr);
+    for secret in ["path-of-the-hook", "query-of-the-hook", TOKEN, "T0001", "/services"] {
+        assert!(!shown.contains(secret), "`{secret}` is shown: {shown:.4000}");
+    }
+}
+
+#[tokio::test]
+async fn address_and_headers_are_in_no_log() {
+    for (answer, arguments, said) in [
+        (Answer::Echo, &["-vv", "sync"][..], "400 Bad Request: POST […]"),
+        (
+            Answer::With(404, None, "no_service"),
+            &["--log-format", "json", "sync"],
+            "404 Not Found: no_service",
+        ),
+    ] {
+        let receiver = Receiver::start(vec![answer]).await;
+        let (_source, _ecr, program) = world(&receiver, WEBHOOK).await;
+        let ran = program.variable("RUST_LOG", "trace").run_online(arguments).await;
+        assert_discreet(ran.assert_code(0));
+        let told =
+            format!("Could not tell the webhook at http://{} of `app` (copied): {said}", receiver.host);
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    }
+    // Nobody listens any more.
+    let receiver = Receiver::start(Vec::new()).await;
+    let (_source, _ecr, program) = world(&receiver, WEBHOOK).await;
+    drop(receiver);
+    let program = program.variable("RUST_LOG", "trace");
+    let mut running = program.start(&["sync"]);
+    running.logs("no answer: ").await;
+    running.kill().await;
+    assert_discreet(&running.ended().await);
+}
+
+#[tokio::test]
+async fn the_daemon_tells_failures_and_recoveries_also_over_a_reload() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1", &image(&["1"]));
+    source.fault(Fault::new(Match::tags(), Action::status(404)));
+    let mut receiver = Receiver::start(Vec::new()).await;
+    let notices = format!("notices:\n  - webhook: {{url: '{}'}}\n", receiver.url());
+    let program = Program::configured(&(mirror(&source, &target, APP) + &notices));
+    let mut daemon = program.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let url = daemon.url().await;
+    let sync_now = async || program.run_online(&["sync-now", "--wait", "--url", &url]).await.code;
+
+    assert_eq!([sync_now().await, sync_now().await], [Some(1), Some(1)]);
+    assert_eq!(receiver.next().await.json["kind"], "failed");
+    daemon.signal("HUP");
+    daemon.logs("Took the new configuration").await;
+    assert_eq!(sync_now().await, Some(1));
+    source.heal();
+    assert_eq!(sync_now().await, Some(0));
+    let kinds = [receiver.next().await.json, receiver.next().await.json].map(|json| json["kind"].clone());
+    assert_eq!(kinds, ["copied", "recovered"]);
+    daemon.signal("TERM");
+    daemon.ended().await.assert_code(0);
+    receiver.assert_empty();
+}
