@@ -13,7 +13,7 @@ use crate::ecr;
 use crate::layout::Layout;
 use crate::oci::{Host, Name};
 use crate::registry;
-use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Tap};
+use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Ranges, Tap};
 use crate::target::Target;
 
 /// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below.
@@ -27,6 +27,8 @@ type Caller = (String, Option<String>, Option<Url>);
 pub(super) struct Clients {
     options: Options,
     tap: Tap,
+    /// One for all, as it is about memory.
+    ranges: Ranges,
     registries: BTreeMap<Host, Client>,
     apis: BTreeMap<Host, ecr::Api>,
     /// Mirrors into one directory share what is known of it.
@@ -36,10 +38,11 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(options: Options, tap: Tap) -> Self {
+    pub(super) fn new(config: &Config, options: Options, tap: Tap) -> Self {
+        let ranges = Ranges::new(config.concurrency.ranges, options.slow);
         let (registries, apis, layouts, tokens) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { options, tap, registries, apis, layouts, tokens }
+        Self { options, tap, ranges, registries, apis, layouts, tokens }
     }
 
     /// Whether any of the clients made so far is one of AWS.
@@ -95,6 +98,7 @@ impl Clients {
             connect_timeout: config.timeouts.connect,
             stall_timeout: config.timeouts.stall,
             retry: self.options.retry,
+            ranges: self.ranges.clone(),
             tap: Arc::clone(&self.tap),
         };
         let client = Client::new(host, options)?;

@@ -23,7 +23,7 @@ use crate::oci;
 use crate::oci::Host;
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
-use crate::registry::{Exchange, Retry, Tap};
+use crate::registry::{Exchange, Retry, Slow, Tap};
 use crate::target::Target;
 
 use self::clients::Clients;
@@ -34,6 +34,8 @@ use self::under_way::UnderWay;
 pub struct Options {
     /// How often requests are tried.
     pub retry: Retry,
+    /// When a source counts as slow, so that parts of a blob are fetched beside one another.
+    pub slow: Slow,
     /// AWS credentials of the program that embeds this one, in place of the default chain.
     pub aws: Option<SharedCredentialsProvider>,
 }
@@ -112,7 +114,8 @@ impl App {
     /// Makes every client. Reads files, contacts nobody.
     pub async fn new(config: Config, options: Options, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let requests = Arc::<AtomicU64>::default();
-        let mut clients = Clients::new(options.clone(), tap(Arc::clone(&requests), Arc::clone(&observer)));
+        let mut clients =
+            Clients::new(&config, options.clone(), tap(Arc::clone(&requests), Arc::clone(&observer)));
         let mut sides = Vec::with_capacity(config.mirrors.len());
         for Mirror { name, source, target, .. } in &config.mirrors {
             let Endpoint::Registry(source) = source else { return Err(Error::Source(name.clone())) };

@@ -14,6 +14,8 @@ use crate::config::raw_notice::Notice;
 
 /// More than this at a time is a slip: it would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
+/// More parts of a layer than this find no room in memory.
+pub(super) const RANGES_MAX: u64 = 6;
 /// More requests a second than this are no limit.
 pub(super) const PER_SECOND_MAX: u64 = 10_000;
 
@@ -240,7 +242,7 @@ pub(super) enum TagMutability {
 
 /// How much is done at a time.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a mapping with `mirrors`, `tags` or `blobs`")]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `mirrors`, `tags`, `blobs` or `ranges`")]
 pub(super) struct Concurrency {
     /// Mirrors at a time. Default: 2.
     #[schemars(range(min = 1, max = AT_A_TIME_MAX))]
@@ -251,6 +253,10 @@ pub(super) struct Concurrency {
     /// Layers at a time, in all. Default: 8.
     #[schemars(range(min = 1, max = AT_A_TIME_MAX))]
     pub(super) blobs: Option<u64>,
+    /// Parts of one layer at a time, where the source is slow for each connection. They wait in memory, up to 24 MiB in
+    /// all. Default: 4; 1 for never.
+    #[schemars(range(min = 1, max = RANGES_MAX))]
+    pub(super) ranges: Option<u64>,
 }
 
 /// How long to wait for a registry.

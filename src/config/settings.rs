@@ -44,6 +44,8 @@ pub struct Concurrency {
     pub tags: NonZeroUsize,
     /// Layers, in all.
     pub blobs: NonZeroUsize,
+    /// Parts of one layer, where the source is slow for each connection.
+    pub ranges: NonZeroUsize,
 }
 
 /// How long to wait for a registry.
@@ -156,11 +158,13 @@ fn mirrors(
 impl Concurrency {
     fn new(raw: &raw::Concurrency, path: &Path, document: &mut Document) -> Self {
         let defaults = Self::default();
+        let ranges = document.bounded(raw.ranges, raw::RANGES_MAX, &path.key("ranges"));
         let mut count = |number, key| document.bounded(number, raw::AT_A_TIME_MAX, &path.key(key));
         Self {
             mirrors: count(raw.mirrors, "mirrors").unwrap_or(defaults.mirrors),
             tags: count(raw.tags, "tags").unwrap_or(defaults.tags),
             blobs: count(raw.blobs, "blobs").unwrap_or(defaults.blobs),
+            ranges: ranges.unwrap_or(defaults.ranges),
         }
     }
 }
@@ -170,7 +174,8 @@ impl Default for Concurrency {
         const MIRRORS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
         const TAGS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
         const BLOBS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
-        Self { mirrors: MIRRORS, tags: TAGS, blobs: BLOBS }
+        const RANGES: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        Self { mirrors: MIRRORS, tags: TAGS, blobs: BLOBS, ranges: RANGES }
     }
 }
 

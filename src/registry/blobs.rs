@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use http::header::{ETAG, HeaderValue, RANGE};
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 
 use crate::oci::{Descriptor, Digest, Hasher, Manifest, Platform};
 use crate::registry::Repository;
+use crate::registry::ahead;
+use crate::registry::ahead::{Ahead, Pace};
 use crate::registry::client::Request;
-use crate::registry::error::{Error, Kind};
+use crate::registry::error::{Error, Kind, chain};
 use crate::registry::retry::Budget;
 use crate::registry::wire::Answer;
 
@@ -26,6 +29,11 @@ pub struct BlobReader {
     descriptor: Descriptor,
     budget: Budget,
     answer: Option<Answer>,
+    pace: Pace,
+    /// Parts that are fetched ahead, from some place on, where the source is slow.
+    ahead: Option<Ahead>,
+    /// What `answer` gave of the part that was fetched ahead, in case that does not come.
+    beyond: Bytes,
     /// Of the first answer; a resumption must agree.
     etag: Option<HeaderValue>,
     got: u64,
@@ -44,6 +52,9 @@ impl Repository {
             descriptor: descriptor.clone(),
             budget: self.client.retry().budget(),
             answer: None,
+            pace: Pace::new(),
+            ahead: None,
+            beyond: Bytes::new(),
             etag: None,
             got: 0,
             renewed_at: 0,
@@ -125,13 +136,21 @@ impl BlobReader {
     }
 
     async fn try_read(&mut self) -> Result<Option<Bytes>, Error> {
-        if let Some(answer) = &mut self.answer {
-            return answer.chunk().await;
+        if let Some(bytes) = self.read_ahead().await {
+            return Ok(Some(bytes));
+        }
+        if !self.beyond.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.beyond)));
+        }
+        if self.answer.is_some() {
+            return self.read_on().await;
         }
         if self.got == self.descriptor.size && self.got > 0 {
             return Ok(None);
         }
-        let answer = match self.repository.client.attempt(&self.request()).await {
+        // A request is a large future, and chunks come without one.
+        let request = self.request();
+        let answer = match Box::pin(self.repository.client.attempt(&request)).await {
             // There is no more: what ended early was the whole blob, and it is shorter than announced.
             Err(error) if self.got > 0 && error.is_status(StatusCode::RANGE_NOT_SATISFIABLE) => {
                 return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
@@ -144,8 +163,67 @@ impl BlobReader {
             Some(length) if self.got + length < self.descriptor.size => {
                 Err(answer.fail(Kind::Size { expected: self.descriptor.size, got: self.got + length }))
             }
-            _ => self.answer.insert(answer).chunk().await,
+            _ => {
+                self.answer = Some(answer);
+                self.read_on().await
+            }
         }
+    }
+
+    /// The next bytes of the answer at hand, up to where parts are fetched ahead.
+    async fn read_on(&mut self) -> Result<Option<Bytes>, Error> {
+        let asked_at = Instant::now();
+        let Some(answer) = &mut self.answer else { return Ok(None) };
+        let chunk = match &mut self.ahead {
+            None => answer.chunk().await,
+            Some(ahead) => tokio::select! {
+                biased;
+                chunk = answer.chunk() => chunk,
+                error = ahead.take_in() => {
+                    self.alone(&error);
+                    return Box::pin(self.read_on()).await;
+                }
+            },
+        };
+        let Some(mut bytes) = chunk? else { return Ok(None) };
+        self.pace.add(bytes.len(), asked_at);
+        let got = self.got + bytes.len() as u64;
+        match &self.ahead {
+            None => {
+                let Self { repository, descriptor, etag, pace, .. } = self;
+                self.ahead = Ahead::begin(repository, descriptor, etag.as_ref(), got, pace);
+            }
+            Some(ahead) if ahead.position < got => {
+                let len = usize::try_from(ahead.position - self.got).unwrap_or(usize::MAX);
+                self.beyond = bytes.split_off(len);
+            }
+            Some(_) => {}
+        }
+        Ok(Some(bytes))
+    }
+
+    /// The next bytes, if they are those that were fetched ahead. Where they did not come, the answer at hand goes on;
+    /// it is kept until then.
+    async fn read_ahead(&mut self) -> Option<Bytes> {
+        let ahead = self.ahead.as_mut().filter(|ahead| ahead.position == self.got)?;
+        match ahead.chunk().await {
+            Ok(Some(bytes)) => {
+                (self.answer, self.beyond) = (None, Bytes::new());
+                return Some(bytes);
+            }
+            // Others have all the room.
+            Ok(None) => self.ahead = None,
+            Err(error) => self.alone(&error),
+        }
+        None
+    }
+
+    /// Goes on without parts ahead, to the end.
+    fn alone(&mut self, error: &Error) {
+        let error = chain(error);
+        tracing::debug!(error, "Reading {} without ranges: {error}", self.descriptor.digest);
+        self.ahead = None;
+        self.pace.give_up();
     }
 
     fn request(&self) -> Request {
@@ -163,19 +241,8 @@ impl BlobReader {
             self.etag = etag;
             return Ok(());
         }
-        let start_over = |why: &str| Err(answer.fail(Kind::StartOver(why.to_owned())));
-        if answer.status() != StatusCode::PARTIAL_CONTENT {
-            return start_over("it does not support ranges");
-        }
-        if etag != self.etag {
-            return start_over("the blob's `ETag` changed");
-        }
-        let range = answer.header("content-range").unwrap_or_default();
-        let (start, end, total) = (self.got, self.descriptor.size - 1, self.descriptor.size);
-        if range != format!("bytes {start}-{end}/{total}") && range != format!("bytes {start}-{end}/*") {
-            return start_over("its `Content-Range` does not fit");
-        }
-        Ok(())
+        let size = self.descriptor.size;
+        ahead::check(answer, self.etag.as_ref(), self.got, size - 1, size)
     }
 
     fn verify(&self) -> Result<(), Error> {

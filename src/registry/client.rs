@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::oci::{Host, Repository};
+use crate::registry::ahead::Ranges;
 use crate::registry::auth::{Auth, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
 use crate::registry::error::{Error, Kind, Refusal, chain};
@@ -50,6 +51,8 @@ pub struct Options {
     pub stall_timeout: Duration,
     /// How often requests are tried.
     pub retry: Retry,
+    /// How blobs are read that this source holds up.
+    pub ranges: Ranges,
     /// Who counts them.
     pub tap: Tap,
 }
@@ -80,6 +83,7 @@ struct Inner {
     wire: Wire,
     auth: Auth,
     retry: Retry,
+    ranges: Ranges,
     /// The pace of writing manifests.
     manifests: Limiter,
 }
@@ -134,6 +138,7 @@ impl Client {
             wire,
             auth: Auth::new(options.credentials),
             retry: options.retry,
+            ranges: options.ranges,
             manifests: Limiter::new(manifests),
         })))
     }
@@ -141,6 +146,10 @@ impl Client {
     /// The host as it is configured.
     pub fn host(&self) -> &Host {
         &self.0.wire.host
+    }
+
+    pub(super) fn ranges(&self) -> &Ranges {
+        &self.0.ranges
     }
 
     pub(super) fn retry(&self) -> Retry {

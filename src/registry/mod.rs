@@ -4,6 +4,7 @@
 //! (`credentials`, `challenge`, `auth`), the way to the wire (`wire`, `limit`, `retry`, `origin`, `client`),
 //! and the verbs of a repository (`tags`, `manifests`, `blobs`, `upload`).
 
+mod ahead;
 mod auth;
 mod blobs;
 mod challenge;
@@ -32,6 +33,7 @@ mod wire;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
+pub use ahead::{Ranges, Slow};
 pub use blobs::BlobReader;
 pub use client::{BuildError, Client, Options};
 pub use credentials::{Credentials, CredentialsError, Freshness, Login, Manner};

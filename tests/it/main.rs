@@ -20,6 +20,7 @@ mod notices;
 mod pass;
 mod plain;
 mod program;
+mod ranges;
 mod retry;
 mod security;
 mod serve;

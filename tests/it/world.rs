@@ -38,7 +38,7 @@ async fn run(config: &str, mode: Mode) -> RunSummary {
 pub(crate) async fn app(config: &str, observer: Arc<dyn Observer>) -> App {
     let config = Config::parse("test.yaml", config, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let aws = SharedCredentialsProvider::new(Credentials::new(ACCESS_KEY, "secret", None, None, "test"));
-    App::new(config, Options { retry: RETRY, aws: Some(aws) }, observer).await.unwrap()
+    App::new(config, Options { retry: RETRY, aws: Some(aws), ..Options::default() }, observer).await.unwrap()
 }
 
 /// All tags of `app`, to a repository of the same name.
