@@ -54,16 +54,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stop = Stop::default();
 
     println!("\n`tagferry plan`: what would be copied, and why everything else would not:\n");
-    let plan = app.run(&[], Mode::Plan, &stop).await?;
+    let plan = app.run(Mode::Plan, &stop).await;
     report::plan(&mut io::stdout(), &plan, Rows::All, look)?;
 
     println!("\n`tagferry sync`: the first run copies:\n");
-    let first = app.run(&[], Mode::Sync, &stop).await?;
+    let first = app.run(Mode::Sync, &stop).await;
     progress.clear();
     report::sync(&mut io::stdout(), &first, look)?;
 
     println!("\n`tagferry sync`: the second run finds nothing to do:\n");
-    let second = app.run(&[], Mode::Sync, &stop).await?;
+    let second = app.run(Mode::Sync, &stop).await;
     progress.clear();
     report::sync(&mut io::stdout(), &second, look)?;
 

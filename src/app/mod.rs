@@ -87,16 +87,6 @@ pub enum Error {
     Source(String),
 }
 
-/// A mirror that is not configured.
-#[derive(Debug, thiserror::Error)]
-#[error("no mirror is named `{name}`; there are: {}", known.join(", "))]
-pub struct UnknownMirror {
-    /// What was asked for.
-    pub name: String,
-    /// What there is.
-    pub known: Vec<String>,
-}
-
 /// What was found on one side of a mirror.
 #[derive(Clone, Debug)]
 pub struct Probe {
@@ -141,20 +131,18 @@ impl App {
         &self.config
     }
 
-    /// One run over the mirrors of these names, over all where there are none.
-    ///
-    /// What goes wrong with mirrors and tags is in the summary.
-    pub async fn run(&self, names: &[String], mode: Mode, stop: &Stop) -> Result<RunSummary, UnknownMirror> {
+    /// One run over all mirrors. What goes wrong with mirrors and tags is in the summary.
+    pub async fn run(&self, mode: Mode, stop: &Stop) -> RunSummary {
         let started_at = Timestamp::now();
         let before = self.requests.load(Relaxed);
         // One for the whole run, be there moments between its passes when none is under way.
         let shared = self.shared();
-        let passes = self.named(names)?.into_iter().map(|(mirror, sides)| {
+        let passes = self.config.mirrors.iter().zip(&self.sides).map(|(mirror, sides)| {
             let pass = self.pass_of(mirror, sides, Arc::clone(&shared));
             async move { pass.run(mode, stop).await }
         });
         let mirrors = in_order(passes, self.config.concurrency.mirrors).await;
-        Ok(RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before))
+        RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before)
     }
 
     /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own.
@@ -213,16 +201,6 @@ impl App {
     /// A repository of any registry, with what the configuration says of its host.
     pub async fn repository(&mut self, name: &oci::Name) -> Result<registry::Repository, Error> {
         self.clients.repository(&self.config, name).await
-    }
-
-    fn named(&self, names: &[String]) -> Result<Vec<(&Mirror, &Sides)>, UnknownMirror> {
-        let mirrors = &self.config.mirrors;
-        if let Some(name) = names.iter().find(|name| !mirrors.iter().any(|mirror| mirror.name == **name)) {
-            let known = mirrors.iter().map(|mirror| mirror.name.clone()).collect();
-            return Err(UnknownMirror { name: name.clone(), known });
-        }
-        let is_named = |mirror: &Mirror| names.is_empty() || names.contains(&mirror.name);
-        Ok(mirrors.iter().zip(&self.sides).filter(|(mirror, _)| is_named(mirror)).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::app::{App, Options, Probe, UnknownMirror};
+use crate::app::{App, Options, Probe};
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Global, Silent, config};
@@ -52,7 +52,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
         let mut config = config::load(global.config.as_deref())?;
-        self.choose(&mut config).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
+        config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
         if !self.online {
             return Ok(ExitCode::Success);
@@ -64,18 +64,6 @@ impl Check {
         show(&mut terminal.out, &probes, terminal.look)?;
         let all_answer = probes.iter().all(|probe| probe.result.is_ok());
         Ok(if all_answer { ExitCode::Success } else { ExitCode::Incomplete })
-    }
-
-    /// Leaves out the mirrors that are not asked for.
-    fn choose(&self, Config { mirrors, .. }: &mut Config) -> Result<(), UnknownMirror> {
-        if let Some(name) =
-            self.mirrors.iter().find(|name| mirrors.iter().all(|mirror| mirror.name != **name))
-        {
-            let known = mirrors.iter().map(|mirror| mirror.name.clone()).collect();
-            return Err(UnknownMirror { name: name.clone(), known });
-        }
-        mirrors.retain(|mirror| self.mirrors.is_empty() || self.mirrors.contains(&mirror.name));
-        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ mod prose;
 mod run;
 mod schema;
 mod serve;
+mod shard;
 mod signals;
 mod sync;
 mod sync_now;

@@ -14,6 +14,7 @@ use crate::app::{App, Options};
 use crate::cli::Global;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::event::{Observers, RunOutcome, RunSummary};
@@ -34,6 +35,8 @@ pub(super) struct Run {
     /// Only the mirror of this name; may be given several times
     #[arg(short, long = "mirror", value_name = "NAME")]
     mirrors: Vec<String>,
+    #[command(flatten)]
+    sharding: Sharding,
     /// How the result is written to standard output
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: Output,
@@ -56,7 +59,9 @@ impl Run {
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, Failure> {
-        let config = config::load(global.config.as_deref())?;
+        let mut config = config::load(global.config.as_deref())?;
+        config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
+        self.sharding.keep(&mut config)?;
         let grace = config.shutdown_grace;
         let options = Options::default();
         let (notifier, delivery) = notice::channel(&config, options.aws.clone(), None);
@@ -72,14 +77,13 @@ impl Run {
         // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
         let work = Box::pin(async {
             let app = app;
-            app.run(&self.mirrors, mode, &stop).await
+            app.run(mode, &stop).await
         });
         let work = deliver_meanwhile(delivery, work, &stop);
-        let result = signals::heed(signals, &stop, || grace, work).await;
+        let summary = signals::heed(signals, &stop, || grace, work).await;
         if let Some(bars) = &terminal.bars {
             bars.clear();
         }
-        let summary = result.map_err(|error| Failure::of(ExitCode::Usage, &error))?;
         match self.output {
             Output::Json => report::document(&mut terminal.out, &summary)?,
             Output::Table => table(&mut terminal.out, &summary, terminal.look)?,

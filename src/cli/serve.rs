@@ -12,6 +12,7 @@ use crate::app;
 use crate::cli::Global;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::daemon::{Daemon, Options};
@@ -48,22 +49,30 @@ pub(super) struct Serve {
     /// Where to listen; port 0 is any free one
     #[arg(long, value_name = "ADDR", env = "TAGFERRY_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    #[command(flatten)]
+    sharding: Sharding,
 }
 
 impl Serve {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
-        let config = config::load(global.config.as_deref())?;
+        let Self { listen, sharding } = self;
+        let path = global.config.clone();
+        let load = move || {
+            let mut config = config::load(path.as_deref())?;
+            sharding.keep(&mut config)?;
+            Ok(config)
+        };
+        let config = load()?;
         let refused = |error: &dyn std::error::Error| Failure::of(ExitCode::NotStarted, error);
         let cannot_listen = |error: io::Error| {
-            Failure::new(ExitCode::NotStarted, format_args!("cannot listen on {}: {error}", self.listen))
+            Failure::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
         };
-        let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
-        let path = global.config.clone();
+        let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
         let options = Options {
             app: app::Options::default(),
             listener,
             token: config::api_token(),
-            reload: Box::new(move || config::load(path.as_deref()).map_err(|failure| failure.to_string())),
+            reload: Box::new(move || load().map_err(|failure: Failure| failure.to_string())),
         };
         let no_signals = |error: io::Error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))

@@ -15,6 +15,7 @@
 //!
 //! This module reads no file, no clock and no environment, and contacts nothing.
 
+mod choice;
 mod de;
 mod destination;
 mod document;
@@ -42,6 +43,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 
+pub use choice::{Shard, ShardError, UnknownMirror};
 pub use destination::{Destination, SecretUrl};
 pub use ecr::Ecr;
 pub use fault::{Fault, Faults};

@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::app::UnknownMirror;
+use crate::config::UnknownMirror;
 use crate::control::access::Refusal;
 
 /// Why a request is not answered as asked.

@@ -29,6 +29,11 @@ impl Digest {
         hasher.finish()
     }
 
+    /// The digest itself.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The 64 hexadecimal digits, without the algorithm.
     pub fn hex(&self) -> String {
         self.to_string().split_off("sha256:".len())

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use crate::app::UnknownMirror;
-use crate::config::Mirror;
+use crate::config::{Mirror, UnknownMirror};
 use crate::event::{Event, Observer};
 use crate::worker::run::{Run, RunState, RunStatus, Runs};
 use crate::worker::work::Worker;
@@ -65,10 +64,7 @@ impl Workers {
     /// Asks for a pass over the mirrors of these names, over all where there are none.
     pub fn fire(&self, names: &[String]) -> Result<Run, UnknownMirror> {
         let all = self.all();
-        if let Some(name) = names.iter().find(|name| !all.iter().any(|worker| worker.name == **name)) {
-            let known = all.iter().map(|worker| worker.name.clone()).collect();
-            return Err(UnknownMirror { name: name.clone(), known });
-        }
+        UnknownMirror::check(names, all.iter().map(|worker| &*worker.name))?;
         let is_named = |worker: &Arc<Worker>| names.is_empty() || names.contains(&worker.name);
         let run = Run::start(all.into_iter().filter(is_named).collect());
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());

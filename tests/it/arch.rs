@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("app", &["oci", "config", "registry", "ecr", "layout", "target", "event", "copy", "pass"]),
     ("worker", &["oci", "plan", "config", "event", "pass", "app"]),
     ("schedule", &["config", "worker"]),
-    ("control", &["registry", "metrics", "app", "worker"]),
+    ("control", &["registry", "config", "metrics", "worker"]),
     (
         "daemon",
         &["registry", "config", "event", "pass", "notice", "metrics", "app", "worker", "schedule", "control"],

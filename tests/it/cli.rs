@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::fake::{Action, Face, Fault, Match, Registry, image};
 use crate::program::{Program, Ran};
-use crate::world::{Side, mirror};
+use crate::world::{APP, Side, mirror};
 
 const FIVE_FAULTS: &str = "\
 mirrors:
@@ -312,4 +312,44 @@ async fn both_sides_are_asked_where_check_is_online() {
     source.fault(Fault::new(Match::tags(), Action::error(404, "NAME_UNKNOWN", "no such repository")));
     let ran = program.run_online(&["check", "--online"]).await;
     assert!(ran.assert_code(1).stdout.contains("error: java/jdk: source: "), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn named_mirrors_run_alone() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1", &image(&["1"]));
+    let all = APP.to_owned() + &APP.replace("app", "other");
+    let program = Program::configured(&mirror(&source, &target, &all));
+    let ran = program.run_online(&["sync", "--mirror", "app", "--output", "json"]).await;
+    let document = ran.assert_code(0).document();
+    assert_eq!(document["mirrors"].as_array().unwrap().len(), 1);
+    assert_eq!(document["mirrors"][0]["name"], "app");
+    let ran = program.run_online(&["sync", "--mirror", "nobody"]).await;
+    let words = "no mirror is named `nobody`; there are: app, other";
+    assert!(ran.assert_code(2).stderr.contains(words), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn shards_do_all_of_the_work_and_each_its_own() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let mut mirrors = String::new();
+    for number in 0..6 {
+        source.push(&format!("app-{number}"), "1", &image(&["1"]));
+        mirrors += &APP.replace("app", &format!("app-{number}"));
+    }
+    let config = mirror(&source, &target, &mirrors);
+    let mut done = Vec::new();
+    for index in ["0", "1", "2"] {
+        let program = Program::configured(&config)
+            .variable("JOB_COMPLETION_INDEX", index)
+            .variable("TAGFERRY_SHARDS", "3");
+        let ran = program.run_online(&["sync", "--output", "json"]).await;
+        let document = ran.assert_code(0).document();
+        let names = document["mirrors"].as_array().unwrap().iter();
+        done.extend(names.map(|mirror| mirror["name"].as_str().unwrap().to_owned()));
+    }
+    done.sort_unstable();
+    assert_eq!(done, (0..6).map(|number| format!("app-{number}")).collect::<Vec<_>>());
+    let ran = Program::configured(&config).run_online(&["sync", "--shard", "3/3"]).await;
+    assert!(ran.assert_code(2).stderr.contains("there is no shard 3 of 3"), "{}", ran.stderr);
 }

@@ -151,12 +151,12 @@ async fn an_excluded_tag_moves() {
 async fn a_token_that_expired_between_runs_is_renewed_once() {
     let (source, ecr) = source_and_ecr(&["1.0"]).await;
     let app = app(&mirror(&source, &ecr, APP), Arc::new(Bytes::default())).await;
-    assert_succeeded(&app.run(&[], Mode::Sync, &Stop::default()).await.unwrap());
+    assert_succeeded(&app.run(Mode::Sync, &Stop::default()).await);
     ecr.expire_tokens();
     for tag in ["1.1", "1.2", "1.3"] {
         source.push("app", tag, &image(&["base", tag]));
     }
-    assert_succeeded(&app.run(&[], Mode::Sync, &Stop::default()).await.unwrap());
+    assert_succeeded(&app.run(Mode::Sync, &Stop::default()).await);
     assert_eq!(ecr.tokens_made(), 2);
     assert_eq!(ecr.tags("app"), source.tags("app"));
 }

@@ -38,12 +38,12 @@ async fn where_no_pulls_are_left_no_manifest_is_asked_for_until_there_are_more()
     let says = |number: u32| Action::Header("ratelimit-remaining", format!("{number};w=21600"));
     source.fault(Fault::new(Match::manifest_head(), says(0)));
     let app = app(&mirror(&source, &target, APP), Arc::new(Bytes::default())).await;
-    let summary = app.run(&[], Mode::Sync, &Stop::default()).await.unwrap();
+    let summary = app.run(Mode::Sync, &Stop::default()).await;
     assert_says(tag_error(&summary, "1.1"), &["no pulls are left of those that this host allows in 6h"]);
     assert_eq!((summary.totals.failed, source.count(&Match::manifest_get())), (3, 0));
     source.heal();
     source.fault(Fault::new(Match::manifest_head(), says(100)));
-    assert_succeeded(&app.run(&[], Mode::Sync, &Stop::default()).await.unwrap());
+    assert_succeeded(&app.run(Mode::Sync, &Stop::default()).await);
     target.assert_consistent();
 }
 

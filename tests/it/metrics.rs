@@ -36,7 +36,7 @@ async fn page() -> String {
     metrics.set_mirrors(["app"]);
     let app = Box::pin(app(&mirror(&source, &target, APP), metrics.clone())).await;
     for _ in 0..2 {
-        Box::pin(app.run(&[], Mode::Sync, &Stop::default())).await.unwrap();
+        Box::pin(app.run(Mode::Sync, &Stop::default())).await;
     }
     metrics.encode()
 }

@@ -88,18 +88,6 @@ async fn what_is_deleted_from_the_target_is_restored() {
     assert_eq!(target.tags("app"), source.tags("app"));
 }
 
-#[tokio::test]
-async fn named_mirrors_run_alone() {
-    let (source, target) = sides(&["1.0"]).await;
-    let all = APP.to_owned() + &APP.replace("app", "other");
-    let app = app(&mirror(&source, &target, &all), Arc::new(Bytes::default())).await;
-    let summary = app.run(&["app".to_owned()], Mode::Sync, &Stop::default()).await.unwrap();
-    assert_succeeded(&summary);
-    assert_eq!(only(&summary).name, "app");
-    let unknown = app.run(&["nobody".to_owned()], Mode::Sync, &Stop::default()).await.unwrap_err();
-    assert_eq!(unknown.to_string(), "no mirror is named `nobody`; there are: app, other");
-}
-
 /// Runs with one tag at a time, and tells it to stop when its first blob is on its way.
 async fn stopped(tell: impl FnOnce(&Stop, &Gate)) -> (RunSummary, Registry) {
     let (source, target) = sides(&["1.0", "1.1", "1.2"]).await;
@@ -111,8 +99,8 @@ async fn stopped(tell: impl FnOnce(&Stop, &Gate)) -> (RunSummary, Registry) {
         target.wait_for(&Match::upload_put(), 1).await;
         tell(&stop, &gate);
     };
-    let (summary, ()) = tokio::join!(app.run(&[], Mode::Sync, &stop), told);
-    (summary.unwrap(), target)
+    let (summary, ()) = tokio::join!(app.run(Mode::Sync, &stop), told);
+    (summary, target)
 }
 
 #[tokio::test]
@@ -148,7 +136,7 @@ async fn a_stop_before_the_start_asks_nobody() {
     let app = app(&mirror(&source, &target, APP), Arc::new(Bytes::default())).await;
     let stop = Stop::default();
     stop.soft.cancel();
-    let summary = app.run(&[], Mode::Sync, &stop).await.unwrap();
+    let summary = app.run(Mode::Sync, &stop).await;
     assert_eq!(mirror_error(&summary), "stopped before its end");
     assert_eq!(source.requests().len() + target.requests().len(), 0);
 }
@@ -210,7 +198,7 @@ async fn the_bytes_that_were_announced_are_the_bytes_that_were_sent() {
     source.push("app", "2.0", &attested_index(&["linux/amd64", "linux/arm64"]));
     let bytes = Arc::new(Bytes::default());
     let config = mirror(&source, &target, APP) + "concurrency: {tags: 1}\n";
-    let summary = app(&config, bytes.clone()).await.run(&[], Mode::Sync, &Stop::default()).await.unwrap();
+    let summary = app(&config, bytes.clone()).await.run(Mode::Sync, &Stop::default()).await;
     assert_succeeded(&summary);
     assert_eq!(bytes.sized.load(Relaxed), summary.totals.bytes);
     assert_eq!(bytes.copied.load(Relaxed), summary.totals.bytes);

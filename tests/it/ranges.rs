@@ -47,7 +47,7 @@ impl Way {
         let app =
             Box::pin(App::new(config, Options { slow: AT_ONCE, ..Options::default() }, Arc::new(Blind)));
         let app = app.await.unwrap();
-        Box::pin(app.run(&[], Mode::Sync, &Stop::default())).await.unwrap()
+        Box::pin(app.run(Mode::Sync, &Stop::default())).await
     }
 
     /// Reading the layer.

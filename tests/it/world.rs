@@ -31,7 +31,7 @@ pub(crate) async fn plan(config: &str) -> RunSummary {
 async fn run(config: &str, mode: Mode) -> RunSummary {
     // Boxed, so that the futures of tests stay small.
     let app = Box::pin(app(config, Arc::new(Blind))).await;
-    Box::pin(app.run(&[], mode, &Stop::default())).await.unwrap()
+    Box::pin(app.run(mode, &Stop::default())).await
 }
 
 /// The program, ready to run.

@@ -1,0 +1,133 @@
+//! Choosing some of the mirrors: those of some names, those of a shard.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use crate::config::Config;
+use crate::oci::Digest;
+
+/// A mirror that is not configured.
+#[derive(Debug, thiserror::Error)]
+#[error("no mirror is named `{name}`; there are: {}", known.join(", "))]
+pub struct UnknownMirror {
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    pub known: Vec<String>,
+}
+
+/// One of several equal parts of the mirrors. Each mirror is in exactly one, by a hash of its name that never changes:
+/// a mirror that comes or goes moves no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    index: u64,
+    count: NonZeroU64,
+}
+
+/// Why something is no shard.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShardError {
+    /// Not two numbers.
+    #[error("expected `I/N`, such as `0/4` for the first of four")]
+    Form,
+    /// More than the last one.
+    #[error("there is no shard {index} of {count}: they are counted from 0, so the last is {}", .count.get() - 1)]
+    Index {
+        /// The shard that was asked for.
+        index: u64,
+        /// How many there are.
+        count: NonZeroU64,
+    },
+}
+
+impl UnknownMirror {
+    /// Fails with the first of `names` that is none of the `known`.
+    pub fn check<'a>(names: &[String], known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Self> {
+        match names.iter().find(|name| known.clone().all(|known| known != **name)) {
+            Some(name) => Err(Self { name: name.clone(), known: known.map(str::to_owned).collect() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Config {
+    /// Leaves out the mirrors that are not named. Without a name all stay.
+    pub fn keep_named(&mut self, names: &[String]) -> Result<(), UnknownMirror> {
+        UnknownMirror::check(names, self.mirrors.iter().map(|mirror| &*mirror.name))?;
+        self.mirrors.retain(|mirror| names.is_empty() || names.contains(&mirror.name));
+        Ok(())
+    }
+
+    /// Leaves out the mirrors of other shards; there may be none left.
+    pub fn keep_shard(&mut self, shard: Shard) {
+        self.mirrors.retain(|mirror| shard.has(&mirror.name));
+    }
+}
+
+impl Shard {
+    /// The shard of this number, counted from 0.
+    pub fn new(index: u64, count: NonZeroU64) -> Result<Self, ShardError> {
+        if index < count.get() { Ok(Self { index, count }) } else { Err(ShardError::Index { index, count }) }
+    }
+
+    /// Whether a mirror of this name is in it.
+    pub fn has(self, mirror: &str) -> bool {
+        let digest = Digest::of(mirror.as_bytes()).to_bytes();
+        let hash = digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+        hash % self.count == self.index
+    }
+}
+
+impl FromStr for Shard {
+    type Err = ShardError;
+
+    fn from_str(text: &str) -> Result<Self, ShardError> {
+        let (index, count) = text.split_once('/').ok_or(ShardError::Form)?;
+        let index = index.parse().map_err(|_| ShardError::Form)?;
+        Self::new(index, count.parse().map_err(|_| ShardError::Form)?)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shards(count: u64) -> impl Iterator<Item = Shard> {
+        (0..count).map(move |index| format!("{index}/{count}").parse().unwrap())
+    }
+
+    #[test]
+    fn each_mirror_is_in_one_shard_and_shards_are_about_equal() {
+        let names: Vec<_> = (0..10_000).map(|number| format!("team-{}/image-{number}", number % 7)).collect();
+        for count in [1, 2, 4, 16] {
+            let sizes: Vec<_> =
+                shards(count).map(|shard| names.iter().filter(|name| shard.has(name)).count()).collect();
+            assert_eq!(sizes.iter().sum::<usize>(), names.len());
+            let mean = names.len() / sizes.len();
+            assert!(sizes.iter().all(|size| size.abs_diff(mean) < mean / 5), "{sizes:?}");
+        }
+    }
+
+    /// Machines of different versions share the mirrors while a new version is rolled out.
+    #[test]
+    fn the_hash_never_changes() {
+        let shard_of = |name| shards(16).position(|shard| shard.has(name)).unwrap();
+        assert_eq!(["java/jdk", "database/free", "app"].map(shard_of), [7, 7, 11]);
+    }
+
+    #[test]
+    fn what_is_no_shard_is_explained() {
+        for text in ["", "1", "a/2", "1/", "-1/2", "0/0", "1/2/3"] {
+            assert_eq!(text.parse::<Shard>(), Err(ShardError::Form), "{text}");
+        }
+        let error = "4/4".parse::<Shard>().unwrap_err().to_string();
+        assert_eq!(error, "there is no shard 4 of 4: they are counted from 0, so the last is 3");
+    }
+}
