@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code, also outside of #[test] functions")]
 
 mod authority;
+mod clock;
 mod distribution;
 mod harness;
 mod image;
