@@ -24,6 +24,7 @@ mod referrers;
 mod repository;
 mod resolve;
 mod retry;
+mod sent;
 mod tags;
 mod tap;
 mod upload;

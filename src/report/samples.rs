@@ -5,7 +5,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
+use crate::event::{Blobs, Fault, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
 use crate::select::{Rule, Selection, Spec, select};
@@ -29,6 +29,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         target: format!("registry.test/oracle/{name}"),
         outcome: RunOutcome::Succeeded,
         error: None,
+        fault: Fault::default(),
         tags: Vec::new(),
         selection: None,
     }
@@ -44,6 +45,7 @@ fn planned(text: &str, action: Action, reason: &str) -> TagSummary {
         bytes: 0,
         blobs: Blobs::default(),
         error: None,
+        fault: Fault::default(),
     }
 }
 
