@@ -19,6 +19,9 @@ use tagferry::report;
 use tagferry::report::{Bytes, Lines, Look, Progress, Rows};
 
 use terminal_size::Width;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::fake::{Draft, Ecr, Face, Format, Image, PASSWORD, USER, index, random_bytes};
 
@@ -49,7 +52,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Written around the bars, and without colours where nobody would see them.
     let logs = progress.log_writer();
     let logs = tracing_subscriber::fmt().with_writer(move || logs.clone());
-    logs.with_ansi(io::stderr().is_terminal()).without_time().with_target(false).init();
+    let logs = logs.with_ansi(io::stderr().is_terminal()).without_time().with_target(false).finish();
+    // The lines say which mirror and tag they are about; the spans around them are for traces.
+    logs.with(filter_fn(|log| !log.is_span())).init();
     let app = App::new(config, Options { aws: Some(aws_login()), ..Options::default() }, observer).await?;
     let stop = Stop::default();
 

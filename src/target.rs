@@ -227,6 +227,15 @@ impl Target {
     }
 }
 
+/// By this id, the registry finds the failed request in its own logs; AWS does, where it was AWS that did not give the
+/// login for the registry.
+pub fn request_id(error: &registry::Error) -> Option<&str> {
+    let registry::Kind::Credentials(cause) = error.kind() else { return error.request_id() };
+    let first: &(dyn std::error::Error + 'static) = cause.as_ref();
+    let mut causes = std::iter::successors(Some(first), |&cause| cause.source());
+    causes.find_map(|cause| cause.downcast_ref::<ecr::Error>())?.request_id.as_deref()
+}
+
 impl From<ecr::Error> for Error {
     fn from(error: ecr::Error) -> Self {
         Self::Ecr(Box::new(error))
@@ -238,6 +247,15 @@ impl Error {
         match self {
             Self::Registry(error) => error.refusal(),
             Self::Ecr(_) | Self::Layout(_) => None,
+        }
+    }
+
+    /// By this id, AWS or the registry finds the failed request in its own logs.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Registry(error) => request_id(error),
+            Self::Ecr(error) => error.request_id.as_deref(),
+            Self::Layout(_) => None,
         }
     }
 

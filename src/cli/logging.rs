@@ -1,19 +1,27 @@
 //! Logs on standard error.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
 use std::io;
 use std::io::{IsTerminal, Write};
+use std::panic;
+use std::panic::PanicHookInfo;
 
 use clap::{ArgAction, Args, ValueEnum};
-use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing::field::display;
+use tracing::{Level, Metadata, error, warn};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::json::Json;
 use crate::cli::prose::Prose;
+use crate::cli::traces::Traces;
 use crate::report::Progress;
 
 const FILTER_VARIABLE: &str = "RUST_LOG";
@@ -42,8 +50,8 @@ enum Format {
 }
 
 impl Logging {
-    /// Starts to log. While there are bars, logs go around them.
-    pub(super) fn start(&self, bars: Option<&Progress>) -> Result<(), Failure> {
+    /// Starts to log, and to trace where the environment asks for it. While there are bars, logs go around them.
+    pub(super) fn start(&self, bars: Option<&Progress>) -> Result<Option<Traces>, Failure> {
         let given = env::var(FILTER_VARIABLE).ok().filter(|filter| !filter.is_empty());
         let filter = EnvFilter::try_new(self.filter(given.as_deref())).map_err(|error| {
             Failure::new(ExitCode::Usage, format_args!("the environment variable {FILTER_VARIABLE}: {error}"))
@@ -52,20 +60,26 @@ impl Logging {
             Some(writer) => BoxMakeWriter::new(move || writer.clone()),
             None => BoxMakeWriter::new(io::stderr),
         };
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-        // A library user may have started logs of their own, which then are the ones to go to.
-        let _ = match self.log_format {
+        let filter = filter.and(filter_fn(is_discreet).with_max_level_hint(Level::TRACE));
+        // The fields of spans as JSON in both formats: there they can be looked up by name.
+        let logs = tracing_subscriber::fmt::layer().with_writer(writer).fmt_fields(JsonFields::new());
+        let logs = match self.log_format {
             Format::Text => {
-                let subscriber =
-                    subscriber.with_target(false).with_ansi(has_colour()).fmt_fields(Prose).finish();
-                subscriber.with(filter_fn(is_discreet)).try_init()
+                logs.with_ansi(has_colour()).event_format(Prose(SystemTime)).with_filter(filter).boxed()
             }
-            Format::Json => {
-                let subscriber = subscriber.json().flatten_event(true).finish();
-                subscriber.with(filter_fn(is_discreet)).try_init()
-            }
+            Format::Json => logs.event_format(Json(SystemTime)).with_filter(filter).boxed(),
         };
-        Ok(())
+        let (traces, fault) = Traces::start(|name| env::var(name).ok())
+            .map_or_else(|fault| (None, Some(fault)), |traces| (traces, None));
+        let layers: Vec<_> = std::iter::once(logs).chain(traces.as_ref().map(Traces::layer)).collect();
+        // A library user may have started logs of their own, which then are the ones to go to.
+        let _ = tracing_subscriber::registry().with(layers).try_init();
+        panic::set_hook(Box::new(report_panic));
+        if let Some(fault) = fault {
+            // Who works without traces works; who is told nothing looks for them in vain.
+            warn!("No traces: {fault}");
+        }
+        Ok(traces)
     }
 
     /// Whether bars may stand between the logs.
@@ -93,6 +107,14 @@ impl Logging {
             (false, _) => "warn,tagferry=trace",
         }
     }
+}
+
+/// A panic as one log, which knows its mirror and tag as all logs do.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let (place, words) = (panic.location().map(display), panic.payload_as_str().unwrap_or("no words"));
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| display(&backtrace));
+    error!(place, backtrace, "tagferry made a mistake: {words}");
 }
 
 /// Whether a log shows no secrets, whatever the filter asks for: at trace level the AWS SDK writes whole answers, with

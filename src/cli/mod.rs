@@ -6,8 +6,10 @@
 mod check;
 mod completions;
 mod config;
+mod context;
 mod exit;
 mod health;
+mod json;
 mod logging;
 mod plan;
 mod prose;
@@ -20,6 +22,9 @@ mod sync;
 mod sync_now;
 mod tags;
 mod terminal;
+#[cfg(test)]
+mod testing;
+mod traces;
 
 use std::path::PathBuf;
 
@@ -52,6 +57,8 @@ Environment:
   TAGFERRY_API_TOKEN    what it takes to start a run of `serve` over HTTP
   RUST_LOG              which logs to show, such as `warn,tagferry=debug`;
                         -v and -q win
+  OTEL_EXPORTER_OTLP_ENDPOINT, ...
+                        where traces go, over OTLP/HTTP; none are made without it
   NO_COLOR              anything but nothing: no colour
   DOCKER_CONFIG         the folder of Docker's config.json, whose logins are used
                         where the configuration has none
@@ -107,15 +114,19 @@ enum Command {
 pub async fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let mut terminal = Terminal::new(&global.logging);
-    let result = match global.logging.start(terminal.bars.as_deref()) {
-        Ok(()) => command.run(&global, &mut terminal).await,
-        Err(failure) => Err(failure),
+    let (traces, result) = match global.logging.start(terminal.bars.as_deref()) {
+        Ok(traces) => (traces, command.run(&global, &mut terminal).await),
+        Err(failure) => (None, Err(failure)),
     };
     let result = result.and_then(|code| Ok(terminal.out.flush().map(|()| code)?));
-    result.unwrap_or_else(|failure| {
+    let code = result.unwrap_or_else(|failure| {
         global.logging.report(&failure);
         failure.code
-    })
+    });
+    if let Some(traces) = traces {
+        traces.finish();
+    }
+    code
 }
 
 impl Command {

@@ -4,14 +4,19 @@ use std::fmt;
 use std::fmt::Debug;
 
 use tracing::field::{Field, Visit};
-use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::fmt::FormatFields;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
-/// Writes the message, and of the fields those that it leaves out: messages read alone, and fields are for machines.
+use crate::cli::context::context;
+
+/// Writes time, level and message, and of the fields those that the message leaves out: messages read alone, and fields are
+/// for machines.
 ///
 /// Numbers are never added to a message. The one that people want is in it, with a unit.
-pub(super) struct Prose;
+pub(super) struct Prose<T>(pub(super) T);
 
 /// What an event says.
 #[derive(Default)]
@@ -20,18 +25,47 @@ struct Said {
     texts: Vec<(&'static str, String)>,
 }
 
-impl<'writer> FormatFields<'writer> for Prose {
-    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+impl<S, N, T> FormatEvent<S, N> for Prose<T>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    T: FormatTime,
+{
+    fn format_event(
+        &self,
+        spans: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut said = Said::default();
-        fields.record(&mut said);
-        writer.write_str(&said.message)?;
+        event.record(&mut said);
+        let [dim, colour, plain] = match (writer.has_ansi_escapes(), *event.metadata().level()) {
+            (false, _) => [""; 3],
+            (true, Level::ERROR) => ["\x1b[2m", "\x1b[31m", "\x1b[0m"],
+            (true, Level::WARN) => ["\x1b[2m", "\x1b[33m", "\x1b[0m"],
+            (true, Level::INFO) => ["\x1b[2m", "\x1b[32m", "\x1b[0m"],
+            (true, _) => ["\x1b[2m", "\x1b[34m", "\x1b[0m"],
+        };
+        write!(writer, "{dim}")?;
+        self.0.format_time(&mut writer)?;
+        write!(writer, "{plain} {colour}{:>5}{plain} {}", event.metadata().level(), said.message)?;
         for (name, text) in &said.texts {
-            // Of several lines the message has the first.
-            if !said.message.contains(text.lines().next().unwrap_or_default()) {
+            let mut lines = text.lines();
+            if !said.message.contains(lines.next().unwrap_or_default()) {
+                write!(writer, " {name}={text}")?;
+                continue;
+            }
+            // Of several lines the message has the first. The others are hints.
+            for line in lines {
+                write!(writer, " ({line})")?;
+            }
+        }
+        for (name, text) in context(spans) {
+            if said.texts.iter().all(|(said, _)| *said != name) {
                 write!(writer, " {name}={text}")?;
             }
         }
-        Ok(())
+        writeln!(writer)
     }
 }
 
@@ -61,46 +95,36 @@ impl Visit for Said {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::fmt::format::JsonFields;
+
+    use crate::cli::testing::Text;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Text(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Text {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn only_what_the_message_leaves_out_follows_it() {
         let text = Text::default();
-        let writer = text.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
+            .with_writer(text.writer())
             .with_ansi(false)
-            .with_target(false)
-            .without_time()
-            .fmt_fields(Prose)
+            .fmt_fields(JsonFields::new())
+            .event_format(Prose(()))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(mirror = "java/jdk", tag = %21, bytes = 1024, seconds = 0.1, "Copied java/jdk:21: 1.0 KiB");
             tracing::error!(error = "503\nhint: later", "Could not copy java/jdk:21: 503");
             tracing::warn!(error = %"denied", tag = %21, "The target refuses \u{1b}[31m");
+            let _pass = tracing::info_span!("pass", mirror = "java/jdk", outcome = "unknown").entered();
+            let _tag = tracing::info_span!("tag", tag = %"21.0.7", digest = "sha256:1").entered();
+            tracing::info!(reason = "server", "Trying again: server trouble");
+            tracing::info!(mirror = "other", "Copied 21.0.7");
         });
-        let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
         insta::assert_snapshot!(text, @"
          INFO Copied java/jdk:21: 1.0 KiB
-        ERROR Could not copy java/jdk:21: 503
+        ERROR Could not copy java/jdk:21: 503 (hint: later)
          WARN The target refuses �[31m error=denied tag=21
+         INFO Trying again: server trouble mirror=java/jdk tag=21.0.7
+         INFO Copied 21.0.7 mirror=other tag=21.0.7
         ");
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use tracing::field::{Empty, display};
+use tracing::{Instrument, Span, trace_span};
 
 use crate::copy::inflight::{Claim, Progress};
 use crate::copy::{Copier, Error};
@@ -44,17 +46,38 @@ impl Copier {
         claim: &mut Claim,
         need: Need<'_>,
     ) -> Result<Arrival, Error> {
-        let arrival = match self.place(blob.digest, claim, need).await {
-            Place::Here => Arrival::Present,
-            Place::In(repository) => self.transfer(tag, blob, Some(&repository)).await?,
-            Place::Nowhere => self.transfer(tag, blob, None).await?,
-        };
+        let span = trace_span!(
+            "blob",
+            digest = %blob.digest,
+            size = blob.size,
+            arrival = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty
+        );
+        // What moves a blob is a large future, and there may be many.
+        let arrival = Box::pin(self.bring(tag, blob, claim, need)).instrument(span.clone()).await;
+        record(&span, &arrival);
+        let arrival = arrival?;
         if let Claim::Mine(ticket) = claim {
             ticket.arrived();
         }
         let (digest, size) = (blob.digest, blob.size);
         self.observer.observe(&Event::BlobArrived { mirror: &self.mirror, tag, digest, size, arrival });
         Ok(arrival)
+    }
+
+    async fn bring(
+        &self,
+        tag: &Tag,
+        blob: &Descriptor,
+        claim: &mut Claim,
+        need: Need<'_>,
+    ) -> Result<Arrival, Error> {
+        match self.place(blob.digest, claim, need).await {
+            Place::Here => Ok(Arrival::Present),
+            Place::In(repository) => self.transfer(tag, blob, Some(&repository)).await,
+            Place::Nowhere => self.transfer(tag, blob, None).await,
+        }
     }
 
     /// Waits for others as far as that helps, and tells where the blob then is.
@@ -122,7 +145,7 @@ impl Copier {
                 error.is_retriable()
             };
             let Some(pause) = budget.spend(error.retry_after()).filter(|_| again) else { return Err(error) };
-            tracing::debug!(%tag, blob = %blob.digest, error = %error, "Starting a blob over");
+            budget.tell("blob", pause, &error);
             tokio::time::sleep(pause).await;
         }
     }
@@ -152,10 +175,12 @@ impl Copier {
         broken: Arc<Mutex<Option<registry::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
         let (observer, mirror) = (Arc::clone(&self.observer), Arc::clone(&self.mirror));
+        // A body is read by whoever writes it to the connection, a task that knows no tag and no blob.
+        let span = Span::current();
         futures_util::stream::unfold(Some(reader), move |reader| {
             let (observer, mirror, tag, broken) =
                 (observer.clone(), mirror.clone(), tag.clone(), broken.clone());
-            async move {
+            let work = async move {
                 let mut reader = reader?;
                 match reader.chunk().await {
                     Ok(Some(chunk)) => {
@@ -169,7 +194,8 @@ impl Copier {
                         Some((Err(Broken), None))
                     }
                 }
-            }
+            };
+            work.instrument(span.clone())
         })
     }
 }
@@ -178,6 +204,18 @@ impl Copier {
 #[derive(Debug, thiserror::Error)]
 #[error("the source broke off")]
 struct Broken;
+
+fn record(span: &Span, result: &Result<Arrival, Error>) {
+    match result {
+        Ok(Arrival::Uploaded) => span.record("arrival", "uploaded"),
+        Ok(Arrival::Mounted) => span.record("arrival", "mounted"),
+        Ok(Arrival::Present) => span.record("arrival", "present"),
+        Err(error) => {
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", display(error))
+        }
+    };
+}
 
 fn is_wrong_content(error: &Error) -> bool {
     let Error::Source { cause, .. } = error else { return false };

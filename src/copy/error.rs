@@ -1,5 +1,6 @@
 //! What fails in a copy: the step, and on which side.
 
+use crate::event::{Fault, Side};
 use crate::oci::Digest;
 use crate::registry;
 use crate::target;
@@ -43,6 +44,16 @@ impl Error {
 
     pub(super) fn target(step: impl Into<String>) -> impl FnOnce(target::Error) -> Self {
         |cause| Self::Target { step: step.into(), cause }
+    }
+
+    /// Where it failed.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Source { cause, .. } => Fault::at(Side::Source, target::request_id(cause)),
+            Self::Target { cause, .. } => Fault::at(Side::Target, cause.request_id()),
+            Self::Image(_) => Fault::at(Side::Source, None),
+            Self::Conflict(_) | Self::Unverified(_) => Fault::at(Side::Target, None),
+        }
     }
 
     /// Whether access was refused: the same will happen to every tag of the mirror.

@@ -37,10 +37,7 @@ impl EcrCredentials {
     async fn fetch(&self) -> Result<Fresh<Login>, Error> {
         // The action belongs to no resource: a policy has to allow it on `*`.
         let call = Call { service: "ecr", operation: "GetAuthorizationToken", resource: "*".to_owned() };
-        let answer = match self.api.client.get_authorization_token().send().await {
-            Ok(answer) => answer,
-            Err(error) => return Err(Error::sdk(call, error)),
-        };
+        let answer = call.clone().make(self.api.client.get_authorization_token().send()).await?;
         let data = answer.authorization_data().first();
         match data.and_then(|data| Some((login(data)?, lifetime(data, SystemTime::now())))) {
             Some((login, lifetime)) => Ok(Fresh::lasting(login, lifetime)),

@@ -10,6 +10,7 @@ use aws_sdk_ecr::config::interceptors::{
 };
 use aws_sdk_ecr::config::{Builder, ConfigBag, Intercept, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_ecr::error::BoxError;
+use tracing::info;
 use url::Url;
 
 use crate::ecr::aws;
@@ -125,11 +126,15 @@ impl Intercept for Counter {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         // The SDK numbers its attempts: `attempt=2; max=5`. Why it tries again, it does not say.
-        let attempt = context.request().headers().get("amz-sdk-request").unwrap_or_default();
+        let headers = context.request().headers();
         if let Some(host) = host(bag)
-            && !attempt.is_empty()
-            && !attempt.starts_with("attempt=1;")
+            && let Some((attempt, attempts_max)) = headers.get("amz-sdk-request").and_then(turn)
+            && attempt > 1
         {
+            let operation = headers.get("x-amz-target").and_then(|target| target.split('.').next_back());
+            let operation = operation.unwrap_or_default();
+            let turn = format!("try {attempt} of {attempts_max}");
+            info!(reason = "aws", attempt, attempts_max, "Trying again (aws, {turn}): {operation} at {host}");
             (self.0)(&Exchange::Retried { host: &host, reason: "aws" });
         }
         Ok(())
@@ -148,6 +153,12 @@ impl Intercept for Counter {
         }
         Ok(())
     }
+}
+
+/// The number of an attempt and how many there may be, of `attempt=2; max=5`.
+fn turn(header: &str) -> Option<(u32, u32)> {
+    let (attempt, max) = header.strip_prefix("attempt=")?.split_once("; max=")?;
+    Some((attempt.parse().ok()?, max.parse().ok()?))
 }
 
 /// The host of the endpoint, in the form that registries have: with a port where one is given.

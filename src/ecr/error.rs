@@ -8,6 +8,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::http::HttpResponse;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::RequestId;
+use tracing::field::{Empty, display};
+use tracing::{Instrument, trace_span};
 
 /// Of AWS' own messages, this much is shown.
 const MESSAGE_MAX_CHARS: usize = 600;
@@ -49,6 +51,46 @@ impl Call {
     /// The IAM action that allows the call.
     pub fn action(&self) -> String {
         format!("{}:{}", self.service, self.operation)
+    }
+}
+
+impl Call {
+    /// Makes the call, and judges its failure.
+    pub(super) async fn make<T, E>(
+        self,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Error>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let span = trace_span!(
+            "aws",
+            otel.name = format_args!("{}.{}", self.service, self.operation),
+            otel.kind = "client",
+            rpc.system = "aws-api",
+            rpc.method = self.operation,
+            rpc.service = self.service,
+            aws.request_id = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        match request.instrument(span.clone()).await {
+            Ok(answer) => {
+                span.record("aws.request_id", answer.request_id());
+                Ok(answer)
+            }
+            Err(error) => {
+                let error = Error::sdk(self, error);
+                span.record("aws.request_id", error.request_id.as_deref());
+                // Whoever asks may well be about to make it.
+                if !error.is_repository_missing() {
+                    span.record("otel.status_code", "ERROR");
+                    span.record("otel.status_description", display(&error));
+                }
+                Err(error)
+            }
+        }
     }
 }
 
@@ -143,6 +185,11 @@ impl Error {
     /// A request that could not be put together.
     pub(super) fn unsent(call: Call, source: impl StdError + Send + Sync + 'static) -> Self {
         Self { call, kind: Kind::Unsent, request_id: None, source: Some(Arc::new(source)) }
+    }
+
+    /// Whether what was to be made is there already.
+    pub(super) fn is_repository_there(&self) -> bool {
+        matches!(&self.kind, Kind::Other { code, .. } if code == "RepositoryAlreadyExistsException")
     }
 
     /// Judges an error of the SDK.

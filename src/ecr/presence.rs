@@ -52,8 +52,7 @@ impl Api {
             .repository_name(repository.as_str())
             .set_image_ids(Some(ids.collect()))
             .set_accepted_media_types(Some(MediaType::ACCEPT.split(", ").map(str::to_owned).collect()));
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Error::sdk(self.call("BatchGetImage", repository), error))?;
+        let answer = self.call("BatchGetImage", repository).make(request.send()).await?;
         Ok(read(tags, &answer))
     }
 
@@ -85,9 +84,7 @@ impl Api {
             .registry_id(&self.account)
             .repository_name(repository.as_str())
             .set_layer_digests(Some(blobs.iter().map(Digest::to_string).collect()));
-        let answer = request.send().await;
-        let answer = answer
-            .map_err(|error| Error::sdk(self.call("BatchCheckLayerAvailability", repository), error))?;
+        let answer = self.call("BatchCheckLayerAvailability", repository).make(request.send()).await?;
         // An archived layer cannot be part of a new image, and a failure is as good as an absence:
         // at worst a blob is sent that was there.
         let available =

@@ -1,7 +1,6 @@
 //! Repositories: is it there, may its tags move, and if need be, make it.
 
 use aws_sdk_ecr::error::BuildError;
-use aws_sdk_ecr::operation::create_repository::CreateRepositoryError as Refusal;
 use aws_sdk_ecr::operation::create_repository::builders::CreateRepositoryFluentBuilder;
 use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageTagMutability, ImageTagMutabilityExclusionFilter,
@@ -22,7 +21,7 @@ impl Api {
             .registry_id(&self.account)
             .repository_names(repository.as_str());
         let call = || self.call("DescribeRepositories", repository);
-        let answer = match request.send().await.map_err(|error| Error::sdk(call(), error)) {
+        let answer = match call().make(request.send()).await {
             Ok(answer) => answer,
             Err(error) if error.is_repository_missing() => return Ok(None),
             Err(error) => return Err(error),
@@ -43,14 +42,10 @@ impl Api {
         let request =
             self.client.create_repository().registry_id(&self.account).repository_name(repository.as_str());
         let request = with_settings(request, settings).map_err(|error| Error::unsent(call(), error))?;
-        match request.send().await {
+        match call().make(request.send()).await {
             Ok(_) => {}
-            Err(error)
-                if error.as_service_error().is_some_and(Refusal::is_repository_already_exists_exception) =>
-            {
-                return Ok(());
-            }
-            Err(error) => return Err(Error::sdk(call(), error)),
+            Err(error) if error.is_repository_there() => return Ok(()),
+            Err(error) => return Err(error),
         }
         let Some(policy) = &settings.lifecycle_policy else { return Ok(()) };
         let request = self
@@ -59,8 +54,7 @@ impl Api {
             .registry_id(&self.account)
             .repository_name(repository.as_str())
             .lifecycle_policy_text(policy);
-        let answer = request.send().await;
-        answer.map_err(|error| Error::sdk(self.call("PutLifecyclePolicy", repository), error))?;
+        self.call("PutLifecyclePolicy", repository).make(request.send()).await?;
         Ok(())
     }
 }

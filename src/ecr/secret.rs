@@ -88,10 +88,7 @@ mod manager {
             let connect =
                 async || Client::new(&aws::config(region(&self.id), None, self.caller.clone()).await);
             let client = self.client.get_or_init(connect).await;
-            let answer = match client.get_secret_value().secret_id(&self.id).send().await {
-                Ok(answer) => answer,
-                Err(error) => return Err(Error::sdk(call, error)),
-            };
+            let answer = call.clone().make(client.get_secret_value().secret_id(&self.id).send()).await?;
             // The parser's own words may quote the secret.
             match answer.secret_string().map(serde_json::from_str) {
                 Some(Ok(Document { username, password })) => {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::event::{Arrival, Blobs, MirrorSummary, RunOutcome, TagOutcome, TagSummary};
+use crate::event::{Arrival, Blobs, Fault, MirrorSummary, RunOutcome, TagOutcome, TagSummary};
 use crate::oci::{Digest, Tag};
 use crate::plan::{Action, Step};
 
@@ -46,6 +46,7 @@ fn summary(text: &str, outcome: TagOutcome) -> TagSummary {
         bytes: 0,
         blobs: Blobs::default(),
         error: None,
+        fault: Fault::default(),
     }
 }
 
@@ -84,6 +85,7 @@ impl Metrics {
             target: String::new(),
             outcome,
             error: None,
+            fault: Fault::default(),
             tags: Vec::new(),
             selection: None,
             ending: Ending::Finished,

@@ -140,7 +140,7 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::event::{Blobs, Ending, RunOutcome, TagOutcome};
+    use crate::event::{Blobs, Ending, Fault, RunOutcome, TagOutcome};
 
     pub(in crate::notice) fn at() -> Timestamp {
         "2026-09-01T12:00:00Z".parse().unwrap()
@@ -157,6 +157,7 @@ pub(super) mod tests {
             bytes: if error.is_some() { 0 } else { 1024 },
             blobs: Blobs::default(),
             error: error.map(str::to_owned),
+            fault: Fault::default(),
         };
         let tags = copied.iter().map(|name| tag(name, None));
         MirrorSummary {
@@ -165,6 +166,7 @@ pub(super) mod tests {
             target: "registry.test/oracle/jdk".to_owned(),
             outcome: if failed.is_empty() { RunOutcome::Succeeded } else { RunOutcome::Failed },
             error: None,
+            fault: Fault::default(),
             tags: tags.chain(failed.iter().map(|(name, error)| tag(name, Some(error)))).collect(),
             selection: None,
             ending: Ending::Finished,

@@ -2,10 +2,12 @@
 
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span};
 
 use crate::copy;
 use crate::copy::{Copied, Root};
-use crate::event::{Blobs, Ending, Event, MirrorSummary, TagOutcome, TagSummary};
+use crate::event::{Blobs, Ending, Event, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop};
@@ -57,20 +59,28 @@ impl Pass<'_> {
                 Action::Skip if !self.mirror.referrers => Ok(None),
                 Action::Conflict => Err(Failure::Conflict(step.reason.clone())),
                 Action::Skip | Action::Copy => {
-                    self.copy_tag(step, roots.get(&step.tag), &listed, stop, &denied).await
+                    let span = span(step);
+                    let work = self.copy_tag(step, roots.get(&step.tag), &listed, stop, &denied);
+                    let result = work.instrument(span.clone()).await;
+                    record(&span, &result);
+                    result
                 }
             };
-            let denial = result.as_ref().err().and_then(Failure::denial);
+            let is_denied = result.as_ref().is_err_and(Failure::is_denied);
             let is_stopped = result.as_ref().is_err_and(Failure::is_stop);
             finish(&mut tag, result);
             self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: &tag });
-            (tag, denial, is_stopped)
+            (tag, is_denied, is_stopped)
         });
         let mut done = futures_util::stream::iter(work).buffer_unordered(self.tags_max.get());
         let mut stopped = 0;
-        while let Some((tag, denial, is_stopped)) = done.next().await {
+        while let Some((tag, is_denied, is_stopped)) = done.next().await {
+            // What is refused for one is what is wrong with the whole mirror.
+            if is_denied && summary.error.is_none() {
+                summary.error.clone_from(&tag.error);
+                summary.fault = tag.fault.clone();
+            }
             summary.tags.push(tag);
-            summary.error = summary.error.take().or(denial);
             stopped += u64::from(is_stopped);
         }
         if stopped > 0 && stopped == summary.failed() && summary.error.is_none() {
@@ -145,19 +155,23 @@ impl Failure {
         matches!(self, Self::Dropped | Self::NotStarted(Reason::Stop))
     }
 
-    /// The words for the whole mirror, where access was refused.
-    fn denial(&self) -> Option<String> {
+    /// Whether access was refused.
+    fn is_denied(&self) -> bool {
+        matches!(self, Self::Copy(error) if error.is_denied())
+    }
+
+    fn fault(&self) -> Fault {
         match self {
-            Self::Copy(error) if error.is_denied() => Some(chain(error)),
-            _ => None,
+            Self::Conflict(_) => Fault::at(Side::Target, None),
+            Self::NotStarted(_) | Self::Dropped => Fault::default(),
+            Self::Copy(error) => error.fault(),
         }
     }
 }
 
 /// A tag as the plan has it.
 fn in_plan(step: &Step) -> TagSummary {
-    let conflict =
-        (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()).to_string());
+    let conflict = (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()));
     TagSummary {
         tag: step.tag.clone(),
         digest: Some(step.digest),
@@ -166,7 +180,8 @@ fn in_plan(step: &Step) -> TagSummary {
         reason: step.reason.clone(),
         bytes: 0,
         blobs: Blobs::default(),
-        error: conflict,
+        error: conflict.as_ref().map(Failure::to_string),
+        fault: conflict.as_ref().map(Failure::fault).unwrap_or_default(),
     }
 }
 
@@ -182,6 +197,34 @@ fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, Failure>) {
             let is_started = !matches!(failure, Failure::NotStarted(_));
             tag.outcome = Some(if is_started { TagOutcome::Failed } else { TagOutcome::NotStarted });
             tag.error = Some(chain(&failure));
+            tag.fault = failure.fault();
+        }
+    }
+}
+
+/// What logs and traces of a tag have in common.
+fn span(step: &Step) -> Span {
+    info_span!(
+        "tag",
+        tag = %step.tag,
+        digest = %step.digest,
+        bytes = Empty,
+        outcome = Empty,
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+    )
+}
+
+fn record(span: &Span, result: &Result<Option<Copied>, Failure>) {
+    match result {
+        Ok(copied) => {
+            span.record("outcome", if copied.is_some() { "copied" } else { "up_to_date" });
+            span.record("bytes", copied.map(|copied| copied.bytes));
+        }
+        Err(failure) => {
+            span.record("outcome", "failed");
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", chain(failure));
         }
     }
 }

@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 
 use crate::config::Mirror;
 use crate::copy::Copier;
-use crate::event::{Ending, Event, MirrorSummary, RunOutcome};
+use crate::event::{Ending, Event, Fault, MirrorSummary, RunOutcome, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::registry;
@@ -77,9 +79,41 @@ fn too_few(selected: usize, at_least: usize, listed: usize) -> String {
     }
 }
 
+impl Error {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Tags(cause) | Self::Denied { cause, .. } => {
+                Fault::at(Side::Source, target::request_id(cause))
+            }
+            Self::TooFew { .. } => Fault::at(Side::Source, None),
+            Self::Target(cause) | Self::Ensure(cause) => Fault::at(Side::Target, cause.request_id()),
+            Self::Stopped => Fault::default(),
+        }
+    }
+}
+
 impl Pass<'_> {
     /// Makes the pass. Never fails: what goes wrong is in the summary.
     pub async fn run(&self, mode: Mode, stop: &Stop) -> MirrorSummary {
+        let span = info_span!(
+            "pass",
+            mirror = self.mirror.name,
+            outcome = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty
+        );
+        let summary = self.pass(mode, stop).instrument(span.clone()).await;
+        if summary.outcome == RunOutcome::Failed {
+            span.record("outcome", "failed");
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", summary.error.as_deref());
+        } else {
+            span.record("outcome", "succeeded");
+        }
+        summary
+    }
+
+    async fn pass(&self, mode: Mode, stop: &Stop) -> MirrorSummary {
         self.observe(&Event::MirrorStarted { mirror: &self.mirror.name });
         let mut summary = MirrorSummary {
             name: self.mirror.name.clone(),
@@ -87,6 +121,7 @@ impl Pass<'_> {
             target: self.mirror.target.to_string(),
             outcome: RunOutcome::Succeeded,
             error: None,
+            fault: Fault::default(),
             tags: Vec::new(),
             selection: None,
             ending: if mode == Mode::Plan { Ending::Planned } else { Ending::Finished },
@@ -109,6 +144,7 @@ impl Pass<'_> {
                 summary.ending = Ending::Stopped;
             }
             summary.error = Some(chain(&error));
+            summary.fault = error.fault();
         }
         sort(&mut summary);
         if summary.error.is_some() || summary.tags.iter().any(|tag| tag.error.is_some()) {

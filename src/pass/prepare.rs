@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use crate::copy::Root;
-use crate::event::{Blobs, Event, MirrorSummary, TagOutcome, TagSummary};
+use crate::event::{Blobs, Event, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::{Digest, ManifestError, Reference, Tag};
 use crate::pass::{Error, Pass};
 use crate::plan;
@@ -14,6 +14,7 @@ use crate::registry;
 use crate::registry::chain;
 use crate::select;
 use crate::select::{Selection, Verdict};
+use crate::target;
 
 /// So many tags are asked for at the source at once; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;
@@ -41,6 +42,16 @@ enum TagError {
     Platforms(#[source] ManifestError),
 }
 
+impl TagError {
+    fn fault(&self) -> Fault {
+        let request_id = match self {
+            Self::Source(cause) => target::request_id(cause),
+            Self::Vanished | Self::Platforms(_) => None,
+        };
+        Fault::at(Side::Source, request_id)
+    }
+}
+
 impl Pass<'_> {
     /// Observes, selects and plans.
     pub(super) async fn prepare(&self, summary: &mut MirrorSummary) -> Result<Planned, Error> {
@@ -59,6 +70,7 @@ impl Pass<'_> {
             let error = Error::TooFew { selected, at_least, listed: tags.len() };
             // What was selected is right all the same, and is copied.
             summary.error = Some(chain(&error));
+            summary.fault = error.fault();
         }
         if selected == 0 {
             return Ok(Planned::default());
@@ -147,5 +159,6 @@ fn unplanned(tag: Tag, error: &TagError) -> TagSummary {
         bytes: 0,
         blobs: Blobs::default(),
         error: Some(chain(error)),
+        fault: error.fault(),
     }
 }

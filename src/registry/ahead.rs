@@ -205,7 +205,7 @@ async fn fetch(
     if let Ok(value) = HeaderValue::from_str(&format!("bytes={first}-{last}")) {
         request = request.header(RANGE, value);
     }
-    let mut answer = repository.client.attempt(&request).await?;
+    let mut answer = repository.client.attempt(&request, 0).await?;
     check(&answer, etag.as_ref(), first, last, blob.size)?;
     let (mut chunks, mut missing) = (VecDeque::new(), range.end - range.start);
     while missing > 0 {

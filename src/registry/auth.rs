@@ -217,8 +217,8 @@ async fn fetch_token(
         headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
     }
     let asked_at = Instant::now();
-    let mut answer =
-        wire.exchange(Parcel { method: &Method::GET, url: &url, headers, body: Body::Empty }).await?;
+    let parcel = Parcel { method: &Method::GET, url: &url, headers, body: Body::Empty, retries: 0 };
+    let mut answer = wire.exchange(parcel).await?;
     if !answer.status().is_success() {
         let refusal = answer.refusal().await;
         return Err(answer.fail(Kind::NoToken(refusal)));

@@ -131,7 +131,7 @@ impl BlobReader {
             self.answer = None;
             let Some(reason) = error.transient() else { return Err(error) };
             let Some(pause) = self.budget.spend(error.retry_after()) else { return Err(error) };
-            self.repository.client.pause(&error, reason, pause).await;
+            self.repository.client.pause(&error, reason, pause, &self.budget).await;
         }
     }
 
@@ -150,7 +150,7 @@ impl BlobReader {
         }
         // A request is a large future, and chunks come without one.
         let request = self.request();
-        let answer = match Box::pin(self.repository.client.attempt(&request)).await {
+        let answer = match Box::pin(self.repository.client.attempt(&request, self.budget.retries())).await {
             // There is no more: what ended early was the whole blob, and it is shorter than announced.
             Err(error) if self.got > 0 && error.is_status(StatusCode::RANGE_NOT_SATISFIABLE) => {
                 return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));

@@ -14,11 +14,11 @@ use crate::oci::{Host, Repository};
 use crate::registry::ahead::Ranges;
 use crate::registry::auth::{Auth, Scope};
 use crate::registry::credentials::{Credentials, Freshness};
-use crate::registry::error::{Error, Kind, Refusal, chain};
+use crate::registry::error::{Error, Kind, Refusal};
 use crate::registry::limit::{Limiter, Limits, Turn};
 use crate::registry::quota::Quota;
 use crate::registry::resolve::Resolver;
-use crate::registry::retry::Retry;
+use crate::registry::retry::{Budget, Retry};
 use crate::registry::tap::{Exchange, Tap};
 use crate::registry::wire::{Answer, Body, Flow, Parcel, Wire};
 use crate::registry::{hint, origin};
@@ -27,8 +27,6 @@ use crate::registry::{hint, origin};
 const REDIRECTS_MAX: usize = 5;
 /// Connections that were not used for this long are closed.
 const IDLE_MAX: Duration = Duration::from_mins(1);
-/// Whoever waits this long between two tries is told why.
-const LONG_PAUSE_MS: u64 = 400;
 /// The name that Docker Hub's API goes by.
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
 
@@ -177,30 +175,25 @@ impl Client {
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, Error> {
         let mut budget = self.0.retry.budget();
         loop {
-            let error = match self.attempt(request).await {
+            let error = match self.attempt(request, budget.retries()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let Some(reason) = error.transient() else { return Err(error) };
             let Some(pause) = budget.spend(error.retry_after()) else { return Err(error) };
-            self.pause(&error, reason, pause).await;
+            self.pause(&error, reason, pause, &budget).await;
         }
     }
 
     /// Waits before another try, and lets it be counted.
-    pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration) {
-        let (error, pause_ms) = (chain(error), u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-        if pause_ms >= LONG_PAUSE_MS {
-            tracing::info!(reason, pause_ms, "Trying again in {pause_ms} ms: {error}");
-        } else {
-            tracing::debug!(reason, pause_ms, "Trying again in {pause_ms} ms: {error}");
-        }
+    pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration, budget: &Budget) {
+        budget.tell(reason, pause, error);
         (self.0.wire.tap)(&Exchange::Retried { host: self.host().as_str(), reason });
         tokio::time::sleep(pause).await;
     }
 
-    /// Sends once, logging in where the registry asks for it.
-    pub(super) async fn attempt(&self, request: &Request) -> Result<Answer, Error> {
+    /// Sends once, logging in where the registry asks for it. `retries` is how often that was done before.
+    pub(super) async fn attempt(&self, request: &Request, retries: u32) -> Result<Answer, Error> {
         let Inner { root, wire, auth, .. } = &*self.0;
         if let Some(window) = wire.quota.used_up().filter(|_| request.is_pull()) {
             return Err(Error::new(&request.method, &request.url, Kind::PullsUsedUp(window)));
@@ -217,7 +210,7 @@ impl Client {
                 Err(error) => return Err(self.explain(error, scope).await),
             };
             let sent_at = header.is_some().then(Instant::now);
-            let (mut answer, is_own) = match self.exchange(request, header).await {
+            let (mut answer, is_own) = match self.exchange(request, header, retries).await {
                 Ok(exchanged) => exchanged,
                 Err(error) => return Err(self.explain(error, scope).await),
             };
@@ -282,8 +275,8 @@ impl Client {
             headers.extend(header.map(|value| (AUTHORIZATION, value)));
         }
         let body = Body::Stream(body, flow);
-        let answer =
-            wire.exchange(Parcel { method: &request.method, url: &request.url, headers, body }).await?;
+        let Request { method, url, .. } = request;
+        let answer = wire.exchange(Parcel { method, url, headers, body, retries: 0 }).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -291,7 +284,12 @@ impl Client {
     }
 
     /// One exchange and the redirects behind it. Tells whether the answer is the registry's own.
-    async fn exchange(&self, request: &Request, login: Option<HeaderValue>) -> Result<(Answer, bool), Error> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        login: Option<HeaderValue>,
+        retries: u32,
+    ) -> Result<(Answer, bool), Error> {
         let Inner { root, wire, .. } = &*self.0;
         let mut url = request.url.clone();
         let mut login = login.filter(|_| origin::is_own(root, &url));
@@ -299,7 +297,8 @@ impl Client {
             let mut headers = request.headers.clone();
             headers.extend(login.clone().map(|value| (AUTHORIZATION, value)));
             let body = request.body.clone().map_or(Body::Empty, Body::Bytes);
-            let answer = wire.exchange(Parcel { method: &request.method, url: &url, headers, body }).await?;
+            let parcel = Parcel { method: &request.method, url: &url, headers, body, retries };
+            let answer = wire.exchange(parcel).await?;
             let next = match answer.header(LOCATION.as_str()) {
                 Some(location) if answer.status().is_redirection() && request.is_read() => url.join(location),
                 _ => return Ok((answer, origin::is_own(root, &url))),

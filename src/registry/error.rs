@@ -111,6 +111,8 @@ pub struct Refusal {
     pub text: String,
     /// When to come back, if the registry says.
     pub retry_after: Option<Duration>,
+    /// By this id, the registry finds the request in its logs.
+    pub request_id: Option<String>,
 }
 
 /// One entry of a registry's error document.
@@ -179,6 +181,16 @@ impl Error {
     /// Whether the registry refused with this status.
     pub fn is_status(&self, status: StatusCode) -> bool {
         self.refusal().is_some_and(|refusal| refusal.status == status)
+    }
+
+    /// By this id, the registry finds the refused request in its logs, if it gave one.
+    pub fn request_id(&self) -> Option<&str> {
+        match self.kind() {
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
+                refusal.request_id.as_deref()
+            }
+            _ => None,
+        }
     }
 
     /// Whether access was refused, or no login could be had to ask for it: a matter of logins, licences and
@@ -275,7 +287,7 @@ impl Refusal {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{feff}').trim();
         let text = if errors.is_empty() { text.to_owned() } else { String::new() };
-        Self { status, errors, text, retry_after }
+        Self { status, errors, text, retry_after, request_id: None }
     }
 }
 

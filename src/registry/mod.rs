@@ -25,6 +25,7 @@ mod referrers;
 mod repository;
 mod resolve;
 mod retry;
+mod sent;
 mod tags;
 mod tap;
 mod upload;

@@ -1,9 +1,17 @@
 //! How often and how patiently a request is tried again.
 
+use std::error::Error;
 use std::time::Duration;
+
+use tracing::{debug, info};
+
+use crate::registry::error::chain;
 
 /// A registry that asks for more patience than this is not waited for.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+
+/// Whoever waits this long between two tries is told why.
+const LONG_PAUSE: Duration = Duration::from_millis(400);
 
 /// The bounds of trying again.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +51,26 @@ impl Budget {
     /// Half of a pause is random, so that many clients that failed together do not come back together.
     pub fn spend(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.spend_with(asked, fastrand::f64())
+    }
+
+    /// How often it was tried again so far.
+    pub fn retries(&self) -> u32 {
+        self.tried - 1
+    }
+
+    /// Logs that the next try comes after this pause, and why; `reason` is one of a few words.
+    pub fn tell(&self, reason: &'static str, pause: Duration, error: &dyn Error) {
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let (attempt, attempts_max) = (self.tried, self.retry.tries);
+        let error = chain(error);
+        // What to do about it is told where it is given up.
+        let cause = error.lines().next().unwrap_or_default();
+        let plan = format!("Trying again in {pause_ms} ms ({reason}, try {attempt} of {attempts_max})");
+        if pause >= LONG_PAUSE {
+            info!(reason, pause_ms, attempt, attempts_max, "{plan}: {cause}");
+        } else {
+            debug!(reason, pause_ms, attempt, attempts_max, "{plan}: {cause}");
+        }
     }
 
     /// Progress was made: all tries are there again.

@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
+use tracing::Instrument;
 use url::Url;
 
 use crate::oci::Host;
-use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, address};
+use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal, address, quote};
 use crate::registry::limit::Limiter;
 use crate::registry::quota::Quota;
 use crate::registry::retry;
+use crate::registry::sent::Sent;
 use crate::registry::tap::{Exchange, Tap};
 
 /// So many bytes of an upload may wait in the buffers of the system when all are handed over.
@@ -26,6 +28,9 @@ const BUFFERED_MAX_BYTES: u64 = 4 * 1024 * 1024;
 const LINK_BYTES_PER_SECOND: u64 = 256 * 1024;
 /// A registry that has all bytes of a blob stores them at least this fast before it answers.
 const COMMIT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
+
+/// Where AWS, its storage and other registries say by which id they find a request in their logs.
+const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-request-id"];
 
 /// The way to one host.
 pub(super) struct Wire {
@@ -44,6 +49,8 @@ pub(super) struct Parcel<'a> {
     pub(super) url: &'a Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Body<'a>,
+    /// How often the same was sent before, and failed.
+    pub(super) retries: u32,
 }
 
 /// The body of a request.
@@ -56,8 +63,14 @@ pub(super) enum Body<'a> {
 
 impl Wire {
     /// Sends and waits for the head of the answer, whatever its status.
-    pub(super) async fn exchange(&self, parcel: Parcel<'_>) -> Result<Answer, Error> {
-        let Parcel { method, url, headers, body } = parcel;
+    pub(super) fn exchange(&self, parcel: Parcel<'_>) -> impl Future<Output = Result<Answer, Error>> {
+        let sent = Sent::new(&parcel);
+        let span = sent.span.clone();
+        self.pass_on(parcel).instrument(span).inspect(move |result| sent.ended(result))
+    }
+
+    async fn pass_on(&self, parcel: Parcel<'_>) -> Result<Answer, Error> {
+        let Parcel { method, url, headers, body, .. } = parcel;
         let fail = |kind| Error::new(method, url, kind);
         let request = self.http.request(method.clone(), url.clone()).headers(headers);
         let result = match body {
@@ -159,9 +172,10 @@ impl Answer {
     /// What an answer without success says.
     pub(super) async fn refusal(&mut self) -> Refusal {
         let retry_after = retry_after(self.headers());
+        let request_id = REQUEST_IDS.iter().find_map(|&name| self.header(name)).map(quote);
         // A body that cannot be read takes nothing away from the status.
         let body = self.up_to(ERROR_BODY_MAX_BYTES).await.map(|(body, _)| body).unwrap_or_default();
-        Refusal::parse(self.status(), retry_after, &body)
+        Refusal { request_id, ..Refusal::parse(self.status(), retry_after, &body) }
     }
 
     /// The failure that an answer without success is.

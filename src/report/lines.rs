@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info};
 
-use crate::event::{Event, MirrorSummary, Observer, TagOutcome, TagSummary};
+use crate::event::{Event, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::report::errors::first_line;
 use crate::report::transfers::Transfers;
@@ -91,7 +91,7 @@ impl Transfer {
 }
 
 fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
-    let TagSummary { tag, outcome, bytes, error, .. } = summary;
+    let TagSummary { tag, outcome, bytes, error, fault: Fault { side, request_id }, .. } = summary;
     let took = transfer.map(|transfer| transfer.started.elapsed()).unwrap_or_default();
     let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
     match outcome {
@@ -101,7 +101,8 @@ fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
         }
         Some(TagOutcome::Failed) => {
             let error = error.as_deref().unwrap_or_default();
-            error!(mirror, %tag, error, "Could not copy {mirror}:{tag}: {}", first_line(error));
+            let (side, request_id) = (side.map(Side::as_str), request_id.as_deref());
+            error!(mirror, %tag, side, request_id, error, "Could not copy {mirror}:{tag}: {}", first_line(error));
         }
         // Thousands of tags may be of this kind: the mirror's last line counts them.
         Some(TagOutcome::NotStarted) => debug!(mirror, %tag, "Not started {mirror}:{tag}"),
@@ -126,11 +127,21 @@ fn finish_mirror(summary: &MirrorSummary) {
         return;
     };
     // What was told of a tag is not told again.
-    let is_known = summary.tags.iter().any(|tag| tag.error.as_ref() == Some(error));
-    let cause = if is_known { String::new() } else { format!(": {}", first_line(error)) };
+    let error = Some(error).filter(|error| summary.tags.iter().all(|tag| tag.error.as_ref() != Some(error)));
+    let cause = error.map(|error| format!(": {}", first_line(error))).unwrap_or_default();
+    let told = if summary.tags.is_empty() { String::new() } else { format!(" ({counts})") };
+    let Fault { side, request_id } = &summary.fault;
+    let (side, request_id) = (side.map(Side::as_str), request_id.as_deref().filter(|_| error.is_some()));
     error!(
         mirror,
-        copied, up_to_date, failed, not_started, error, "Could not finish `{mirror}` ({counts}){cause}"
+        side,
+        request_id,
+        copied,
+        up_to_date,
+        failed,
+        not_started,
+        error,
+        "Could not finish `{mirror}`{told}{cause}"
     );
 }
 
@@ -207,7 +218,7 @@ mod tests {
         });
         insta::assert_snapshot!(told, @r#"
         ERROR Could not copy java/jdk:21: 403 Forbidden mirror="java/jdk" tag=21 error="403 Forbidden"
-        ERROR Could not finish `java/jdk` (0 copied, 0 up to date, 1 failed, 1000 not started) mirror="java/jdk" copied=0 up_to_date=0 failed=1 not_started=1000 error="403 Forbidden"
+        ERROR Could not finish `java/jdk` (0 copied, 0 up to date, 1 failed, 1000 not started) mirror="java/jdk" copied=0 up_to_date=0 failed=1 not_started=1000
         "#);
     }
 

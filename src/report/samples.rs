@@ -5,7 +5,9 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::event::{Blobs, Ending, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
+use crate::event::{
+    Blobs, Ending, Fault, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals,
+};
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
 use crate::select::{Rule, Selection, Spec, select};
@@ -29,6 +31,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         target: format!("registry.test/oracle/{name}"),
         outcome: RunOutcome::Succeeded,
         error: None,
+        fault: Fault::default(),
         tags: Vec::new(),
         selection: None,
         ending: Ending::Finished,
@@ -45,6 +48,7 @@ fn planned(text: &str, action: Action, reason: &str) -> TagSummary {
         bytes: 0,
         blobs: Blobs::default(),
         error: None,
+        fault: Fault::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::Mirror;
-use crate::event::{Ending, Event, MirrorSummary, RunOutcome};
+use crate::event::{Ending, Event, Fault, MirrorSummary, RunOutcome};
 use crate::pass::{Mode, Pass, Stop};
 use crate::worker::known::Known;
 use crate::worker::run::PassState;
@@ -138,6 +138,7 @@ async fn run(pass: &Pass<'_>, stop: &Stop) {
             error: Some(
                 "tagferry made a mistake and gave up this pass; please report what it logged".to_owned(),
             ),
+            fault: Fault::default(),
             tags: Vec::new(),
             selection: None,
             ending: Ending::Finished,

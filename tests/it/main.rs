@@ -8,6 +8,8 @@ mod fake;
 mod arch;
 mod chaos;
 mod cli;
+#[cfg(feature = "otel")]
+mod collector;
 mod ecr;
 mod fakes;
 mod faults;
@@ -15,6 +17,7 @@ mod graphs;
 mod kill;
 mod limits;
 mod login;
+mod logs;
 mod metrics;
 mod notices;
 mod pass;
@@ -27,4 +30,6 @@ mod serve;
 mod signals;
 mod source;
 mod sync;
+#[cfg(feature = "otel")]
+mod traces;
 mod world;

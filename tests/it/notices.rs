@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::{Router, body};
 use serde_json::Value;
 use tagferry::config::Config;
-use tagferry::event::{Ending, Event, MirrorSummary, Observer, RunOutcome};
+use tagferry::event::{self, Ending, Event, MirrorSummary, Observer, RunOutcome};
 use tagferry::notice;
 use tagferry::notice::{Notifier, Patience};
 use tagferry::registry::Retry;
@@ -117,6 +117,7 @@ fn finish(notifier: &Notifier, error: Option<&str>) {
         target: "registry.test/jdk".to_owned(),
         outcome: if error.is_some() { RunOutcome::Failed } else { RunOutcome::Succeeded },
         error: error.map(str::to_owned),
+        fault: event::Fault::default(),
         tags: Vec::new(),
         selection: None,
         ending: Ending::Finished,

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tagferry::event::{
-    Arrival, Blobs, Ending, Event, MirrorSummary, Observer, RunOutcome, TagOutcome, TagSummary,
+    Arrival, Blobs, Ending, Event, Fault, MirrorSummary, Observer, RunOutcome, TagOutcome, TagSummary,
 };
 use tagferry::metrics::Metrics;
 use tagferry::oci::{Digest, Tag};
@@ -36,6 +36,7 @@ fn after_a_pass() -> Metrics {
         bytes: 1_000,
         blobs: Blobs { uploaded: 1, mounted: 0, present: 0 },
         error: None,
+        fault: Fault::default(),
     };
     let step = Step { tag: tag.clone(), digest, action: Action::Copy, reason: summary.reason.clone() };
     let pass = &MirrorSummary {
@@ -44,6 +45,7 @@ fn after_a_pass() -> Metrics {
         target: "registry.test/jdk".to_owned(),
         outcome: RunOutcome::Succeeded,
         error: None,
+        fault: Fault::default(),
         tags: vec![summary.clone()],
         selection: None,
         ending: Ending::Finished,

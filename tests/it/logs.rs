@@ -1,0 +1,134 @@
+//! Logs as machines read them: a failure once, where it is handled, with what one searches for.
+
+use serde_json::Value;
+
+use crate::fake::{Action, Ecr, Face, Fault, Match, Registry, Reply, image};
+use crate::program::{Program, Ran};
+use crate::world::{APP, mirror};
+
+/// Two tags of different images.
+async fn source() -> Registry {
+    let source = Registry::start(Face::Basic).await;
+    for tag in ["1.1", "1.2"] {
+        source.push("app", tag, &image(&["a layer", tag]));
+    }
+    source
+}
+
+async fn sync(config: &str) -> Vec<Value> {
+    let arguments = ["--log-format", "json", "sync", "--output", "json"];
+    lines(&Program::configured(config).aws().run_online(&arguments).await)
+}
+
+/// Every line is an object with what all have.
+#[track_caller]
+fn lines(ran: &Ran) -> Vec<Value> {
+    let lines: Vec<Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &lines {
+        for name in ["timestamp", "level", "message", "target"] {
+            assert!(line[name].is_string(), "{line}");
+        }
+    }
+    lines
+}
+
+/// The only line that has this.
+#[track_caller]
+fn only(lines: &[Value], is_meant: impl Fn(&Value) -> bool) -> &Value {
+    let found: Vec<_> = lines.iter().filter(|line| is_meant(line)).collect();
+    assert_eq!(found.len(), 1, "{lines:#?}");
+    found[0]
+}
+
+fn is_error(line: &Value) -> bool {
+    line["level"] == "ERROR"
+}
+
+#[tokio::test]
+async fn a_failed_tag_is_logged_once_with_mirror_tag_and_side() {
+    let (source, target) = (source().await, Registry::start(Face::Open).await);
+    let refusal = Reply::error(400, "MANIFEST_INVALID", "not this one").named("x-request-id", "target-7");
+    target.fault(Fault::new(Match::manifest_put().containing("1.2"), Action::Answer(refusal)));
+    let lines = sync(&mirror(&source, &target, APP)).await;
+    let line = only(&lines, is_error);
+    assert_eq!(
+        (&line["mirror"], &line["tag"], &line["side"]),
+        (&"app".into(), &"1.2".into(), &"target".into())
+    );
+    assert_eq!(line["request_id"], "target-7");
+    assert!(line["error"].as_str().unwrap().contains("not this one"), "{line}");
+    let end = only(&lines, |line| line["message"].as_str().unwrap().starts_with("Done `app`"));
+    assert_eq!((&end["copied"], &end["failed"]), (&1.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn what_fails_at_the_source_says_so() {
+    let (source, target) = (source().await, Registry::start(Face::Open).await);
+    source.fault(Fault::new(Match::manifest_head().containing("1.1"), Action::error(400, "X", "odd")));
+    let lines = sync(&mirror(&source, &target, APP)).await;
+    let line = only(&lines, is_error);
+    assert_eq!(
+        (&line["mirror"], &line["tag"], &line["side"]),
+        (&"app".into(), &"1.1".into(), &"source".into())
+    );
+    assert!(line.get("request_id").is_none(), "{line}");
+}
+
+#[tokio::test]
+async fn a_failure_of_aws_has_its_request_id() {
+    let (source, ecr) = (source().await, Ecr::start().await);
+    ecr.deny("ecr:BatchGetImage");
+    let lines = sync(&mirror(&source, &ecr, APP)).await;
+    let line = only(&lines, is_error);
+    assert_eq!((&line["mirror"], &line["side"]), (&"app".into(), &"target".into()));
+    let id = line["request_id"].as_str().unwrap();
+    assert!(id.starts_with("00000000-0000-4000-8000-"), "{line}");
+    assert!(line["error"].as_str().unwrap().contains(id), "{line}");
+}
+
+#[tokio::test]
+async fn so_has_a_login_that_aws_refuses_and_the_other_tags_are_not_told_again() {
+    let (source, ecr) = (source().await, Ecr::start().await);
+    ecr.deny("ecr:GetAuthorizationToken");
+    let lines = sync(&mirror(&source, &ecr, &APP.replace("match: .", "match: 1.2"))).await;
+    let line = only(&lines, |line| is_error(line) && line.get("tag").is_some());
+    assert!(line["request_id"].as_str().unwrap().starts_with("00000000-"), "{line}");
+    let end = only(&lines, |line| is_error(line) && line.get("tag").is_none());
+    assert!(end.get("error").is_none() && end.get("request_id").is_none(), "{end}");
+}
+
+#[tokio::test]
+async fn a_retry_says_which_mirror_and_tag_it_is_for() {
+    let (source, target) = (source().await, Registry::start(Face::Open).await);
+    // A blob is read by whoever writes it: the connection to the target, which knows no tag.
+    source.fault(Fault::new(Match::blob_get(), Action::error(503, "UNAVAILABLE", "busy")).once());
+    target.fault(Fault::new(Match::manifest_put(), Action::error(503, "UNAVAILABLE", "busy")).once());
+    let lines = sync(&mirror(&source, &target, &APP.replace("match: .", "match: 1.2"))).await;
+    assert!(!lines.iter().any(is_error), "{lines:#?}");
+    let retries: Vec<_> = lines.iter().filter(|line| line["reason"] == "server").collect();
+    assert_eq!(retries.len(), 2, "{lines:#?}");
+    for line in retries {
+        assert_eq!((&line["mirror"], &line["tag"]), (&"app".into(), &"1.2".into()), "{line}");
+        assert_eq!((&line["attempt"], &line["attempts_max"]), (&2.into(), &5.into()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_daemon_logs_the_same() {
+    let (source, ecr) = (source().await, Ecr::start().await);
+    ecr.deny("ecr:PutImage");
+    let config = mirror(&source, &ecr, &APP.replace("match: .", "match: 1.2"));
+    let config = format!("{config}schedule: {{cron: \"0 0 1 1 *\", on_start: true}}\n");
+    let program = Program::configured(&config).aws();
+    let mut running = program.start(&["--log-format", "json", "serve", "--listen", "127.0.0.1:0"]);
+    running.logs("Could not finish").await;
+    running.signal("TERM");
+    let ran = running.ended().await;
+    ran.assert_code(0);
+    let lines = lines(&ran);
+    let line = only(&lines, |line| is_error(line) && line.get("tag").is_some());
+    assert_eq!(
+        (&line["mirror"], &line["tag"], &line["side"]),
+        (&"app".into(), &"1.2".into(), &"target".into())
+    );
+}
