@@ -19,6 +19,7 @@ mod metrics;
 mod notices;
 mod pass;
 mod plain;
+mod policies;
 mod program;
 mod ranges;
 mod retry;
