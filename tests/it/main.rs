@@ -8,6 +8,7 @@ mod fake;
 mod arch;
 mod chaos;
 mod cli;
+mod deploy;
 mod ecr;
 mod fakes;
 mod faults;

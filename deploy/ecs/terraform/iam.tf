@@ -1,20 +1,4 @@
 locals {
-  trust_tasks = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "TrustTasks"
-        Effect    = "Allow"
-        Principal = { Service = "ecs-tasks.amazonaws.com" }
-        Action    = "sts:AssumeRole"
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = local.account }
-          ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:ecs:${local.region}:${local.account}:*" }
-        }
-      },
-    ]
-  })
-
   # What Fargate does before tagferry starts: the image, the logs, the configuration.
   start = concat(
     [
@@ -58,7 +42,7 @@ locals {
 
 resource "aws_iam_role" "execution" {
   name_prefix        = "${var.name}-execution-"
-  assume_role_policy = local.trust_tasks
+  assume_role_policy = module.policies.trust_tasks
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -84,7 +68,7 @@ module "policies" {
 
 resource "aws_iam_role" "task" {
   name_prefix        = "${var.name}-task-"
-  assume_role_policy = local.trust_tasks
+  assume_role_policy = module.policies.trust_tasks
 }
 
 resource "aws_iam_role_policy" "task" {

@@ -1,4 +1,5 @@
-# What tagferry may do: the policies of deploy/iam for these names. Uses no provider, so that anybody can evaluate it.
+# What tagferry may do, and who may become it: the policies of deploy/iam for these names. Uses no provider, so that
+# anybody can evaluate it.
 
 variable "partition" {
   description = "The partition of the ARNs."
@@ -124,4 +125,23 @@ output "policies" {
     for name, statements in local.statements : name => jsonencode({ Version = "2012-10-17", Statement = statements })
     if length(statements) > 0
   }
+}
+
+output "trust_tasks" {
+  description = "The trust policy for roles of ECS tasks, in JSON."
+  value = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "TrustTasks"
+        Effect    = "Allow"
+        Principal = { Service = "ecs-tasks.amazonaws.com" }
+        Action    = ["sts:AssumeRole"]
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = var.account }
+          ArnLike      = { "aws:SourceArn" = "arn:${var.partition}:ecs:${var.region}:${var.account}:*" }
+        }
+      },
+    ]
+  })
 }
