@@ -14,7 +14,7 @@ import yaml
 
 # As a restricted namespace sees it: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
-HOST = {"hostNetwork", "hostPID", "hostIPC", "hostUsers"}
+HOST = {"hostNetwork", "hostPID", "hostIPC"}
 
 faults = []
 
@@ -106,7 +106,7 @@ def essence(objects: list) -> dict:
 
     kept = {}
     for entry in objects:
-        # Helm makes no namespaces, and which the cluster's monitoring is, is a value.
+        # Helm makes no namespace: that is for who installs the chart.
         if entry["kind"] != "Namespace":
             annotations = {k: v for k, v in entry["metadata"].get("annotations", {}).items() if k.startswith("eks.")}
             kept[entry["kind"]] = (plain(entry), annotations)
