@@ -1,9 +1,9 @@
 # The menu of this repository. The first two are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test peers reliability soak lint fmt docs deny gate
+.PHONY: help quickstart test peers reliability soak lint deploy-check image-test fmt docs deny gate
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: ## see the main job done, with no account and no network
 	cargo run --locked --example quickstart
@@ -20,10 +20,16 @@ reliability: ## repeat what docs/reliability.md reports, with its figures (some 
 soak: ## a thousand passes of a daemon: does its memory grow, what does it cost idle? (some minutes)
 	cargo bench --locked --bench soak
 
-lint: ## formatting and clippy, as the gate sees them
+lint: deploy-check ## formatting, clippy and the files of deploy/, as the gate sees them
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --no-default-features -- -D warnings
+
+deploy-check: ## check Dockerfile, deploy/ and workflows with tools that know their formats
+	scripts/deploy-check
+
+image-test: ## build the container image without a registry and run it (as root, on Debian; some minutes)
+	scripts/image-test
 
 fmt: ## format the code
 	cargo fmt

@@ -10,6 +10,7 @@ mod chaos;
 mod cli;
 #[cfg(feature = "otel")]
 mod collector;
+mod deploy;
 mod ecr;
 mod fakes;
 mod faults;
@@ -22,6 +23,7 @@ mod metrics;
 mod notices;
 mod pass;
 mod plain;
+mod policies;
 mod program;
 mod ranges;
 mod retry;
