@@ -21,7 +21,7 @@ use crate::app;
 use crate::app::App;
 use crate::config::Config;
 use crate::control;
-use crate::control::{Access, Configuration, Control};
+use crate::control::{Access, Changes, Configuration, Control};
 use crate::event::{Observer, Observers};
 use crate::metrics::Metrics;
 use crate::pass::Stop;
@@ -88,6 +88,7 @@ impl Daemon {
         let control = Arc::new(Control {
             workers,
             metrics,
+            changes: Changes::new(now),
             access: Access::new(token, listen),
             stopping: CancellationToken::new(),
             started_at: now,

@@ -14,7 +14,7 @@ use url::form_urlencoded;
 
 use crate::control::answer::Error;
 use crate::control::{Configuration, Control};
-use crate::worker::{RunState, RunStatus, Status};
+use crate::worker::{Run, RunState, RunStatus, Status};
 
 /// A request waits at most this long for the end of a run; who wants to wait longer asks again.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -36,6 +36,18 @@ struct Triggered {
     status_url: String,
     #[serde(flatten)]
     run: RunStatus,
+}
+
+impl Control {
+    /// Asks for a pass over the named mirrors, over all where there are none.
+    pub(super) fn start(&self, names: &[String]) -> Result<Run, Error> {
+        if self.stopping.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let run = self.workers.fire(names)?;
+        tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
+        Ok(run)
+    }
 }
 
 impl Overview {
@@ -61,11 +73,7 @@ pub(super) async fn sync(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Error> {
     control.access.check(&headers, None)?;
-    if control.stopping.is_cancelled() {
-        return Err(Error::Stopping);
-    }
-    let run = control.workers.fire(&names(query.as_deref())?)?;
-    tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
+    let run = control.start(&names(query.as_deref())?)?;
     let status_url = format!("/api/v1/runs/{}", run.id);
     let location = [(LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, location, Json(Triggered { status_url, run: run.status() })))
