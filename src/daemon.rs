@@ -123,11 +123,12 @@ impl Daemon {
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
         let Self { options, observer, reload, control, apps, listener, clock } = self;
         let goodbye = CancellationToken::new();
-        let mut server = JoinSet::new();
-        server.spawn(control::serve(listener, Arc::clone(&control), goodbye.clone()));
         let mut crew = Crew { at_work: FuturesUnordered::new(), apps: apps.subscribe(), stop: stop.clone() };
         let mut agenda = Agenda::default();
         crew.configure(&control, &mut agenda);
+        // After the mirrors are known: "sync now" for all of them means all.
+        let mut server = JoinSet::new();
+        server.spawn(control::serve(listener, Arc::clone(&control), goodbye.clone()));
         let mut reloads = std::pin::pin!(reloads);
         let ended = loop {
             tokio::select! {
