@@ -43,17 +43,14 @@ fn row(tag: &TagStatus, now: Timestamp) -> Markup {
     html! {
         tr {
             th scope="row" { code { (tag.tag) } }
-            td {
-                span.badge.(class) { span.mark aria-hidden="true" { (mark) } " " (words) }
-                @if let Some(error) = &tag.error { p.error { (error) } }
-            }
+            td { span.badge.(class) { span.mark aria-hidden="true" { (mark) } " " (words) } }
             td {
                 @match tag.digest {
                     Some(digest) => code.digest title=(digest) { (digest) },
                     None => (none("not known")),
                 }
             }
-            td.number {
+            td.number.size {
                 @match tag.size {
                     Some(size) => (Bytes(size)),
                     None => (none("not copied since the start")),
@@ -65,6 +62,9 @@ fn row(tag: &TagStatus, now: Timestamp) -> Markup {
                     None => (none("not copied since the start")),
                 }
             }
+        }
+        @if let Some(error) = &tag.error {
+            tr.why { td colspan="5" { p.error { (error) } } }
         }
     }
 }

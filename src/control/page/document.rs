@@ -1,12 +1,11 @@
 //! The page as a whole.
 
-use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::control::Access;
 use crate::control::api::Overview;
 use crate::control::changes::Mark;
-use crate::control::page::mirror::{Depth, mirror};
+use crate::control::page::mirror::{Look, mirror};
 use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
 use crate::worker::Status;
@@ -19,14 +18,13 @@ pub(super) struct Page<'a> {
     pub(super) overview: &'a Overview,
     /// The mirror that is shown alone.
     pub(super) only: Option<&'a str>,
-    pub(super) depth: Depth,
+    pub(super) look: Look,
     pub(super) access: &'a Access,
     pub(super) is_stopping: bool,
     /// The answer to what was asked.
     pub(super) message: Option<Message>,
     /// What the page shows; `live.js` asks for what changed since.
     pub(super) mark: Mark,
-    pub(super) now: Timestamp,
 }
 
 /// The answer to what was asked.
@@ -56,14 +54,14 @@ impl Page<'_> {
                         @if self.only.is_some() { a href="./" { "← All mirrors" } }
                         p #connection role="status" {}
                     }
-                    main data-since=(self.mark) data-now=(self.now.as_millisecond()) data-mirror=[self.only] {
+                    main data-since=(self.mark) data-now=(self.look.now.as_millisecond()) data-mirror=[self.only] {
                         (summary.markup())
                         (self.form(mirrors.len()))
                         noscript {
                             p.hint { "This shows one moment. " a href="./" { "Load it again" } " to see what changed." }
                         }
                         div #mirrors tabindex="-1" {
-                            @for status in &mirrors { (mirror(status, self.depth, self.now)) }
+                            @for status in &mirrors { (mirror(status, self.look)) }
                         }
                     }
                     footer {

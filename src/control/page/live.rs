@@ -7,14 +7,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use futures_util::stream::Stream;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::control::follow::{Teller, follow, last_event};
-use crate::control::page::mirror::{Depth, id, mirror};
+use crate::control::page::Query;
+use crate::control::page::mirror::{Look, id, mirror};
 use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
-use crate::control::page::{Query, depth};
 use crate::control::{Configuration, Control};
 use crate::worker::Worker;
 
@@ -57,8 +56,7 @@ pub(in crate::control) async fn events(
 
 impl Teller for Pieces {
     fn tell(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
-        let (now, configuration) = (Timestamp::now(), control.configuration());
-        let depth = depth(control, self.only.as_deref());
+        let (look, configuration) = (Look::new(control, self.only.as_deref()), control.configuration());
         let mut events = Vec::new();
         if self.configuration.as_ref() != Some(&configuration) {
             let all = control.workers.all();
@@ -69,7 +67,7 @@ impl Teller for Pieces {
         }
         for worker in changed {
             if self.shows(worker) {
-                events.extend(self.piece(worker, depth, now));
+                events.extend(self.piece(worker, look));
             }
         }
         events.extend(self.summarise(control, &configuration));
@@ -83,13 +81,13 @@ impl Pieces {
         self.only.as_ref().is_none_or(|only| *only == worker.name)
     }
 
-    fn piece(&mut self, worker: &Worker, depth: Depth, now: Timestamp) -> Option<Event> {
+    fn piece(&mut self, worker: &Worker, look: Look) -> Option<Event> {
         let status = worker.status();
         let standing = Standing::of(&status);
         if let Some(known) = self.standings.iter_mut().find(|known| known.name == standing.name) {
             *known = standing;
         }
-        let piece = Piece { id: &id(&status.name), html: &mirror(&status, depth, now).into_string() };
+        let piece = Piece { id: &id(&status.name), html: &mirror(&status, look).into_string() };
         Event::default().event("mirror").json_data(piece).ok()
     }
 

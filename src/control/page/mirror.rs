@@ -7,9 +7,22 @@ use url::form_urlencoded;
 use crate::control::page::details;
 use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
+use crate::control::{Access, Control};
 use crate::event::RunOutcome;
 use crate::report::{Bytes, Span};
-use crate::worker::{PassRecord, Progress, State, Status};
+use crate::worker::{Failure, PassRecord, Progress, State, Status};
+
+/// Up to so many mirrors, all tags are on one page; it has up to some 200 kB then.
+const DETAILED_MAX: usize = 50;
+
+/// How mirrors are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) depth: Depth,
+    /// Whether there is a button: the form to which it belongs is on the page.
+    pub(super) has_button: bool,
+    pub(super) now: Timestamp,
+}
 
 /// How much of a mirror is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +31,17 @@ pub(super) enum Depth {
     Full,
     /// Tags and failures are a link to the mirror's own page, for there are many mirrors on this one.
     Brief,
+}
+
+impl Look {
+    pub(super) fn new(control: &Control, only: Option<&str>) -> Self {
+        let is_detailed = only.is_some() || control.workers.all().len() <= DETAILED_MAX;
+        Self {
+            depth: if is_detailed { Depth::Full } else { Depth::Brief },
+            has_button: !matches!(control.access, Access::Nobody),
+            now: Timestamp::now(),
+        }
+    }
 }
 
 /// The `id` of a mirror's element.
@@ -38,21 +62,24 @@ pub(super) fn encoded(name: &str) -> String {
 /// The mark of a health with its word.
 pub(super) fn badge(health: Health) -> Markup {
     html! {
-        span.badge.(health.word()) { span.mark aria-hidden="true" { (health.mark()) } " " (health.word()) }
+        span.badge.(health.class()) { span.mark aria-hidden="true" { (health.mark()) } " " (health.words()) }
     }
 }
 
 /// Everything about a mirror, and its button. `live.js` puts a new one in the place of an old one.
-pub(super) fn mirror(status: &Status, depth: Depth, now: Timestamp) -> Markup {
+pub(super) fn mirror(status: &Status, look: Look) -> Markup {
+    let Look { depth, has_button, now } = look;
     let (health, id) = (Health::of(status), id(&status.name));
     let heading = format!("{id}-name");
     html! {
-        article.mirror.(health.word()) id=(id) aria-labelledby=(heading) {
+        article.mirror.(health.class()) id=(id) aria-labelledby=(heading) {
             header {
                 h2 id=(heading) { a href=(address(&status.name)) { (status.name) } }
                 p.state aria-live="polite" { (badge(health)) (activity(status)) }
-                button form="sync" name="mirror" value=(status.name) {
-                    "Sync now" span.unseen { ": " (status.name) }
+                @if has_button {
+                    button form="sync" name="mirror" value=(status.name) {
+                        "Sync now" span.unseen { ": " (status.name) }
+                    }
                 }
             }
             @if let Some(running) = &status.progress { (progress(running, now)) }
@@ -119,13 +146,14 @@ fn progress(progress: &Progress, now: Timestamp) -> Markup {
     }
 }
 
-/// Why the last pass failed.
+/// Why the last pass failed: what stopped all of it, or else the last tag that failed.
 fn reason(status: &Status) -> Markup {
-    let failed = status.last_run.as_ref().and_then(|run| run.error.as_ref());
-    let failure = status.failures.first();
+    let whole = status.last_run.as_ref().and_then(|run| run.error.as_ref());
     html! {
-        @if let Some(error) = failed.or(failure.map(|failure| &failure.error)) {
-            p.error { (error) }
+        @match (status.failures.first(), whole) {
+            (Some(Failure { tag: Some(tag), error, .. }), None) => p.error { "Tag " code { (tag) } ": " (error) },
+            (Some(Failure { error, .. }), None) | (_, Some(error)) => p.error { (error) },
+            (None, None) => {}
         }
     }
 }
@@ -149,7 +177,12 @@ fn behind(status: &Status, now: Timestamp) -> Markup {
     html! {
         @match status.stale {
             None => span.none { "not known" },
-            Some(0) => "nothing",
+            Some(0) => {
+                "nothing"
+                @if let (Health::Failing, Some(known)) = (Health::of(status), status.last_success_at) {
+                    small { "as of " (time(known, now)) }
+                }
+            }
             Some(stale) => {
                 strong { (stale) " of " (status.selected.unwrap_or(stale).max(stale)) " tags" }
                 @if let Some(since) = status.stale_since {

@@ -25,7 +25,6 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use url::form_urlencoded;
 
 use crate::control::Control;
@@ -34,13 +33,10 @@ use crate::control::answer::{CHALLENGE, Error};
 use crate::control::api::Overview;
 use crate::control::changes::Mark;
 use crate::control::page::document::{Message, Page};
-use crate::control::page::mirror::Depth;
+use crate::control::page::mirror::Look;
 
 pub(super) use assets::{icon, script, style};
 pub(super) use live::events;
-
-/// Up to so many mirrors, all tags are on one page; it has up to some 100 kB then.
-const DETAILED_MAX: usize = 50;
 
 /// Nothing but our own files, and no inline script or style: markup that slips in can do nothing.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -122,24 +118,17 @@ fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Er
     Ok(format!("./?asked={}", mirror::encoded(asked)))
 }
 
-fn depth(control: &Control, only: Option<&str>) -> Depth {
-    let is_detailed = only.is_some() || control.workers.all().len() <= DETAILED_MAX;
-    if is_detailed { Depth::Full } else { Depth::Brief }
-}
-
 fn page(control: &Control, only: Option<&str>, status: StatusCode, message: Option<Message>) -> Response {
-    let depth = depth(control, only);
     // Before what it marks is looked at: what changes meanwhile is told again.
     let (_, mark) = control.changes.since(None, control.workers.all());
     let page = Page {
         overview: &Overview::of(control),
         only,
-        depth,
+        look: Look::new(control, only),
         access: &control.access,
         is_stopping: control.stopping.is_cancelled(),
         message,
         mark,
-        now: Timestamp::now(),
     };
     let fields = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),

@@ -26,16 +26,12 @@ impl Summary<'_> {
     pub(super) fn markup(&self) -> Markup {
         let Verdict { health, sentence, troubled, .. } = &self.verdict;
         html! {
-            section #summary.summary.(health.word()) aria-labelledby="verdict" {
+            section #summary.summary.(health.class()) aria-labelledby="verdict" {
                 div role="status" {
                     h1 #verdict { span.mark aria-hidden="true" { (health.mark()) } span { (sentence) } }
                 }
                 @if !troubled.is_empty() { (names(troubled)) }
-                p.counts {
-                    @for (health, count) in &self.verdict.counts { span { (count) " " (health.word()) } }
-                    @if self.verdict.running > 0 { span { (self.verdict.running) " running" } }
-                    @if self.verdict.waiting > 0 { span { (self.verdict.waiting) " waiting" } }
-                }
+                (self.counts())
                 @if self.is_stopping {
                     p.banner role="alert" { "tagferry is stopping and takes no work." }
                 }
@@ -50,13 +46,29 @@ impl Summary<'_> {
     }
 }
 
+impl Summary<'_> {
+    /// How many are what, where the sentence does not say it all.
+    fn counts(&self) -> Markup {
+        let Verdict { counts, running, waiting, .. } = &self.verdict;
+        html! {
+            @if counts.len() > 1 || running + waiting > 0 {
+                p.counts {
+                    @for (health, count) in counts { span { (count) " " (health.words()) } }
+                    @if *running > 0 { span { (running) " running" } }
+                    @if *waiting > 0 { span { (waiting) " waiting" } }
+                }
+            }
+        }
+    }
+}
+
 fn names(troubled: &[&Standing]) -> Markup {
     html! {
         ul.names aria-label="Not fresh" {
             @for Standing { name, health, .. } in troubled.iter().take(NAMED_MAX) {
                 li {
-                    a.(health.word()) href={ "#" (encoded(&id(name))) } {
-                        span.mark aria-hidden="true" { (health.mark()) } " " (name) span.unseen { ", " (health.word()) }
+                    a.(health.class()) href={ "#" (encoded(&id(name))) } {
+                        span.mark aria-hidden="true" { (health.mark()) } " " (name) span.unseen { ", " (health.words()) }
                     }
                 }
             }

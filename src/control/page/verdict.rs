@@ -40,8 +40,16 @@ impl Health {
         }
     }
 
-    /// The word for it. Classes of `style.css` have these names, too.
-    pub(super) fn word(self) -> &'static str {
+    /// The words for it.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "not known yet",
+            other => other.class(),
+        }
+    }
+
+    /// Its name in `style.css`.
+    pub(super) fn class(self) -> &'static str {
         match self {
             Self::Failing => "failing",
             Self::Behind => "behind",
