@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -82,9 +83,10 @@ pub(super) async fn sync(
 /// `GET /api/v1/runs/ID[?wait=SECONDS]`: how far a run is; with `wait`, its end if that comes in time.
 pub(super) async fn run(
     State(control): State<Arc<Control>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<RunStatus>, Error> {
+    let Path(id) = id.map_err(|error| Error::Query(error.body_text()))?;
     let wait = wait(query.as_deref())?;
     let run = control.workers.run(&id).ok_or(Error::Run(id))?;
     let status = run.status();

@@ -15,6 +15,7 @@ mod graphs;
 mod kill;
 mod limits;
 mod login;
+mod page;
 mod pass;
 mod plain;
 mod program;

@@ -96,6 +96,14 @@ impl Running {
         panic!("it ended before it logged `{words}`:\n{}", self.logged);
     }
 
+    /// Reads the log up to where a daemon says that it serves, and gives its address: `http://127.0.0.1:PORT`.
+    pub(crate) async fn address(&mut self) -> String {
+        const WORDS: &str = "Serving on ";
+        self.logs(WORDS).await;
+        let (_, address) = self.logged.rsplit_once(WORDS).unwrap();
+        address.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Sends a signal by its name: `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
