@@ -14,6 +14,7 @@ mod distribution;
 mod harness;
 mod image;
 mod ministack;
+mod openapi;
 mod proxy;
 mod push;
 mod realm;
