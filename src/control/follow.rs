@@ -15,8 +15,8 @@ use crate::worker::Worker;
 
 /// At most one burst of events in this time.
 const PAUSE: Duration = Duration::from_millis(500);
-/// While something runs, what went by is told this often.
-const PROGRESS: Duration = Duration::from_secs(1);
+/// While something runs, what went by is told after another such time: about once a second.
+const PROGRESS: Duration = Duration::from_millis(500);
 /// A browser takes up a broken connection after this time.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -65,7 +65,7 @@ impl<T: Teller> Follower<T> {
             let is_running = self.control.workers.all().iter().any(|worker| worker.is_running());
             tokio::select! {
                 changed = self.changes.changed() => changed.ok()?,
-                () = tokio::time::sleep(PROGRESS - PAUSE), if is_running => {}
+                () = tokio::time::sleep(PROGRESS), if is_running => {}
             }
         }
         self.changes.mark_unchanged();

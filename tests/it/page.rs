@@ -162,8 +162,9 @@ async fn what_a_form_may_not_do_the_page_says_in_words() {
 async fn events(answer: &mut Response, words: &str) -> String {
     let mut text = String::new();
     while !text.contains(words) {
-        let chunk =
-            answer.chunk().await.unwrap().unwrap_or_else(|| panic!("it ended before `{words}`: {text}"));
+        let chunk = tokio::time::timeout(SOON, answer.chunk()).await;
+        let chunk = chunk.unwrap_or_else(|_| panic!("no `{words}` in: {text}")).unwrap();
+        let chunk = chunk.unwrap_or_else(|| panic!("it ended before `{words}`: {text}"));
         text += std::str::from_utf8(&chunk).unwrap();
     }
     text

@@ -1,4 +1,4 @@
-//! The description of the control plane, judged by programs that know OpenAPI and not tagferry.
+//! The description of the control plane, judged by programs that know `OpenAPI` and not tagferry.
 
 use std::path::Path;
 use std::process::Output;

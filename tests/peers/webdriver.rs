@@ -1,4 +1,4 @@
-//! Debian's Chromium, driven over WebDriver (<https://www.w3.org/TR/webdriver2/>).
+//! Debian's Chromium, driven over `WebDriver` (<https://www.w3.org/TR/webdriver2/>).
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

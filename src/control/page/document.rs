@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use crate::control::Access;
 use crate::control::api::Overview;
 use crate::control::changes::Mark;
-use crate::control::page::mirror::{Look, mirror};
+use crate::control::page::mirror::{Depth, Look, mirror};
 use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
 use crate::worker::Status;
@@ -60,7 +60,7 @@ impl Page<'_> {
                         noscript {
                             p.hint { "This shows one moment. " a href="./" { "Load it again" } " to see what changed." }
                         }
-                        div #mirrors tabindex="-1" {
+                        div #mirrors.many[self.look.depth == Depth::Brief] tabindex="-1" {
                             @for status in &mirrors { (mirror(status, self.look)) }
                         }
                     }

@@ -9,6 +9,7 @@ use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
 use crate::control::{Access, Control};
 use crate::event::RunOutcome;
+use crate::oci::Tag;
 use crate::report::{Bytes, Span};
 use crate::worker::{Failure, PassRecord, Progress, State, Status};
 
@@ -85,11 +86,11 @@ pub(super) fn mirror(status: &Status, look: Look) -> Markup {
             @if let Some(running) = &status.progress { (progress(running, now)) }
             @if health == Health::Failing { (reason(status)) }
             dl.facts {
-                (fact("Newest at the source", version(status.newest.source.as_ref())))
-                (fact("Newest in the target", version(status.newest.target.as_ref())))
-                (fact("Behind by", behind(status, now)))
-                (fact("Last run", last_run(status.last_run.as_ref(), now)))
-                (fact("Next run", next_run(status, now)))
+                (fact("Newest at the source", &version(status.newest.source.as_ref())))
+                (fact("Newest in the target", &version(status.newest.target.as_ref())))
+                (fact("Behind by", &behind(status, now)))
+                (fact("Last run", &last_run(status.last_run.as_ref(), now)))
+                (fact("Next run", &next_run(status, now)))
             }
             p.route {
                 span.unseen { "From " } code { (status.source) } " " span aria-hidden="true" { "→" }
@@ -158,13 +159,13 @@ fn reason(status: &Status) -> Markup {
     }
 }
 
-fn fact(name: &str, value: Markup) -> Markup {
+fn fact(name: &str, value: &Markup) -> Markup {
     html! {
         div { dt { (name) } dd { (value) } }
     }
 }
 
-fn version(tag: Option<&crate::oci::Tag>) -> Markup {
+fn version(tag: Option<&Tag>) -> Markup {
     html! {
         @match tag {
             Some(tag) => code { (tag) },

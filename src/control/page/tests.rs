@@ -248,8 +248,8 @@ fn changes_are_told_once_and_in_order() {
     assert_eq!(names(&all), ["a", "b"]);
     assert!(changes.since(Some(first), workers.all()).0.is_empty());
     workers.fire(&["b".to_owned()]).unwrap();
-    let (changed, second) = changes.since(Some(first), workers.all());
-    assert_eq!(names(&changed), ["b"]);
+    let (after, second) = changes.since(Some(first), workers.all());
+    assert_eq!(names(&after), ["b"]);
     // Another listener, who saw less, is told the same; who has seen it is not.
     assert_eq!(names(&changes.since(Some(first), workers.all()).0), ["b"]);
     assert!(changes.since(Some(second), workers.all()).0.is_empty());
