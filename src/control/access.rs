@@ -34,13 +34,18 @@ pub(super) enum Refusal {
         "without a token only requests to this machine are taken, and none of a foreign page: set TAGFERRY_API_TOKEN"
     )]
     Foreign,
+    #[error(
+        "the form was sent from a page of another site; where a proxy stands in between, it has to pass on the header \
+         `Host`"
+    )]
+    ForeignForm,
 }
 
 impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
-            Self::NoTokenSet | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::NoTokenSet | Self::Foreign | Self::ForeignForm => StatusCode::FORBIDDEN,
         }
     }
 }
@@ -68,6 +73,18 @@ impl Access {
             Self::Nobody => Err(Refusal::NoTokenSet),
         }
     }
+}
+
+/// Refuses a form that a browser sends from a page of another site. What is no browser says nothing of where it is.
+pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let is_ours = match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
+        // Browsers send this over TLS and on this machine. Unlike the other, it is right behind any proxy.
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => origin.split_once("://").map(|(_, host)| host) == text(HOST.as_str()),
+        (None, None) => true,
+    };
+    if is_ours { Ok(()) } else { Err(Refusal::ForeignForm) }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -143,6 +160,26 @@ mod tests {
         }
         let own = [("host", "localhost:8080"), ("origin", "http://localhost:8080")];
         assert_eq!(status(None, LOOPBACK, &own), 200);
+    }
+
+    #[test]
+    fn a_form_of_a_foreign_page_is_refused() {
+        let check = |headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            check_form(&headers.collect()).is_ok()
+        };
+        assert!(check(&[]));
+        assert!(check(&[("host", "mirror.example"), ("origin", "https://mirror.example")]));
+        assert!(check(&[
+            ("host", "10.0.0.1"),
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://m.example")
+        ]));
+        assert!(!check(&[("host", "mirror.example"), ("origin", "https://evil.example")]));
+        assert!(!check(&[("host", "mirror.example"), ("origin", "null")]));
+        assert!(!check(&[("origin", "https://evil.example")]));
+        assert!(!check(&[("sec-fetch-site", "cross-site")]));
+        assert!(!check(&[("sec-fetch-site", "same-site")]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -30,13 +30,16 @@ pub(super) enum Error {
     Time,
 }
 
+/// How to log in.
+pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tagferry\"");
+
 #[derive(Serialize)]
 struct Body {
     error: String,
 }
 
 impl Error {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
             Self::Refused(refusal) => refusal.status(),
@@ -53,8 +56,7 @@ impl IntoResponse for Error {
         let status = self.status();
         let mut response = (status, Json(Body { error: self.to_string() })).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            let value = axum::http::HeaderValue::from_static("Bearer realm=\"tagferry\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
         }
         response
     }

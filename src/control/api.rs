@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -14,7 +15,7 @@ use url::form_urlencoded;
 
 use crate::control::answer::Error;
 use crate::control::{Configuration, Control};
-use crate::worker::{RunState, RunStatus, Status};
+use crate::worker::{Run, RunState, RunStatus, Status};
 
 /// A request waits at most this long for the end of a run; who wants to wait longer asks again.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -36,6 +37,18 @@ struct Triggered {
     status_url: String,
     #[serde(flatten)]
     run: RunStatus,
+}
+
+impl Control {
+    /// Asks for a pass over the named mirrors, over all where there are none.
+    pub(super) fn start(&self, names: &[String]) -> Result<Run, Error> {
+        if self.stopping.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let run = self.workers.fire(names)?;
+        tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
+        Ok(run)
+    }
 }
 
 impl Overview {
@@ -61,11 +74,7 @@ pub(super) async fn sync(
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Error> {
     control.access.check(&headers, None)?;
-    if control.stopping.is_cancelled() {
-        return Err(Error::Stopping);
-    }
-    let run = control.workers.fire(&names(query.as_deref())?)?;
-    tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
+    let run = control.start(&names(query.as_deref())?)?;
     let status_url = format!("/api/v1/runs/{}", run.id);
     let location = [(LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, location, Json(Triggered { status_url, run: run.status() })))
@@ -74,9 +83,10 @@ pub(super) async fn sync(
 /// `GET /api/v1/runs/ID[?wait=SECONDS]`: how far a run is; with `wait`, its end if that comes in time.
 pub(super) async fn run(
     State(control): State<Arc<Control>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<RunStatus>, Error> {
+    let Path(id) = id.map_err(|error| Error::Query(error.body_text()))?;
     let wait = wait(query.as_deref())?;
     let run = control.workers.run(&id).ok_or(Error::Run(id))?;
     let status = run.status();

@@ -6,10 +6,13 @@
 mod access;
 mod answer;
 mod api;
+mod changes;
 mod client;
 mod events;
+mod follow;
 mod health;
 mod openapi;
+mod page;
 mod server;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::worker::Workers;
 
 pub use access::Access;
+pub use changes::Changes;
 pub use client::{Client, ClientError};
 pub use server::serve;
 
@@ -39,6 +43,8 @@ pub struct Control {
     pub workers: Arc<Workers>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What changed in which order.
+    pub changes: Changes,
     /// Who may change something.
     pub access: Access,
     /// Cancelled when the daemon stops.
@@ -50,7 +56,7 @@ pub struct Control {
 }
 
 /// What became of the last configuration that was read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Configuration {
     /// When the configuration that counts was read.
     pub loaded_at: Timestamp,
@@ -73,18 +79,32 @@ impl Control {
 
 /// All routes.
 pub fn router(control: Arc<Control>) -> Router {
-    Router::new()
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/api/v1/mirrors", get(api::mirrors))
-        .route("/api/v1/sync", post(api::sync))
-        .route("/api/v1/runs/{run}", get(api::run))
-        .route("/api/v1/events", get(events::events))
-        .route("/api/v1/openapi.json", get(openapi::document))
+    let routed = |router: Router<_>, (path, route)| router.route(path, route);
+    routes()
+        .into_iter()
+        .fold(Router::new(), routed)
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn(server::in_time))
         .with_state(control)
+}
+
+/// Each path, and what it answers. `openapi.json` describes the same.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Control>>)> {
+    vec![
+        ("/", get(page::show).post(page::sync)),
+        ("/events", get(page::events)),
+        ("/assets/style.css", get(page::style)),
+        ("/assets/live.js", get(page::script)),
+        ("/assets/icon.svg", get(page::icon)),
+        ("/healthz", get(health::live)),
+        ("/readyz", get(health::ready)),
+        ("/metrics", get(health::metrics)),
+        ("/api/v1/mirrors", get(api::mirrors)),
+        ("/api/v1/sync", post(api::sync)),
+        ("/api/v1/runs/{run}", get(api::run)),
+        ("/api/v1/events", get(events::events)),
+        ("/api/v1/openapi.json", get(openapi::document)),
+    ]
 }

@@ -30,8 +30,8 @@ pub(super) struct Conductor {
     starts: Starts,
     agenda: Agenda,
     apps: watch::Sender<Arc<App>>,
-    /// Handed over when the daemon runs.
-    first: Option<Delivery>,
+    /// The delivery of the newest configuration, before it is handed over.
+    delivery: Option<Delivery>,
 }
 
 /// Makes of a configuration what passes need.
@@ -77,7 +77,7 @@ impl Conductor {
     ) -> Result<Self, Error> {
         let (app, delivery) = maker.make(config).await?;
         let apps = watch::Sender::new(Arc::new(app));
-        Ok(Self { maker, control, clock, starts, agenda: Agenda::default(), apps, first: Some(delivery) })
+        Ok(Self { maker, control, clock, starts, agenda: Agenda::default(), apps, delivery: Some(delivery) })
     }
 
     /// What the configuration that counts was made into.
@@ -93,9 +93,6 @@ impl Conductor {
     /// deliveries end.
     pub(super) async fn conduct(mut self, stop: &Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
         let mut reloads = pin!(reloads);
-        if let Some(delivery) = self.first.take() {
-            self.start(delivery, stop);
-        }
         loop {
             let changed = || self.control.workers.changed();
             tokio::select! {
@@ -116,7 +113,8 @@ impl Conductor {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
                 self.apps.send_replace(Arc::new(app));
-                self.start(delivery, stop);
+                self.delivery = Some(delivery);
+                self.start(stop);
                 Configuration { loaded_at: Timestamp::now(), error: None }
             }
             Err(error) => {
@@ -130,7 +128,7 @@ impl Conductor {
     /// Takes the mirrors of the configuration that counts now: puts new ones to work, and makes a new agenda.
     ///
     /// A mirror with `on_start` runs now if it is new.
-    fn start(&mut self, delivery: Delivery, stop: &Stop) {
+    pub(super) fn start(&mut self, stop: &Stop) {
         let app = Arc::clone(&self.apps.borrow());
         let mirrors = &app.config().mirrors;
         let Control { metrics, workers, .. } = &*self.control;
@@ -148,10 +146,13 @@ impl Conductor {
         // Nobody is there to take them only where the daemon is about to end.
         for worker in new {
             let (apps, stop) = (self.apps.subscribe(), stop.clone());
-            let work = async move { worker.work(apps, &stop).await };
+            let control = Arc::clone(&self.control);
+            let work = async move { worker.work(apps, &stop, || control.workers.changed()).await };
             let _ = self.starts.passes.send(work.boxed_local());
         }
-        let _ = self.starts.notices.send(delivery.run().boxed_local());
+        if let Some(delivery) = self.delivery.take() {
+            let _ = self.starts.notices.send(delivery.run().boxed_local());
+        }
     }
 }
 

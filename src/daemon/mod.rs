@@ -24,7 +24,7 @@ use tracing::warn;
 use crate::app;
 use crate::config::Config;
 use crate::control;
-use crate::control::{Access, Configuration, Control};
+use crate::control::{Access, Changes, Configuration, Control};
 use crate::event::{Observer, Observers};
 use crate::metrics::Metrics;
 use crate::pass::Stop;
@@ -91,6 +91,7 @@ impl Daemon {
         let control = Control {
             workers,
             metrics,
+            changes: Changes::new(now),
             access: Access::new(token, listen),
             stopping: CancellationToken::new(),
             started_at: now,
@@ -118,7 +119,9 @@ impl Daemon {
     ///
     /// Ends when everything has: passes under way finish unless `stop.hard` drops what they copy.
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
-        let Self { conductor, crew: ends, listener } = self;
+        let Self { mut conductor, crew: ends, listener } = self;
+        // Before anybody can ask: "sync now" for all mirrors means all.
+        conductor.start(&stop);
         let control = conductor.control();
         let goodbye = CancellationToken::new();
         let mut server = JoinSet::new();

@@ -18,5 +18,5 @@ pub use history::PassRecord;
 pub use run::{MirrorPass, PassState, Run, RunState, RunStatus};
 pub use status::{Failure, Newest, Progress, State, Status, TagState, TagStatus};
 pub use trigger::Trigger;
-pub use work::Worker;
+pub use work::{Fingerprint, Worker};
 pub use workers::Workers;

@@ -30,6 +30,17 @@ pub struct Worker {
     /// Bytes that the pass under way has sent, and those that it has to; counted for every chunk, so outside the lock.
     bytes: AtomicU64,
     size: AtomicU64,
+    /// Counts the updates of what is known.
+    updates: AtomicU64,
+}
+
+/// Differs from one before whenever what is known of a mirror does. Much cheaper than its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    updates: u64,
+    is_asked: bool,
+    bytes: u64,
+    size: u64,
 }
 
 impl Worker {
@@ -40,11 +51,14 @@ impl Worker {
             known: Mutex::new(Known::new(mirror)),
             bytes: AtomicU64::default(),
             size: AtomicU64::default(),
+            updates: AtomicU64::default(),
         }
     }
 
     /// Makes passes until told to stop; a pass under way comes to its end first. Each takes the newest configuration.
-    pub async fn work(&self, mut apps: watch::Receiver<Arc<App>>, stop: &Stop) {
+    ///
+    /// Passes tell what they do as events; `changed` is called after one that could not even begin.
+    pub async fn work(&self, mut apps: watch::Receiver<Arc<App>>, stop: &Stop, changed: impl Fn()) {
         loop {
             tokio::select! {
                 biased;
@@ -64,7 +78,10 @@ impl Worker {
             self.begin();
             match app.pass(&slot, &self.name) {
                 Some(pass) => run(&pass, stop).await,
-                None => self.known().gone(Timestamp::now()),
+                None => {
+                    self.update(|known| known.gone(Timestamp::now()));
+                    changed();
+                }
             }
         }
     }
@@ -75,9 +92,24 @@ impl Worker {
         self.known().status(&self.name, self.trigger.is_asked(), bytes, size)
     }
 
+    /// Whether a pass is under way.
+    pub fn is_running(&self) -> bool {
+        self.known().running.is_some()
+    }
+
+    /// Of what is known of the mirror now.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            updates: self.updates.load(Relaxed),
+            is_asked: self.trigger.is_asked(),
+            bytes: self.bytes.load(Relaxed),
+            size: self.size.load(Relaxed),
+        }
+    }
+
     /// Says when the mirror runs next by its schedule.
     pub fn set_next_run(&self, next: Option<Timestamp>) {
-        self.known().next_run = next;
+        self.update(|known| known.next_run = next);
     }
 
     /// How far the pass of this number is.
@@ -92,7 +124,7 @@ impl Worker {
     }
 
     pub(super) fn configure(&self, mirror: &Mirror) {
-        self.known().configure(mirror);
+        self.update(|known| known.configure(mirror));
     }
 
     /// Takes an event of a pass over this mirror.
@@ -102,13 +134,15 @@ impl Worker {
             Event::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
             Event::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
             Event::TagsSelected { selected, newest_first, .. } => {
-                self.known().selected(selected, newest_first);
+                self.update(|known| known.selected(selected, newest_first));
             }
-            Event::TagsPlanned { steps, failed, .. } => self.known().planned(steps, failed, now),
-            Event::TagStarted { tag, .. } => self.known().tag_started(tag),
-            Event::BlobArrived { tag, size, .. } => self.known().blob_arrived(tag, size),
-            Event::TagFinished { summary, .. } => self.known().tag_finished(summary, now),
-            Event::MirrorFinished { summary } => self.known().finished(summary, now),
+            Event::TagsPlanned { steps, failed, .. } => {
+                self.update(|known| known.planned(steps, failed, now));
+            }
+            Event::TagStarted { tag, .. } => self.update(|known| known.tag_started(tag)),
+            Event::BlobArrived { tag, size, .. } => self.update(|known| known.blob_arrived(tag, size)),
+            Event::TagFinished { summary, .. } => self.update(|known| known.tag_finished(summary, now)),
+            Event::MirrorFinished { summary } => self.update(|known| known.finished(summary, now)),
             Event::MirrorStarted { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
         }
     }
@@ -117,7 +151,12 @@ impl Worker {
         let pass = self.trigger.begin();
         self.bytes.store(0, Relaxed);
         self.size.store(0, Relaxed);
-        self.known().begin(pass, Timestamp::now());
+        self.update(|known| known.begin(pass, Timestamp::now()));
+    }
+
+    fn update(&self, update: impl FnOnce(&mut Known)) {
+        update(&mut self.known());
+        self.updates.fetch_add(1, Relaxed);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("app", &["oci", "config", "registry", "ecr", "layout", "target", "event", "copy", "pass"]),
     ("worker", &["oci", "plan", "config", "event", "pass", "app"]),
     ("schedule", &["config", "worker"]),
-    ("control", &["registry", "config", "metrics", "worker"]),
+    ("control", &["oci", "event", "registry", "config", "report", "metrics", "worker"]),
     (
         "daemon",
         &["registry", "config", "event", "pass", "notice", "metrics", "app", "worker", "schedule", "control"],

@@ -21,6 +21,7 @@ mod login;
 mod logs;
 mod metrics;
 mod notices;
+mod page;
 mod pass;
 mod plain;
 mod policies;

@@ -398,3 +398,26 @@ async fn failures_are_remembered_with_what_to_do() {
     let log = world.stop().await;
     assert!(!log.contains(PASSWORD), "{log}");
 }
+
+#[tokio::test]
+async fn a_mirror_that_goes_from_the_configuration_before_its_turn_ends_its_run() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1", &image(&["1"]));
+    let gate = Gate::closed();
+    source.fault(Fault::new(Match::tags(), Action::Hold(gate.clone())).once());
+    let two = APP.to_owned() + &APP.replace("app", "other");
+    let config = mirror(&source, &target, &two) + "concurrency: {mirrors: 1}\n";
+    let mut world = World::of(source, target, Program::configured(&config)).await;
+    let run = world.post("/api/v1/sync", None).await.1;
+    world.source.wait_for(&Match::tags(), 1).await;
+    let one = mirror(&world.source, &world.target, APP);
+    fs::write(world.program.folder().join("tagferry.yaml"), one).unwrap();
+    world.daemon.signal("HUP");
+    world.daemon.logs("Took the new configuration").await;
+    gate.open();
+    let (_, run) = world.get(&format!("{}?wait=20", run["status_url"].as_str().unwrap())).await;
+    let run: Value = serde_json::from_str(&run).unwrap();
+    assert_eq!(run["outcome"], "failed", "{run:#}");
+    assert_eq!(run["mirrors"][1]["error"], "the mirror is no longer configured");
+    world.stop().await;
+}

@@ -1,0 +1,80 @@
+//! What changed since when, so that whoever saw the mirrors once is told only that.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::worker::{Fingerprint, Worker};
+
+/// Numbers the changes of all mirrors, in the order in which they are noticed.
+#[derive(Debug)]
+pub struct Changes {
+    /// Which process counts: another counts from 1 again.
+    process: i64,
+    /// Held for a look at every fingerprint.
+    numbers: Mutex<Numbers>,
+}
+
+#[derive(Debug, Default)]
+struct Numbers {
+    last: u64,
+    /// What each mirror was like when last looked at, and the number of the change that made it so.
+    mirrors: HashMap<String, (Fingerprint, u64)>,
+}
+
+/// Up to where somebody has seen the changes. Its text is the `id` of server-sent events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    process: i64,
+    number: u64,
+}
+
+impl Changes {
+    /// Counts from 1.
+    pub fn new(started_at: Timestamp) -> Self {
+        Self { process: started_at.as_microsecond(), numbers: Mutex::default() }
+    }
+
+    /// Those of the mirrors that changed since the mark, or all; and the mark of now.
+    pub(super) fn since(&self, mark: Option<Mark>, all: Vec<Arc<Worker>>) -> (Vec<Arc<Worker>>, Mark) {
+        let seen = mark.filter(|mark| mark.process == self.process).map(|mark| mark.number);
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = all;
+        changed.retain(|worker| {
+            let number = numbers.number(&worker.name, worker.fingerprint());
+            seen.is_none_or(|seen| number > seen)
+        });
+        (changed, Mark { process: self.process, number: numbers.last })
+    }
+}
+
+impl Numbers {
+    fn number(&mut self, name: &str, fingerprint: Fingerprint) -> u64 {
+        match self.mirrors.get(name) {
+            Some((known, number)) if *known == fingerprint => *number,
+            _ => {
+                self.last += 1;
+                self.mirrors.insert(name.to_owned(), (fingerprint, self.last));
+                self.last
+            }
+        }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.process, self.number)
+    }
+}
+
+impl FromStr for Mark {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (process, number) = text.split_once('.').ok_or(())?;
+        Ok(Self { process: process.parse().map_err(drop)?, number: number.parse().map_err(drop)? })
+    }
+}

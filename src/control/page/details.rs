@@ -1,0 +1,108 @@
+//! The tags of a mirror and what failed, folded away.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::control::page::time::time;
+use crate::report::Bytes;
+use crate::worker::{Status, TagState, TagStatus};
+
+/// The selected tags as a table.
+pub(super) fn tags(status: &Status, now: Timestamp) -> Markup {
+    let caption = format!("The tags of {}", status.name);
+    html! {
+        @if !status.tags.is_empty() {
+            details.tags {
+                summary { (count(status.tags.len(), "tag")) }
+                // It may have to scroll sideways, and that needs the keyboard's focus.
+                div.scroll role="region" aria-label=(caption) tabindex="0" {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "Tag" } th scope="col" { "State" } th scope="col" { "Digest" }
+                                th.number scope="col" { "Size" } th scope="col" { "Copied" }
+                            }
+                        }
+                        tbody { @for tag in &status.tags { (row(tag, now)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(tag: &TagStatus, now: Timestamp) -> Markup {
+    let (class, mark, words) = match tag.state {
+        TagState::Current => ("fresh", "✓", "up to date"),
+        TagState::Stale => ("behind", "↓", "to be copied"),
+        TagState::Copying => ("unknown", "…", "copying"),
+        TagState::Failed => ("failing", "✕", "failed"),
+    };
+    let none =
+        |why| html! { span.none title=(why) { span aria-hidden="true" { "–" } span.unseen { (why) } } };
+    html! {
+        tr {
+            th scope="row" { code { (tag.tag) } }
+            td { span.badge.(class) { span.mark aria-hidden="true" { (mark) } " " (words) } }
+            td {
+                @match tag.digest {
+                    Some(digest) => code.digest title=(digest) { (digest) },
+                    None => (none("not known")),
+                }
+            }
+            td.number.size {
+                @match tag.size {
+                    Some(size) => (Bytes(size)),
+                    None => (none("not copied since the start")),
+                }
+            }
+            td {
+                @match tag.copied_at {
+                    Some(copied) => (time(copied, now)),
+                    None => (none("not copied since the start")),
+                }
+            }
+        }
+        @if let Some(error) = &tag.error {
+            tr.why { td colspan="5" { p.error { (error) } } }
+        }
+    }
+}
+
+/// What failed last, and what to do.
+pub(super) fn failures(status: &Status, now: Timestamp) -> Markup {
+    html! {
+        @if !status.failures.is_empty() {
+            details.failures {
+                summary { (count(status.failures.len(), "failure")) ", the last " (time(status.failures[0].at, now)) }
+                ol {
+                    @for failure in &status.failures {
+                        li {
+                            p {
+                                (time(failure.at, now)) ": "
+                                @match &failure.tag {
+                                    Some(tag) => { "tag " code { (tag) } }
+                                    None => "the whole mirror",
+                                }
+                            }
+                            p.error { (failure.error) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many tags and failures there are.
+pub(super) fn counts(status: &Status) -> String {
+    let tags = count(status.tags.len(), "tag");
+    match status.failures.len() {
+        0 => tags,
+        failures => format!("{tags}, {}", count(failures, "failure")),
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,222 @@
+//! One mirror on the page.
+
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+use url::form_urlencoded;
+
+use crate::control::page::details;
+use crate::control::page::time::time;
+use crate::control::page::verdict::Health;
+use crate::control::{Access, Control};
+use crate::event::RunOutcome;
+use crate::oci::Tag;
+use crate::report::{Bytes, Span};
+use crate::worker::{Failure, PassRecord, Progress, State, Status};
+
+/// Up to so many mirrors, all tags are on one page; it has up to some 200 kB then.
+const DETAILED_MAX: usize = 50;
+
+/// How mirrors are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) depth: Depth,
+    /// Whether there is a button: the form to which it belongs is on the page.
+    pub(super) has_button: bool,
+    pub(super) now: Timestamp,
+}
+
+/// How much of a mirror is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Everything.
+    Full,
+    /// Tags and failures are a link to the mirror's own page, for there are many mirrors on this one.
+    Brief,
+}
+
+impl Look {
+    pub(super) fn new(control: &Control, only: Option<&str>) -> Self {
+        let is_detailed = only.is_some() || control.workers.all().len() <= DETAILED_MAX;
+        Self {
+            depth: if is_detailed { Depth::Full } else { Depth::Brief },
+            has_button: !matches!(control.access, Access::Nobody),
+            now: Timestamp::now(),
+        }
+    }
+}
+
+/// The `id` of a mirror's element.
+pub(super) fn id(name: &str) -> String {
+    format!("mirror-{name}")
+}
+
+/// The page that shows this mirror alone.
+pub(super) fn address(name: &str) -> String {
+    format!("./?mirror={}", encoded(name))
+}
+
+/// A mirror's name as part of an address.
+pub(super) fn encoded(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes()).collect()
+}
+
+/// The mark of a health with its word.
+pub(super) fn badge(health: Health) -> Markup {
+    html! {
+        span.badge.(health.class()) { span.mark aria-hidden="true" { (health.mark()) } " " (health.words()) }
+    }
+}
+
+/// Everything about a mirror, and its button. `live.js` puts a new one in the place of an old one.
+pub(super) fn mirror(status: &Status, look: Look) -> Markup {
+    let Look { depth, has_button, now } = look;
+    let (health, id) = (Health::of(status), id(&status.name));
+    let heading = format!("{id}-name");
+    html! {
+        article.mirror.(health.class()) id=(id) aria-labelledby=(heading) {
+            header {
+                h2 id=(heading) { a href=(address(&status.name)) { (status.name) } }
+                p.state aria-live="polite" { (badge(health)) (activity(status)) }
+                @if has_button {
+                    button form="sync" name="mirror" value=(status.name) {
+                        "Sync now" span.unseen { ": " (status.name) }
+                    }
+                }
+            }
+            @if let Some(running) = &status.progress { (progress(running, now)) }
+            @if health == Health::Failing { (reason(status)) }
+            dl.facts {
+                (fact("Newest at the source", &version(status.newest.source.as_ref())))
+                (fact("Newest in the target", &version(status.newest.target.as_ref())))
+                (fact("Behind by", &behind(status, now)))
+                (fact("Last run", &last_run(status.last_run.as_ref(), now)))
+                (fact("Next run", &next_run(status, now)))
+            }
+            p.route {
+                span.unseen { "From " } code { (status.source) } " " span aria-hidden="true" { "→" }
+                span.unseen { " to " } " " code { (status.target) }
+            }
+            @match depth {
+                Depth::Full => {
+                    (details::tags(status, now))
+                    (details::failures(status, now))
+                }
+                Depth::Brief => p.more { a href=(address(&status.name)) { (details::counts(status)) } },
+            }
+        }
+    }
+}
+
+/// What the mirror does, in words that change seldom: they are read out.
+fn activity(status: &Status) -> Markup {
+    html! {
+        @match status.state {
+            State::Idle => {},
+            State::Waiting => span.activity { "waiting for its turn" },
+            State::Running => span.activity {
+                @match status.progress.as_ref().and_then(|progress| progress.tags) {
+                    None => "looking for new versions",
+                    Some(_) => "copying",
+                }
+            },
+        }
+    }
+}
+
+fn progress(progress: &Progress, now: Timestamp) -> Markup {
+    let Progress { bytes, size, .. } = *progress;
+    // A transfer that starts over counts its bytes again.
+    let bytes = bytes.min(size);
+    html! {
+        div.progress {
+            @if size > 0 {
+                progress aria-label="Copied" value=(bytes) max=(size) {}
+            } @else {
+                progress aria-label="Running" {}
+            }
+            p {
+                @if let Some(tags) = progress.tags {
+                    span { (progress.tags_done) " of " (tags) " tags done" }
+                }
+                @if size > 0 {
+                    span { (Bytes(bytes)) " of " (Bytes(size)) }
+                }
+                span { "started " (time(progress.started_at, now)) }
+            }
+        }
+    }
+}
+
+/// Why the last pass failed: what stopped all of it, or else the last tag that failed.
+fn reason(status: &Status) -> Markup {
+    let whole = status.last_run.as_ref().and_then(|run| run.error.as_ref());
+    html! {
+        @match (status.failures.first(), whole) {
+            (Some(Failure { tag: Some(tag), error, .. }), None) => p.error { "Tag " code { (tag) } ": " (error) },
+            (Some(Failure { error, .. }), None) | (_, Some(error)) => p.error { (error) },
+            (None, None) => {}
+        }
+    }
+}
+
+fn fact(name: &str, value: &Markup) -> Markup {
+    html! {
+        div { dt { (name) } dd { (value) } }
+    }
+}
+
+fn version(tag: Option<&Tag>) -> Markup {
+    html! {
+        @match tag {
+            Some(tag) => code { (tag) },
+            None => span.none { "not known" },
+        }
+    }
+}
+
+fn behind(status: &Status, now: Timestamp) -> Markup {
+    html! {
+        @match status.stale {
+            None => span.none { "not known" },
+            Some(0) => {
+                "nothing"
+                @if let (Health::Failing, Some(known)) = (Health::of(status), status.last_success_at) {
+                    small { "as of " (time(known, now)) }
+                }
+            }
+            Some(stale) => {
+                strong { (stale) " of " (status.selected.unwrap_or(stale).max(stale)) " tags" }
+                @if let Some(since) = status.stale_since {
+                    small { "noticed " (time(since, now)) }
+                }
+            }
+        }
+    }
+}
+
+fn last_run(run: Option<&PassRecord>, now: Timestamp) -> Markup {
+    let Some(run) = run else { return html! { span.none { "none yet" } } };
+    let took: SignedDuration = run.finished_at.duration_since(run.started_at);
+    let outcome = match run.outcome {
+        RunOutcome::Succeeded => "succeeded",
+        RunOutcome::Failed => "failed",
+    };
+    html! {
+        (outcome) " " (time(run.finished_at, now))
+        small {
+            @if run.copied > 0 { (run.copied) " copied, " }
+            @if run.failed > 0 { (run.failed) " failed, " }
+            "took " (Span(took.try_into().unwrap_or_default()))
+        }
+    }
+}
+
+fn next_run(status: &Status, now: Timestamp) -> Markup {
+    html! {
+        @match status.next_run {
+            Some(next) => (time(next, now)),
+            None => "when asked",
+        }
+        @if let Some(schedule) = &status.schedule { small { (schedule) } }
+    }
+}

@@ -1,0 +1,146 @@
+//! The page for people: is the mirror fresh? And "sync now".
+//!
+//! Everything is in the HTML that comes from here; `live.js` only puts newer pieces of it in place. Markup is written with
+//! `maud`, which escapes whatever is put into it.
+
+mod assets;
+mod details;
+mod document;
+mod live;
+mod mirror;
+mod summary;
+mod time;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use url::form_urlencoded;
+
+use crate::control::Control;
+use crate::control::access::{Refusal, check_form};
+use crate::control::answer::{CHALLENGE, Error};
+use crate::control::api::Overview;
+use crate::control::changes::Mark;
+use crate::control::page::document::{Message, Page};
+use crate::control::page::mirror::Look;
+
+pub(super) use assets::{icon, script, style};
+pub(super) use live::events;
+
+/// Nothing but our own files, and no inline script or style: markup that slips in can do nothing.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What is asked for in an address. What is not understood is ignored: it changes nothing.
+#[derive(Debug, Default)]
+struct Query {
+    /// The mirror to show alone.
+    mirror: Option<String>,
+    /// What was just asked to run: a mirror, or all where it is empty.
+    asked: Option<String>,
+    /// What the page shows already.
+    since: Option<Mark>,
+}
+
+impl Query {
+    fn of(text: Option<&str>) -> Self {
+        let mut query = Self::default();
+        for (key, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
+            match &*key {
+                "mirror" => query.mirror = Some(value.into_owned()),
+                "asked" => query.asked = Some(value.into_owned()),
+                "since" => query.since = value.parse().ok(),
+                _ => {}
+            }
+        }
+        query
+    }
+}
+
+/// `GET /[?mirror=NAME]`.
+pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): RawQuery) -> Response {
+    let query = Query::of(query.as_deref());
+    let is_known = |name: &String| control.workers.all().iter().any(|worker| worker.name == *name);
+    if let Some(name) = query.mirror.as_ref().filter(|name| !is_known(name)) {
+        let message =
+            Message::Refused(format!("There is no mirror `{name}`. Here are those that there are."));
+        return page(&control, None, StatusCode::NOT_FOUND, Some(message));
+    }
+    let asked = query.asked.filter(|name| name.is_empty() || is_known(name));
+    let message = asked.map(|name| {
+        let what = if name.is_empty() { "All mirrors were" } else { &format!("{name} was") };
+        Message::Done(format!("{what} asked to sync."))
+    });
+    page(&control, query.mirror.as_deref(), StatusCode::OK, message)
+}
+
+/// `POST /`: the form behind "Sync now".
+pub(super) async fn sync(State(control): State<Arc<Control>>, headers: HeaderMap, body: Bytes) -> Response {
+    match ask(&control, &headers, &body) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
+        Err(error) => {
+            let message = match &error {
+                Error::Refused(Refusal::NoToken | Refusal::WrongToken) => {
+                    "This is not the daemon's token. Nothing was started.".to_owned()
+                }
+                error => format!("Nothing was started: {error}."),
+            };
+            page(&control, None, error.status(), Some(Message::Refused(message)))
+        }
+    }
+}
+
+/// Does what a form asks for. Gives the address that shows it.
+fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Error> {
+    check_form(headers)?;
+    let (mut token, mut names) = (None, Vec::new());
+    for (key, value) in form_urlencoded::parse(body) {
+        match &*key {
+            "token" => token = Some(value),
+            "mirror" => names.push(value.into_owned()),
+            _ => return Err(Error::Query(format!("unknown field `{key}`: there are `mirror` and `token`"))),
+        }
+    }
+    control.access.check(headers, token.as_deref())?;
+    control.start(&names)?;
+    let asked = names.first().map(String::as_str).unwrap_or_default();
+    Ok(format!("./?asked={}", mirror::encoded(asked)))
+}
+
+fn page(control: &Control, only: Option<&str>, status: StatusCode, message: Option<Message>) -> Response {
+    // Before what it marks is looked at: what changes meanwhile is told again.
+    let (_, mark) = control.changes.since(None, control.workers.all());
+    let page = Page {
+        overview: &Overview::of(control),
+        only,
+        look: Look::new(control, only),
+        access: &control.access,
+        is_stopping: control.stopping.is_cancelled(),
+        message,
+        mark,
+    };
+    let fields = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // With `no-referrer` browsers send forms with `Origin: null`, as a stranger's page would.
+        (REFERRER_POLICY, "same-origin"),
+    ];
+    let mut response = (status, fields, page.markup().into_string()).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    response
+}

@@ -1,0 +1,262 @@
+//! What the page looks like in each state, as HTML.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::document::{Message, Page};
+use super::mirror::{Depth, Look, mirror};
+use crate::control::api::Overview;
+use crate::control::{Access, Changes, Configuration};
+use crate::event::RunOutcome;
+use crate::oci::{Digest, Tag};
+use crate::worker::{Failure, Newest, PassRecord, Progress, State, Status, TagState, TagStatus};
+
+const NOW: &str = "2026-08-01T12:00:00Z";
+
+fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+fn tag(name: &str) -> Tag {
+    name.parse().unwrap()
+}
+
+/// A mirror that no pass has found out anything about.
+fn unknown(name: &str) -> Status {
+    Status {
+        name: name.to_owned(),
+        source: format!("container-registry.oracle.com/{name}"),
+        target: format!("123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/{name}"),
+        schedule: Some("0 */6 * * * (Asia/Tokyo)".to_owned()),
+        state: State::Idle,
+        next_run: Some(at("2026-08-01T12:25:00Z")),
+        last_run: None,
+        last_success_at: None,
+        selected: None,
+        stale: None,
+        stale_since: None,
+        newest: Newest::default(),
+        progress: None,
+        tags: Vec::new(),
+        failures: Vec::new(),
+    }
+}
+
+fn tag_status(name: &str, state: TagState) -> TagStatus {
+    let digest = Some(Digest::of(name.as_bytes()));
+    TagStatus { tag: tag(name), digest, state, size: None, copied_at: None, error: None }
+}
+
+fn passed(outcome: RunOutcome, error: Option<&str>) -> PassRecord {
+    PassRecord {
+        pass: 3,
+        started_at: at("2026-08-01T09:00:00Z"),
+        finished_at: at("2026-08-01T09:00:05Z"),
+        outcome,
+        error: error.map(str::to_owned),
+        copied: 1,
+        failed: u64::from(outcome == RunOutcome::Failed),
+    }
+}
+
+fn fresh(name: &str) -> Status {
+    let mut newest = tag_status("21.0.10", TagState::Current);
+    (newest.size, newest.copied_at) = (Some(188_951_345), Some(at("2026-08-01T09:00:04Z")));
+    Status {
+        last_run: Some(passed(RunOutcome::Succeeded, None)),
+        last_success_at: Some(at("2026-08-01T09:00:05Z")),
+        selected: Some(2),
+        stale: Some(0),
+        newest: Newest { source: Some(tag("21.0.10")), target: Some(tag("21.0.10")) },
+        tags: vec![newest, tag_status("21.0.9", TagState::Current)],
+        ..unknown(name)
+    }
+}
+
+fn behind(name: &str) -> Status {
+    Status {
+        stale: Some(1),
+        stale_since: Some(at("2026-08-01T11:57:00Z")),
+        newest: Newest { source: Some(tag("21.0.10")), target: Some(tag("21.0.9")) },
+        tags: vec![tag_status("21.0.10", TagState::Stale), tag_status("21.0.9", TagState::Current)],
+        ..fresh(name)
+    }
+}
+
+fn running(name: &str) -> Status {
+    Status {
+        state: State::Running,
+        progress: Some(Progress {
+            started_at: at("2026-08-01T11:58:00Z"),
+            bytes: 94_000_000,
+            size: 188_951_345,
+            tags_done: 1,
+            tags: Some(2),
+        }),
+        tags: vec![tag_status("21.0.10", TagState::Copying), tag_status("21.0.9", TagState::Current)],
+        ..behind(name)
+    }
+}
+
+fn failing(name: &str, error: &str) -> Status {
+    let mut failed = tag_status("21.0.10", TagState::Failed);
+    failed.error = Some(error.to_owned());
+    let failure = |tag| Failure { at: at("2026-08-01T09:00:05Z"), tag, error: error.to_owned() };
+    Status {
+        last_run: Some(passed(RunOutcome::Failed, None)),
+        tags: vec![failed, tag_status("21.0.9", TagState::Current)],
+        failures: vec![failure(Some(tag("21.0.10"))), failure(None)],
+        ..behind(name)
+    }
+}
+
+fn overview(mirrors: Vec<Status>) -> Overview {
+    let started_at = at("2026-08-01T08:00:00Z");
+    let configuration = Configuration { loaded_at: started_at, error: None };
+    Overview { version: "1.2.3", started_at, configuration, mirrors }
+}
+
+fn page<'a>(overview: &'a Overview, access: &'a Access) -> Page<'a> {
+    let (_, mark) = Changes::new(overview.started_at).since(None, Vec::new());
+    Page {
+        overview,
+        only: None,
+        look: Look { has_button: !matches!(access, Access::Nobody), ..look(Depth::Full) },
+        access,
+        is_stopping: false,
+        message: None,
+        mark,
+    }
+}
+
+fn look(depth: Depth) -> Look {
+    Look { depth, has_button: true, now: at(NOW) }
+}
+
+/// The markup, one element a line.
+fn lines(html: &str) -> String {
+    html.replace("><", ">\n<")
+}
+
+fn card(status: &Status) -> String {
+    lines(&mirror(status, look(Depth::Full)).into_string())
+}
+
+#[test]
+fn a_mirror_without_a_pass() {
+    insta::assert_snapshot!(card(&unknown("java/jdk")));
+}
+
+#[test]
+fn a_running_mirror() {
+    insta::assert_snapshot!(card(&running("java/jdk")));
+}
+
+#[test]
+fn a_fresh_mirror() {
+    insta::assert_snapshot!(card(&fresh("java/jdk")));
+}
+
+#[test]
+fn a_mirror_that_is_behind() {
+    insta::assert_snapshot!(card(&behind("java/jdk")));
+}
+
+#[test]
+fn a_failing_mirror() {
+    insta::assert_snapshot!(card(&failing("java/jdk", "target: no permission; allow `ecr:PutImage`")));
+}
+
+#[test]
+fn one_of_many_mirrors_is_brief() {
+    let html = mirror(&failing("java/jdk", "no"), look(Depth::Brief)).into_string();
+    assert!(!html.contains("<details"), "{html}");
+    assert!(html.contains(r#"<a href="./?mirror=java%2Fjdk">2 tags, 2 failures</a>"#), "{html}");
+}
+
+#[test]
+fn a_whole_page_after_a_faulty_reload() {
+    let mut overview = overview(vec![fresh("java/jdk"), failing("db/free", "no"), unknown("mysql")]);
+    overview.configuration.error = Some("tagferry.yaml:8:1: unknown key `nonsense`".to_owned());
+    let access = Access::Token(SecretString::from("secret"));
+    let html = page(&overview, &access).markup().into_string();
+    assert!(!html.contains("secret"), "{html}");
+    insta::assert_snapshot!(lines(&html));
+}
+
+#[test]
+fn the_worst_mirrors_are_first() {
+    let overview = overview(vec![fresh("a"), unknown("b"), behind("c"), failing("d", "no"), fresh("e")]);
+    let html = page(&overview, &Access::Local).markup().into_string();
+    let place = |name: &str| html.find(&format!("id=\"mirror-{name}\"")).unwrap();
+    let places = ["d", "c", "b", "a", "e"].map(place);
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn where_nobody_may_start_anything_the_page_says_what_to_set() {
+    let overview = overview(vec![fresh("a"), fresh("b")]);
+    let html = page(&overview, &Access::Nobody).markup().into_string();
+    assert!(html.contains("set <code>TAGFERRY_API_TOKEN</code>") && !html.contains("<form"), "{html}");
+    assert!(!html.contains("<button"), "{html}");
+}
+
+#[test]
+fn markup_from_elsewhere_is_text() {
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\r\n&amp;";
+    let mut hostile = failing(HOSTILE, HOSTILE);
+    hostile.schedule = Some(HOSTILE.to_owned());
+    if let Some(run) = &mut hostile.last_run {
+        run.error = Some(HOSTILE.to_owned());
+    }
+    let mut overview = overview(vec![hostile, fresh("a")]);
+    overview.configuration.error = Some(HOSTILE.to_owned());
+    let access = Access::Local;
+    for only in [None, Some(HOSTILE)] {
+        let message = Some(Message::Refused(HOSTILE.to_owned()));
+        let html = Page { only, message, ..page(&overview, &access) }.markup().into_string();
+        assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+        // The only script is our own file, and nothing that was put in ends an attribute.
+        assert_eq!(html.matches("<script").count(), 1, "{html}");
+        assert!(!html.contains("<img") && !html.contains("\"'>"), "{html}");
+    }
+}
+
+#[test]
+fn events_have_lines_of_their_own_whatever_an_error_holds() {
+    let html = card(&failing("java/jdk", "one\r\ntwo\nevent: x"));
+    let text = serde_json::to_string(&html).unwrap();
+    assert!(!text.contains(['\r', '\n']), "{text}");
+}
+
+#[test]
+fn changes_are_told_once_and_in_order() {
+    use crate::worker::Workers;
+    let yaml = "mirrors:\n  - {source: r.example/a, target: \"oci:a\", tags: [{match: .}]}\n  \
+                - {source: r.example/b, target: \"oci:b\", tags: [{match: .}]}\n";
+    let config = crate::config::Config::parse("t.yaml", yaml, &|_| None).unwrap();
+    let workers = Workers::default();
+    workers.configure(&config.mirrors);
+    let changes = Changes::new(at(NOW));
+    let names = |changed: &[Arc<crate::worker::Worker>]| -> Vec<String> {
+        changed.iter().map(|worker| worker.name.clone()).collect()
+    };
+
+    let (all, first) = changes.since(None, workers.all());
+    assert_eq!(names(&all), ["a", "b"]);
+    assert!(changes.since(Some(first), workers.all()).0.is_empty());
+    workers.fire(&["b".to_owned()]).unwrap();
+    let (after, second) = changes.since(Some(first), workers.all());
+    assert_eq!(names(&after), ["b"]);
+    // Another listener, who saw less, is told the same; who has seen it is not.
+    assert_eq!(names(&changes.since(Some(first), workers.all()).0), ["b"]);
+    assert!(changes.since(Some(second), workers.all()).0.is_empty());
+    // Another process counted otherwise.
+    assert_eq!(
+        names(&Changes::new(at("2026-08-01T12:00:01Z")).since(Some(second), workers.all()).0),
+        ["a", "b"]
+    );
+    assert_eq!(second.to_string().parse(), Ok(second));
+}

@@ -1,0 +1,191 @@
+//! Is the mirror fresh? The answer in one sentence.
+
+use crate::event::RunOutcome;
+use crate::worker::{State, Status};
+
+/// How a mirror is, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Health {
+    /// Its last pass failed.
+    Failing,
+    /// Its target lacks tags that the source has.
+    Behind,
+    /// No pass has ended yet.
+    Unknown,
+    /// The target had all that was selected when its last pass ended.
+    Fresh,
+}
+
+/// What the verdict needs to know of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) name: String,
+    pub(super) health: Health,
+    pub(super) state: State,
+}
+
+impl Standing {
+    pub(super) fn of(status: &Status) -> Self {
+        Self { name: status.name.clone(), health: Health::of(status), state: status.state }
+    }
+}
+
+impl Health {
+    pub(super) fn of(status: &Status) -> Self {
+        match (&status.last_run, status.stale) {
+            (Some(run), _) if run.outcome == RunOutcome::Failed => Self::Failing,
+            (_, Some(1..)) => Self::Behind,
+            (None, _) => Self::Unknown,
+            (Some(_), _) => Self::Fresh,
+        }
+    }
+
+    /// The words for it.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "not known yet",
+            other => other.class(),
+        }
+    }
+
+    /// Its name in `style.css`.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Behind => "behind",
+            Self::Unknown => "unknown",
+            Self::Fresh => "fresh",
+        }
+    }
+
+    /// A mark beside the word; no two have the same shape.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Failing => "✕",
+            Self::Behind => "↓",
+            Self::Unknown => "…",
+            Self::Fresh => "✓",
+        }
+    }
+}
+
+/// The answer for all mirrors that a page shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verdict<'a> {
+    /// The health of the worst.
+    pub(super) health: Health,
+    /// The sentence.
+    pub(super) sentence: String,
+    /// Those that are failing or behind, the worst first.
+    pub(super) troubled: Vec<&'a Standing>,
+    /// How many are of which health, where there are any.
+    pub(super) counts: Vec<(Health, usize)>,
+    pub(super) running: usize,
+    pub(super) waiting: usize,
+}
+
+impl<'a> Verdict<'a> {
+    pub(super) fn new(standings: &'a [Standing]) -> Self {
+        let count = |health| standings.iter().filter(|standing| standing.health == health).count();
+        let in_state = |state| standings.iter().filter(|standing| standing.state == state).count();
+        let counts =
+            [Health::Failing, Health::Behind, Health::Unknown, Health::Fresh].map(|it| (it, count(it)));
+        let mut troubled: Vec<_> =
+            standings.iter().filter(|standing| standing.health <= Health::Behind).collect();
+        troubled.sort_by_key(|standing| standing.health);
+        let running = in_state(State::Running);
+        let health = standings.iter().map(|standing| standing.health).min().unwrap_or(Health::Unknown);
+        Self {
+            health,
+            sentence: sentence(standings, counts.map(|(_, count)| count), running),
+            troubled,
+            counts: counts.into_iter().filter(|&(_, count)| count > 0).collect(),
+            running,
+            waiting: in_state(State::Waiting),
+        }
+    }
+}
+
+fn sentence(standings: &[Standing], counts: [usize; 4], running: usize) -> String {
+    let all = standings.len();
+    let of_all = |count: usize| if count == all { format!("All {all}") } else { format!("{count} of {all}") };
+    if let [only] = standings {
+        let name = &only.name;
+        return match only.health {
+            Health::Failing => format!("{name} is failing"),
+            Health::Behind => format!("{name} is behind"),
+            Health::Unknown if running > 0 => format!("The first pass over {name} is under way"),
+            Health::Unknown => format!("{name} waits for its first pass"),
+            Health::Fresh => format!("{name} is fresh"),
+        };
+    }
+    let are = |count: usize| if count == 1 { "is" } else { "are" };
+    match counts {
+        [0, 0, 0, 0] => "There is no mirror".to_owned(),
+        [0, 0, _, 0] if running > 0 => format!("The first pass over {all} mirrors is under way"),
+        [0, 0, _, 0] => format!("{all} mirrors wait for their first pass"),
+        [0, 0, 0, _] => format!("All {all} mirrors are fresh"),
+        [0, 0, _, fresh] => {
+            format!("{fresh} of {all} mirrors {} fresh, the others wait for their first pass", are(fresh))
+        }
+        [0, behind, ..] => format!("{} mirrors {} behind", of_all(behind), are(behind)),
+        [failing, 0, ..] => format!("{} mirrors {} failing", of_all(failing), are(failing)),
+        [failing, behind, ..] => {
+            format!("{failing} of {all} mirrors {} failing, {behind} {} behind", are(failing), are(behind))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(healths: &[Health], running: usize, expected: &str) {
+        let standing = |(index, health): (usize, &Health)| Standing {
+            name: format!("m{index}"),
+            health: *health,
+            state: if index < running { State::Running } else { State::Idle },
+        };
+        let standings: Vec<_> = healths.iter().enumerate().map(standing).collect();
+        assert_eq!(Verdict::new(&standings).sentence, expected);
+    }
+
+    use Health::{Behind, Failing, Fresh, Unknown};
+
+    #[test]
+    fn one_sentence_answers_whether_all_is_fresh() {
+        check(&[], 0, "There is no mirror");
+        check(&[Fresh; 12], 1, "All 12 mirrors are fresh");
+        check(&[Behind, Fresh, Behind], 0, "2 of 3 mirrors are behind");
+        check(&[Failing, Fresh, Unknown], 0, "1 of 3 mirrors is failing");
+        check(&[Failing, Failing], 0, "All 2 mirrors are failing");
+        check(&[Failing, Behind, Behind, Fresh], 0, "1 of 4 mirrors is failing, 2 are behind");
+    }
+
+    #[test]
+    fn what_no_pass_has_found_out_is_said_to_be_unknown() {
+        check(&[Unknown; 3], 0, "3 mirrors wait for their first pass");
+        check(&[Unknown; 3], 1, "The first pass over 3 mirrors is under way");
+        check(&[Fresh, Unknown, Unknown], 1, "1 of 3 mirrors is fresh, the others wait for their first pass");
+    }
+
+    #[test]
+    fn a_single_mirror_is_called_by_its_name() {
+        check(&[Fresh], 0, "m0 is fresh");
+        check(&[Failing], 1, "m0 is failing");
+        check(&[Behind], 1, "m0 is behind");
+        check(&[Unknown], 0, "m0 waits for its first pass");
+        check(&[Unknown], 1, "The first pass over m0 is under way");
+    }
+
+    #[test]
+    fn the_worst_come_first() {
+        let standing = |name: &str, health| Standing { name: name.to_owned(), health, state: State::Idle };
+        let standings = [standing("a", Behind), standing("b", Fresh), standing("c", Failing)];
+        let verdict = Verdict::new(&standings);
+        assert_eq!(verdict.health, Failing);
+        assert_eq!(verdict.troubled, [&standings[2], &standings[0]]);
+        assert_eq!(verdict.counts, [(Failing, 1), (Behind, 1), (Fresh, 1)]);
+    }
+}
