@@ -76,12 +76,11 @@ impl Worker {
                 slot = app.slot() => slot,
             };
             self.begin();
-            match app.pass(&slot, &self.name) {
-                Some(pass) => run(&pass, stop).await,
-                None => {
-                    self.update(|known| known.gone(Timestamp::now()));
-                    changed();
-                }
+            if let Some(pass) = app.pass(&slot, &self.name) {
+                run(&pass, stop).await;
+            } else {
+                self.update(|known| known.gone(Timestamp::now()));
+                changed();
             }
         }
     }
