@@ -34,7 +34,7 @@ const EXAMPLES: &str = r"Examples:
 ///
 /// Reports every fault of the configuration at once, each with its line, column and path. A right one is shown as it
 /// was understood: each mirror with its rules, and the next times of its schedule in the schedule's time zone, before
-/// jitter. Schedules are for a daemon: `sync` runs when it is called.
+/// jitter. Schedules are for `tagferry serve`: `sync` runs when it is called.
 ///
 /// With --online every source and every target is asked for its tags, which shows whether names, credentials and
 /// networks are right. Nothing is written. The exit code is 1 where one of them fails.
@@ -92,7 +92,7 @@ fn describe_schedule(out: &mut dyn Write, schedule: &Schedule, now: Timestamp) -
     if !schedule.jitter.is_zero() {
         write!(out, ", up to {} later", humantime::format_duration(schedule.jitter))?;
     }
-    writeln!(out, "{}; for a daemon", if schedule.on_start { ", and on start" } else { "" })?;
+    writeln!(out, "{}; for `serve`", if schedule.on_start { ", and on start" } else { "" })?;
     for (index, run) in schedule.upcoming(now, TIMES).iter().enumerate() {
         let label = if index == 0 { "times" } else { "" };
         writeln!(out, "  {label:<9}  {}", run.strftime("%a %Y-%m-%d %H:%M:%S %:z"))?;
@@ -149,7 +149,7 @@ mod tests {
           target     123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk (Amazon ECR)
           tags       match ^21$
                      match ^25$
-          schedule   0 */6 * * * (Asia/Tokyo), up to 5m later, and on start; for a daemon
+          schedule   0 */6 * * * (Asia/Tokyo), up to 5m later, and on start; for `serve`
           times      Tue 2026-09-01 12:00:00 +09:00
                      Tue 2026-09-01 18:00:00 +09:00
                      Wed 2026-09-02 00:00:00 +09:00
@@ -174,7 +174,7 @@ mod tests {
           source     quay.io/a/b
           target     registry.test/a/b
           tags       match ^21$
-          schedule   30 3 * * * (Europe/Berlin); for a daemon
+          schedule   30 3 * * * (Europe/Berlin); for `serve`
           times      Sat 2026-10-24 03:30:00 +02:00
                      Sun 2026-10-25 03:30:00 +01:00
                      Mon 2026-10-26 03:30:00 +01:00

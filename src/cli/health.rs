@@ -10,7 +10,7 @@ Examples:
   $ tagferry health
   HEALTHCHECK CMD [\"tagferry\", \"health\"]        # in an image that has no shell and no curl";
 
-/// Ask whether a daemon is alive
+/// Ask whether `tagferry serve` is alive
 ///
 /// Says nothing and ends with 0 if it is, and with 1 if not. For health checks of containers.
 #[derive(Debug, Args)]

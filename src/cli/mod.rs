@@ -11,6 +11,7 @@ mod exit;
 mod health;
 mod json;
 mod logging;
+mod man;
 mod plan;
 mod prose;
 mod run;
@@ -106,6 +107,7 @@ enum Command {
     Check(check::Check),
     Schema(schema::Schema),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs the program with the arguments and the environment of this process.
@@ -141,6 +143,7 @@ impl Command {
             Self::Check(command) => command.run(global, terminal).await,
             Self::Schema(schema::Schema {}) => schema::run(terminal),
             Self::Completions(command) => command.run(terminal),
+            Self::Man(command) => command.run(terminal),
         }
     }
 }

@@ -18,13 +18,13 @@ Examples:
   $ tagferry sync-now --mirror java/jdk --wait
   $ TAGFERRY_API_TOKEN=… tagferry sync-now --url http://tagferry.tools.svc:8080";
 
-/// Ask a running daemon to sync now
+/// Ask a running `tagferry serve` to sync now
 ///
 /// Prints the number of the run, by which `/api/v1/runs/NUMBER` tells how far it is. With --wait it waits for the end,
 /// prints what became of each mirror, and ends as `sync` does: with 0 if everything selected is in the target, with 1
 /// if not.
 ///
-/// The daemon's token, where it has one, is taken from the environment variable `TAGFERRY_API_TOKEN`.
+/// The token that `serve` was given, if any, is taken from the environment variable `TAGFERRY_API_TOKEN`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct SyncNow {

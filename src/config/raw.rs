@@ -29,7 +29,7 @@ pub(super) struct Config {
     /// The repositories to mirror. At least one.
     #[schemars(length(min = 1))]
     pub(super) mirrors: Option<Vec<Mirror>>,
-    /// When a daemon runs a mirror that has no schedule of its own; `sync` runs when it is called. Default: none.
+    /// When `tagferry serve` runs a mirror that has no schedule of its own; `sync` runs when it is called. Default: none.
     pub(super) schedule: Option<Schedule>,
     /// Settings of registries, by HOST or HOST:PORT.
     pub(super) registries: BTreeMap<String, Registry>,
@@ -73,7 +73,7 @@ pub(super) struct Mirror {
     pub(super) platforms: Vec<String>,
     /// Copy signatures, SBOMs and attestations too, as far as the target takes them. Default: false.
     pub(super) referrers: Option<bool>,
-    /// When a daemon runs this mirror, instead of the schedule for all.
+    /// When `tagferry serve` runs this mirror, instead of the schedule for all.
     pub(super) schedule: Option<Schedule>,
 }
 
@@ -102,7 +102,7 @@ pub(super) struct Rule {
     pub(super) immutable: Option<bool>,
 }
 
-/// When to run, for a daemon.
+/// When `tagferry serve` runs.
 ///
 /// Where daylight time skips an hour, a time in it runs when the hour would have begun; where it doubles one, once.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -118,7 +118,7 @@ pub(super) struct Schedule {
     /// Start later by a random time of up to this. Default: `0s`.
     #[schemars(example = "5m")]
     pub(super) jitter: Option<String>,
-    /// Run when the daemon starts, too. Default: false.
+    /// Also run when `tagferry serve` starts, and when a reload adds the mirror. Default: false.
     pub(super) on_start: Option<bool>,
 }
 

@@ -194,6 +194,42 @@ fn every_shell_has_completions() {
 }
 
 #[test]
+fn every_command_has_a_man_page_that_says_what_its_help_says() {
+    let program = Program::new();
+    program.run(&["man", "--output", "man/man1"]).assert_code(0);
+    let page = |name: &str| fs::read_to_string(program.folder().join("man/man1").join(name)).unwrap();
+    let whole = page("tagferry.1");
+    assert_eq!(program.run(&["man"]).assert_code(0).stdout, whole);
+    let help = program.run(&["--help"]).assert_code(0).stdout.clone();
+    let commands = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty());
+    let commands: Vec<_> = commands.map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert!(commands.contains(&"sync") && commands.contains(&"man"), "{commands:?}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let page = page(&format!("tagferry-{command}.1"));
+        assert_eq!(program.run(&["man", command]).assert_code(0).stdout, page);
+        assert!(whole.contains(&format!("tagferry\\-{}(1)", command.replace('-', "\\-"))), "{command}");
+        for section in ["TH tagferry", "SH NAME", "SH SYNOPSIS", "SH DESCRIPTION", "SH EXAMPLE"] {
+            assert!(
+                page.lines().any(|line| line.starts_with(&format!(".{section}"))),
+                "{command}: {section}"
+            );
+        }
+        assert!(page.contains("\\-\\-log\\-format"), "the options of all commands: {page}");
+    }
+}
+
+#[test]
+fn a_man_page_of_no_command_is_wrong_usage() {
+    let ran = Program::new().run(&["man", "synk"]);
+    assert!(
+        ran.assert_code(2).stderr.starts_with("error: there is no command `synk`; there are: sync, "),
+        "{}",
+        ran.stderr
+    );
+    Program::new().run(&["man", "sync", "--output", "man"]).assert_code(2);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let mut child = Program::new().command(&["schema"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -11,6 +11,7 @@ mod cli;
 #[cfg(feature = "otel")]
 mod collector;
 mod deploy;
+mod docs;
 mod ecr;
 mod fakes;
 mod faults;

@@ -42,7 +42,8 @@ const DATA_PLANE: &[(&str, &[&str])] = &[
 const BESIDES: &[&str] = &["ecr:TagResource", "kms:CreateGrant", "kms:DescribeKey"];
 
 /// The policies whose actions the README of the project lists, where people meet them first.
-const IN_README: &[&str] = &["mirror.json", "create.json", "secret.json", "assume-role.json"];
+const IN_README: &[&str] =
+    &["mirror.json", "create.json", "source.json", "secret.json", "notices.json", "assume-role.json"];
 
 fn root(place: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(place)
