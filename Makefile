@@ -1,6 +1,6 @@
 # The menu of this repository. The first two are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test peers reliability lint fmt docs deny gate
+.PHONY: help quickstart test peers reliability bench lint fmt docs deny gate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ peers: ## install the programs that tests/peers/ talks to, where missing
 
 reliability: ## repeat what docs/reliability.md reports, with its figures (some minutes)
 	scripts/reliability
+
+bench: ## compare with skopeo, regsync and crane, and with docs/performance.md's goals (some minutes)
+	scripts/bench
 
 lint: ## formatting and clippy, as the gate sees them
 	cargo fmt --check
