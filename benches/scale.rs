@@ -22,7 +22,7 @@ const ECR_LATENCY_US: u64 = 10_000;
 const SECOND_US: u64 = 1_000_000;
 
 /// What is asked of whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Ask {
     /// Tokens, lists, `HEAD`s and manifests, all of one source.
     Source,
@@ -156,6 +156,16 @@ struct Shard {
     hosts: [(usize, VecDeque<(usize, Ask)>); 2],
 }
 
+/// What happens to a request of a job, by time and then in the order in which it was arranged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Event {
+    at: u64,
+    sequence: u64,
+    step: Step,
+    job: usize,
+    ask: Ask,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Start,
@@ -167,8 +177,7 @@ struct Model<'a> {
     limits: &'a Limits,
     pass: &'a Pass,
     now: u64,
-    events: BinaryHeap<Reverse<(u64, u64, Step, usize, usize)>>,
-    asks: Vec<Ask>,
+    events: BinaryHeap<Reverse<Event>>,
     sequence: u64,
     jobs: Vec<Job>,
     shards: Vec<Shard>,
@@ -196,7 +205,6 @@ impl<'a> Model<'a> {
             pass,
             now: 0,
             events: BinaryHeap::new(),
-            asks: Vec::new(),
             sequence: 0,
             jobs: Vec::new(),
             shards: (0..shards).map(shard).collect(),
@@ -213,9 +221,8 @@ impl<'a> Model<'a> {
                 self.next_mirror(shard);
             }
         }
-        while let Some(Reverse((at, _, step, job, ask))) = self.events.pop() {
+        while let Some(Reverse(Event { at, step, job, ask, .. })) = self.events.pop() {
             self.now = at;
-            let ask = self.asks[ask];
             match step {
                 Step::Start => self.start(job, ask),
                 Step::Answer => self.answered(job, ask),
@@ -254,12 +261,9 @@ impl<'a> Model<'a> {
     }
 
     fn event(&mut self, at: u64, step: Step, job: usize, ask: Ask) {
-        let known = self.asks.iter().position(|known| *known == ask).unwrap_or_else(|| {
-            self.asks.push(ask);
-            self.asks.len() - 1
-        });
         self.sequence += 1;
-        self.events.push(Reverse((at, self.sequence, step, job, known)));
+        let sequence = self.sequence;
+        self.events.push(Reverse(Event { at, sequence, step, job, ask }));
     }
 
     fn start(&mut self, job: usize, ask: Ask) {

@@ -119,15 +119,15 @@ impl Contender {
             }
             Self::Skopeo => {
                 fs::write(&file, skopeo(job))?;
-                let mut line =
-                    "skopeo --insecure-policy sync --all --preserve-digests --src yaml --dest docker"
-                        .to_owned();
-                match &job.authority {
-                    Some(folder) => line += &format!(" --dest-cert-dir {}", folder.display()),
-                    None => line += " --dest-tls-verify=false",
-                }
-                line += &format!(" {} {}/mirror/java", file.display(), job.target);
-                words(&line)
+                let (file, target) = (file.display(), &job.target);
+                let trust = match &job.authority {
+                    Some(folder) => format!("--dest-cert-dir {}", folder.display()),
+                    None => "--dest-tls-verify=false".to_owned(),
+                };
+                words(&format!(
+                    "skopeo --insecure-policy sync --all --preserve-digests --src yaml --dest docker {trust} \
+                     {file} {target}/mirror/java"
+                ))
             }
             Self::Regsync => {
                 fs::write(&file, regsync(job))?;

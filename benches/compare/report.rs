@@ -1,5 +1,6 @@
 //! What was found: tables of medians, goals met or missed, and what could not be run.
 
+use std::fmt;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -58,7 +59,7 @@ impl Table {
         Self { title: title.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
 
-    pub(crate) fn row(&mut self, name: impl ToString, cells: &[f64]) {
+    pub(crate) fn row(&mut self, name: impl fmt::Display, cells: &[f64]) {
         let cells = cells.iter().map(|cell| cell.is_finite().then_some(*cell)).collect();
         self.rows.push(Row { name: name.to_string(), cells });
     }
@@ -85,15 +86,15 @@ impl Report {
     }
 
     /// Something that could not be run here, and why.
-    pub(crate) fn not_run(&mut self, what: impl ToString) {
+    pub(crate) fn not_run(&mut self, what: impl fmt::Display) {
         self.not_run.push(what.to_string());
     }
 
-    pub(crate) fn at_most(&mut self, what: impl ToString, unit: &'static str, got: f64, wanted: f64) {
+    pub(crate) fn at_most(&mut self, what: impl fmt::Display, unit: &'static str, got: f64, wanted: f64) {
         self.goal(what.to_string(), Bound::AtMost, unit, got, wanted);
     }
 
-    pub(crate) fn at_least(&mut self, what: impl ToString, unit: &'static str, got: f64, wanted: f64) {
+    pub(crate) fn at_least(&mut self, what: impl fmt::Display, unit: &'static str, got: f64, wanted: f64) {
         self.goal(what.to_string(), Bound::AtLeast, unit, got, wanted);
     }
 
@@ -152,13 +153,13 @@ fn grid(corner: &str, heads: &[String], rows: &[(String, Vec<String>)]) -> Strin
     };
     let widths: Vec<_> = (0..heads.len()).map(width).collect();
     let line = |name: &str, cells: &[String]| {
-        let cells = widths
-            .iter()
-            .enumerate()
-            .map(|(index, width)| format!(" {:>width$} |", cells.get(index).map_or("", String::as_str)));
-        format!("| {name:name_width$} |{}\n", cells.collect::<String>())
+        let mut line = format!("| {name:name_width$} |");
+        for (index, width) in widths.iter().enumerate() {
+            let _ = write!(line, " {:>width$} |", cells.get(index).map_or("", String::as_str));
+        }
+        line + "\n"
     };
-    let rule = widths.iter().map(|width| format!("{}:|", "-".repeat(width + 1))).collect::<String>();
+    let rule: String = widths.iter().map(|width| "-".repeat(width + 1) + ":|").collect();
     let body = rows.iter().map(|(name, cells)| line(name, cells)).collect::<String>();
     format!("{}|{}|{rule}\n{body}", line(corner, heads), "-".repeat(name_width + 2))
 }
