@@ -1,6 +1,6 @@
 # The menu of this repository. The first two are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test peers reliability soak lint deploy-check image-test fmt docs deny gate
+.PHONY: help quickstart test peers reliability bench soak lint deploy-check image-test fmt docs deny gate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ reliability: ## repeat what docs/reliability.md reports, with its figures (some 
 
 soak: ## a thousand passes of a daemon: does its memory grow, what does it cost idle? (some minutes)
 	cargo bench --locked --bench soak
+
+bench: ## compare with skopeo, regsync and crane, and with docs/performance.md's goals (some minutes)
+	scripts/bench
 
 lint: deploy-check ## formatting, clippy and the files of deploy/, as the gate sees them
 	cargo fmt --check

@@ -75,7 +75,8 @@ impl Server {
         true
     }
 
-    fn log(&self) -> String {
+    /// All that it has printed.
+    pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.home.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
