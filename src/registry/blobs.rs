@@ -40,8 +40,6 @@ pub struct BlobReader {
     /// How far it was when the budget was renewed.
     renewed_at: u64,
     hasher: Hasher,
-    /// The bytes that came last.
-    held: Bytes,
 }
 
 impl Repository {
@@ -59,7 +57,6 @@ impl Repository {
             got: 0,
             renewed_at: 0,
             hasher: Hasher::default(),
-            held: Bytes::new(),
         }
     }
 
@@ -92,23 +89,29 @@ impl Repository {
 impl BlobReader {
     /// The next bytes, none after the last. An error ends the stream.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            let next = self.read().await?;
-            let Some(bytes) = next else {
-                self.verify()?;
-                let last = std::mem::take(&mut self.held);
-                return Ok((!last.is_empty()).then_some(last));
-            };
-            self.got += bytes.len() as u64;
-            if self.got > self.descriptor.size {
-                return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
+        let size = self.descriptor.size;
+        let next = self.read().await?;
+        if let Some(bytes) = &next {
+            self.count(bytes)?;
+            if self.got < size {
+                return Ok(next);
             }
-            self.hasher.update(&bytes);
-            let before = std::mem::replace(&mut self.held, bytes);
-            if !before.is_empty() {
-                return Ok(Some(before));
+            // These are the last ones: nothing may follow.
+            while let Some(more) = self.read().await? {
+                self.count(&more)?;
             }
         }
+        self.verify()?;
+        Ok(next)
+    }
+
+    fn count(&mut self, bytes: &Bytes) -> Result<(), Error> {
+        self.got += bytes.len() as u64;
+        if self.got > self.descriptor.size {
+            return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
+        }
+        self.hasher.update(bytes);
+        Ok(())
     }
 
     /// The next bytes from the registry, resumed as often as the budget allows; none where all have come.
