@@ -109,8 +109,10 @@ impl Daemon {
         self.listener.local_addr().map_err(Error::Listener)
     }
 
-    /// How long copies in flight may go on after a signal to stop, by the configuration that counts now.
-    pub fn grace(&self) -> impl Fn() -> Duration + use<> {
+    /// How long copies in flight may go on after a signal to stop, by the configuration that counts when it is asked.
+    ///
+    /// As long as it is held, so is what was made of that configuration, and its notices do not end.
+    pub fn grace(&self) -> impl FnOnce() -> Duration + use<> {
         let apps = self.conductor.apps();
         move || apps.borrow().config().shutdown_grace
     }
