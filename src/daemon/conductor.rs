@@ -112,6 +112,7 @@ impl Conductor {
         let configuration = match self.maker.reload().await {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
+                let app = app.after(&self.apps.borrow());
                 self.apps.send_replace(Arc::new(app));
                 self.delivery = Some(delivery);
                 self.start(stop);
