@@ -11,7 +11,7 @@ use tracing::{error, info};
 
 use crate::app;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Mirror};
 use crate::control::{Configuration, Control};
 use crate::daemon::crew::Starts;
 use crate::daemon::{Error, Reload};
@@ -113,7 +113,8 @@ impl Conductor {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
                 let app = app.after(&self.apps.borrow());
-                self.apps.send_replace(Arc::new(app));
+                let before = self.apps.send_replace(Arc::new(app));
+                self.reset(&before.config().mirrors);
                 self.delivery = Some(delivery);
                 self.start(stop);
                 Configuration { loaded_at: Timestamp::now(), error: None }
@@ -124,6 +125,19 @@ impl Conductor {
             }
         };
         self.control.set_configuration(configuration);
+    }
+
+    /// Counts anew for the mirrors that had another source or target before: what is fresh there is not here.
+    fn reset(&self, before: &[Mirror]) {
+        let app = self.apps.borrow();
+        for now in &app.config().mirrors {
+            let is_another = |before: &&Mirror| {
+                before.name == now.name && (&before.source, &before.target) != (&now.source, &now.target)
+            };
+            if before.iter().any(|before| is_another(&before)) {
+                self.control.metrics.reset_mirror(&now.name);
+            }
+        }
     }
 
     /// Takes the mirrors of the configuration that counts now: puts new ones to work, and makes a new agenda.

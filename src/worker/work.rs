@@ -62,13 +62,13 @@ impl Worker {
         loop {
             tokio::select! {
                 biased;
-                () = stop.soft.cancelled() => return,
+                () = stop.soft.cancelled() => break,
                 () = self.trigger.asked() => {}
             }
             let app = Arc::clone(&apps.borrow_and_update());
             let slot = tokio::select! {
                 biased;
-                () = stop.soft.cancelled() => return,
+                () = stop.soft.cancelled() => break,
                 changed = apps.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -79,9 +79,15 @@ impl Worker {
             if let Some(pass) = app.pass(&slot, &self.name) {
                 run(&pass, stop).await;
             } else {
-                self.update(|known| known.gone(Timestamp::now()));
+                self.update(|known| known.dropped("the mirror is no longer configured", Timestamp::now()));
                 changed();
             }
+        }
+        // Whoever waits for the pass is told that it never comes.
+        if self.trigger.is_asked() {
+            self.begin();
+            self.update(|known| known.dropped("tagferry was told to stop before its turn", Timestamp::now()));
+            changed();
         }
     }
 
@@ -133,14 +139,14 @@ impl Worker {
             Event::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
             Event::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
             Event::TagsSelected { selected, newest_first, .. } => {
-                self.update(|known| known.selected(selected, newest_first));
+                self.learn(|known| known.selected(selected, newest_first));
             }
             Event::TagsPlanned { steps, failed, .. } => {
-                self.update(|known| known.planned(steps, failed, now));
+                self.learn(|known| known.planned(steps, failed, now));
             }
-            Event::TagStarted { tag, .. } => self.update(|known| known.tag_started(tag)),
-            Event::BlobArrived { tag, size, .. } => self.update(|known| known.blob_arrived(tag, size)),
-            Event::TagFinished { summary, .. } => self.update(|known| known.tag_finished(summary, now)),
+            Event::TagStarted { tag, .. } => self.learn(|known| known.tag_started(tag)),
+            Event::BlobArrived { tag, size, .. } => self.learn(|known| known.blob_arrived(tag, size)),
+            Event::TagFinished { summary, .. } => self.learn(|known| known.tag_finished(summary, now)),
             Event::MirrorFinished { summary } => self.update(|known| known.finished(summary, now)),
             Event::MirrorStarted { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
         }
@@ -151,6 +157,15 @@ impl Worker {
         self.bytes.store(0, Relaxed);
         self.size.store(0, Relaxed);
         self.update(|known| known.begin(pass, Timestamp::now()));
+    }
+
+    /// Takes what the pass under way found out.
+    fn learn(&self, learn: impl FnOnce(&mut Known)) {
+        self.update(|known| {
+            if known.is_concerned() {
+                learn(known);
+            }
+        });
     }
 
     fn update(&self, update: impl FnOnce(&mut Known)) {
