@@ -40,15 +40,19 @@ struct Entry {
 pub type Jitter = fn(Duration) -> Duration;
 
 impl Agenda {
-    /// An agenda of these workers. A schedule that is also in the agenda `before` keeps the time that it had chosen.
+    /// An agenda of these workers. A schedule that is also in the agenda `before` keeps the time that it had chosen,
+    /// unless the clock was set back since.
     pub fn new(
         workers: impl IntoIterator<Item = (Arc<Worker>, Schedule)>,
         before: &Self,
         now: Timestamp,
         jitter: Jitter,
     ) -> Self {
+        let is_set_back = before.is_set_back(now);
         let entry = |(worker, schedule): (Arc<Worker>, Schedule)| {
-            let is_same = |entry: &&Entry| entry.worker.name == worker.name && entry.schedule == schedule;
+            let is_same = |entry: &&Entry| {
+                !is_set_back && entry.worker.name == worker.name && entry.schedule == schedule
+            };
             let due = match before.entries.iter().find(is_same) {
                 Some(entry) => entry.due,
                 None => following(&schedule, now, jitter),
@@ -66,7 +70,7 @@ impl Agenda {
 
     /// Fires the triggers whose time has come, each once, and chooses their next times.
     pub fn fire(&mut self, now: Timestamp, jitter: Jitter) {
-        let is_set_back = self.seen.duration_since(now) > CORRECTION_MAX;
+        let is_set_back = self.is_set_back(now);
         self.seen = now;
         for Entry { worker, schedule, due } in &mut self.entries {
             let is_due = due.is_some_and(|due| due <= now);
@@ -78,6 +82,12 @@ impl Agenda {
                 worker.set_next_run(*due);
             }
         }
+    }
+}
+
+impl Agenda {
+    fn is_set_back(&self, now: Timestamp) -> bool {
+        self.seen.duration_since(now) > CORRECTION_MAX
     }
 }
 
@@ -235,6 +245,13 @@ mod tests {
         assert_eq!(after.next(), Some(at("2026-11-24T12:10:00Z")));
         let changed = Agenda::new(scheduled(&[("a", "{cron: 7 * * * *}")]), &before, now, all);
         assert_eq!(changed.next(), Some(at("2026-11-24T12:07:00Z")));
+    }
+
+    #[test]
+    fn a_reload_after_a_jump_back_keeps_no_time_of_the_future() {
+        let before = agenda(&[DAILY], "2026-11-24T11:20:00Z");
+        let after = Agenda::new(scheduled(&[DAILY]), &before, at("2026-11-21T08:00:00Z"), none);
+        assert_eq!(after.next(), Some(at("2026-11-21T12:30:00Z")));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! One client for each host: its limits and its login are shared by all that is asked there.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,12 +16,22 @@ use crate::registry;
 use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Ranges, Tap};
 use crate::target::Target;
 
-/// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below.
-const ECR_MANIFESTS_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(8);
+/// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below, all of us
+/// together.
+const ECR_MANIFESTS_PER_SECOND: u64 = 8;
 
 /// A caller of AWS and where it calls: the region, the role that it takes and the address, where they are given.
 /// A token of one address is nobody else's business.
 type Caller = (String, Option<String>, Option<Url>);
+
+impl Options {
+    /// This process's part of what ECR takes. Of more shards than that each has one a second; ECR throttles them, which is
+    /// heeded.
+    fn manifests_per_second(&self) -> Option<NonZeroU32> {
+        let part = ECR_MANIFESTS_PER_SECOND / self.shards.map_or(1, NonZeroU64::get);
+        NonZeroU32::new(u32::try_from(part.max(1)).unwrap_or(u32::MAX))
+    }
+}
 
 /// Makes clients as they are asked for.
 pub(super) struct Clients {
@@ -94,7 +104,7 @@ impl Clients {
             ca_pem,
             credentials: self.credentials(host, credentials, ecr.as_ref()).await,
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
-            manifests_per_second: ecr.as_ref().and(ECR_MANIFESTS_PER_SECOND),
+            manifests_per_second: ecr.as_ref().and(self.options.manifests_per_second()),
             connect_timeout: config.timeouts.connect,
             stall_timeout: config.timeouts.stall,
             retry: self.options.retry,

@@ -1,9 +1,10 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
 mod clients;
+mod slots;
 mod under_way;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,7 +14,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
@@ -27,7 +27,10 @@ use crate::registry::{Exchange, Retry, Slow, Tap};
 use crate::target::Target;
 
 use self::clients::Clients;
+use self::slots::Slots;
 use self::under_way::UnderWay;
+
+pub use self::slots::Slot;
 
 /// What is not in the configuration.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,8 @@ pub struct Options {
     pub retry: Retry,
     /// When a source counts as slow, so that parts of a blob are fetched beside one another.
     pub slow: Slow,
+    /// How many processes share the quotas of the targets; none for this one alone.
+    pub shards: Option<NonZeroU64>,
     /// AWS credentials of the program that embeds this one, in place of the default chain.
     pub aws: Option<SharedCredentialsProvider>,
 }
@@ -49,14 +54,9 @@ pub struct App {
     /// A source and a target for each mirror, in the order of the configuration.
     sides: Vec<Sides>,
     /// How many mirrors of a daemon at once.
-    slots: Semaphore,
+    slots: Arc<Slots>,
     under_way: UnderWay,
     requests: Arc<AtomicU64>,
-}
-
-/// A place among the passes that may run at once. Dropped, it makes room for another.
-pub struct Slot<'a> {
-    _permit: Option<SemaphorePermit<'a>>,
 }
 
 /// The two ends of a mirror.
@@ -112,9 +112,17 @@ impl App {
             let source = clients.repository(&config, source).await?;
             sides.push((source, clients.target(&config, target).await?));
         }
-        let slots = Semaphore::new(config.concurrency.mirrors.get());
+        let slots = Arc::new(Slots::new(config.concurrency.mirrors));
         let under_way = UnderWay::new(config.concurrency.blobs);
         Ok(Self { config, options, observer, clients, sides, slots, under_way, requests })
+    }
+
+    /// The same app in the place of another one, whose passes under way count among those that may run at once.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        let slots = Arc::clone(&before.slots);
+        slots.resize(self.config.concurrency.mirrors);
+        Self { slots, ..self }
     }
 
     /// Fails where the configuration needs AWS and there are no credentials for it: nothing could be done then.
@@ -145,9 +153,9 @@ impl App {
         RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before)
     }
 
-    /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own.
+    /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own. Cancel safe.
     pub async fn slot(&self) -> Slot<'_> {
-        Slot { _permit: self.slots.acquire().await.ok() }
+        self.slots.get().await
     }
 
     /// A pass over the mirror of this name, for which the slot has to be held. None where there is no such mirror.

@@ -35,9 +35,15 @@ pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, Failure> {
     }
 }
 
-/// The token of the daemon's control plane.
+/// Whether this path stands for standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// The token of the daemon's control plane. Secrets that were files often end in a line break, which no header can hold.
 pub(super) fn api_token() -> Option<SecretString> {
-    variable(TOKEN_VARIABLE).filter(|token| !token.is_empty()).map(SecretString::from)
+    let token = variable(TOKEN_VARIABLE).map(|token| token.trim().to_owned());
+    token.filter(|token| !token.is_empty()).map(SecretString::from)
 }
 
 /// Where the text is. `Display` is what messages call it.
@@ -53,7 +59,7 @@ impl Place {
     /// What is said on the command line wins over the environment, and that over the working directory.
     fn find(path: Option<&Path>, text: Option<String>) -> Self {
         match (path, text) {
-            (Some(path), _) if path == Path::new("-") => Self::Stdin,
+            (Some(path), _) if is_stdin(path) => Self::Stdin,
             (Some(path), _) => Self::File(path.to_owned()),
             (None, Some(text)) if !text.is_empty() => Self::Variable(text),
             (None, _) => Self::Default,

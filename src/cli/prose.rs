@@ -49,7 +49,7 @@ where
         write!(writer, "{dim}")?;
         self.0.format_time(&mut writer)?;
         write!(writer, "{plain} {colour}{:>5}{plain} {}", event.metadata().level(), said.message)?;
-        for (name, text) in &said.texts {
+        for (name, text) in said.texts.iter().filter(|(_, text)| !said.message.contains(text)) {
             let mut lines = text.lines();
             if !said.message.contains(lines.next().unwrap_or_default()) {
                 write!(writer, " {name}={text}")?;
@@ -113,6 +113,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(mirror = "java/jdk", tag = %21, bytes = 1024, seconds = 0.1, "Copied java/jdk:21: 1.0 KiB");
             tracing::error!(error = "503\nhint: later", "Could not copy java/jdk:21: 503");
+            tracing::error!(error = " a\n b", "Did not take it:\n a\n b");
             tracing::warn!(error = %"denied", tag = %21, "The target refuses \u{1b}[31m");
             let _pass = tracing::info_span!("pass", mirror = "java/jdk", outcome = "unknown").entered();
             let _tag = tracing::info_span!("tag", tag = %"21.0.7", digest = "sha256:1").entered();
@@ -122,6 +123,9 @@ mod tests {
         insta::assert_snapshot!(text, @"
          INFO Copied java/jdk:21: 1.0 KiB
         ERROR Could not copy java/jdk:21: 503 (hint: later)
+        ERROR Did not take it:
+        a
+        b
          WARN The target refuses �[31m error=denied tag=21
          INFO Trying again: server trouble mirror=java/jdk tag=21.0.7
          INFO Copied 21.0.7 mirror=other tag=21.0.7

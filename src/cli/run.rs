@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use futures_util::future::{Either, select};
 use tracing::warn;
 
-use crate::app::{App, Options};
+use crate::app::App;
 use crate::cli::Global;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
@@ -63,7 +63,7 @@ impl Run {
         config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
         self.sharding.keep(&mut config)?;
         let grace = config.shutdown_grace;
-        let options = Options::default();
+        let options = self.sharding.options()?;
         let (notifier, delivery) = notice::channel(&config, options.aws.clone(), None);
         let observers = Observers(vec![terminal.observer(), notifier]);
         // Making every kind of client is a large future; it need not be in those around it.

@@ -8,7 +8,6 @@ use futures_util::StreamExt;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::app;
 use crate::cli::Global;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
@@ -56,24 +55,30 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
         let Self { listen, sharding } = self;
+        let app = sharding.options()?;
         let path = global.config.clone();
+        let is_stdin = path.as_deref().is_some_and(config::is_stdin);
         let load = move || {
             let mut config = config::load(path.as_deref())?;
             sharding.keep(&mut config)?;
             Ok(config)
         };
         let config = load()?;
+        // To read it again would find nothing, or wait for somebody to type, and everything with it.
+        let reload = move || {
+            if is_stdin {
+                return Err(
+                    "standard input cannot be read again: name a file with `--config PATH`".to_owned()
+                );
+            }
+            load().map_err(|failure: Failure| failure.to_string())
+        };
         let refused = |error: &dyn std::error::Error| Failure::of(ExitCode::NotStarted, error);
         let cannot_listen = |error: io::Error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
-        let options = Options {
-            app: app::Options::default(),
-            listener,
-            token: config::api_token(),
-            reload: Box::new(move || load().map_err(|failure: Failure| failure.to_string())),
-        };
+        let options = Options { app, listener, token: config::api_token(), reload: Box::new(reload) };
         let no_signals = |error: io::Error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         };

@@ -3,6 +3,7 @@
 use clap::Args;
 use tracing::info;
 
+use crate::app::Options;
 use crate::cli::config::variable;
 use crate::cli::exit::{ExitCode, Failure};
 use crate::config::{Config, Shard};
@@ -25,10 +26,19 @@ pub(super) struct Sharding {
 }
 
 impl Sharding {
+    /// What there is for a process of its shard.
+    pub(super) fn options(&self) -> Result<Options, Failure> {
+        Ok(Options { shards: self.shard()?.map(Shard::count), ..Options::default() })
+    }
+
+    fn shard(&self) -> Result<Option<Shard>, Failure> {
+        let given = self.shard.map_or_else(|| of_environment(&variable), |shard| Ok(Some(shard)));
+        given.map_err(|error| Failure::new(ExitCode::Usage, error))
+    }
+
     /// Leaves out the mirrors of other shards.
     pub(super) fn keep(&self, config: &mut Config) -> Result<(), Failure> {
-        let given = self.shard.map_or_else(|| of_environment(&variable), |shard| Ok(Some(shard)));
-        let Some(shard) = given.map_err(|error| Failure::new(ExitCode::Usage, error))? else { return Ok(()) };
+        let Some(shard) = self.shard()? else { return Ok(()) };
         let all = config.mirrors.len();
         config.keep_shard(shard);
         let (left, plural) = (config.mirrors.len(), if all == 1 { "" } else { "s" });

@@ -35,11 +35,11 @@ pub(super) fn reloads() -> io::Result<impl Stream<Item = &'static str>> {
 }
 
 /// Does the work to its end. The first signal asks it to take nothing new; the second one, or the end of `grace`, to
-/// drop what is in flight.
+/// drop what is in flight. `grace` is asked at the first signal and dropped then: what it knows does not outlive that.
 pub(super) async fn heed<T>(
     signals: impl Stream<Item = &'static str>,
     stop: &Stop,
-    grace: impl Fn() -> Duration,
+    grace: impl FnOnce() -> Duration,
     work: impl Future<Output = T>,
 ) -> T {
     tokio::select! {
@@ -52,7 +52,7 @@ pub(super) async fn heed<T>(
 async fn pass_on(
     signals: impl Stream<Item = &'static str>,
     stop: &Stop,
-    grace: impl Fn() -> Duration,
+    grace: impl FnOnce() -> Duration,
 ) -> Infallible {
     let mut signals = pin!(signals);
     let mut left = Duration::ZERO;

@@ -1,6 +1,7 @@
 //! `tagferry sync-now`.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
 use url::Url;
@@ -11,6 +12,11 @@ use crate::cli::terminal::Terminal;
 use crate::control::{Client, ClientError};
 use crate::event::RunOutcome;
 use crate::worker::{MirrorPass, PassState, RunState, RunStatus};
+
+/// While it waits, a daemon that cannot be reached is asked again so often,
+const MISSES_MAX: u32 = 12;
+/// after this time.
+const PAUSE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,8 +67,17 @@ impl SyncNow {
             return Ok(ExitCode::Success);
         }
         terminal.out.flush()?;
+        let mut misses = 0;
         while run.state == RunState::Running {
-            run = client.run(&run.run).await.map_err(|error| unanswered(&error))?;
+            match client.run(&run.run).await {
+                Ok(now) => (run, misses) = (now, 0),
+                // A connection may break in the hours that a run takes, and the run goes on without us.
+                Err(ClientError::Unreachable { .. }) if misses < MISSES_MAX => {
+                    misses += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(Failure::of(ExitCode::Incomplete, &error)),
+            }
         }
         show(&mut terminal.out, &run)?;
         Ok(match run.outcome {

@@ -7,9 +7,12 @@ use std::str::FromStr;
 use crate::config::Config;
 use crate::oci::Digest;
 
+/// A message lists so many mirrors, and counts the others.
+const LISTED_MAX: usize = 20;
+
 /// A mirror that is not configured.
 #[derive(Debug, thiserror::Error)]
-#[error("no mirror is named `{name}`; there are: {}", known.join(", "))]
+#[error("no mirror is named `{name}`; there are: {}", listed(known))]
 pub struct UnknownMirror {
     /// What was asked for.
     pub name: String,
@@ -39,6 +42,14 @@ pub enum ShardError {
         /// How many there are.
         count: NonZeroU64,
     },
+}
+
+fn listed(known: &[String]) -> String {
+    let names = &known[..known.len().min(LISTED_MAX)];
+    match known.len() - names.len() {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 impl UnknownMirror {
@@ -71,6 +82,11 @@ impl Shard {
         if index < count.get() { Ok(Self { index, count }) } else { Err(ShardError::Index { index, count }) }
     }
 
+    /// How many there are.
+    pub fn count(self) -> NonZeroU64 {
+        self.count
+    }
+
     /// Whether a mirror of this name is in it.
     pub fn has(self, mirror: &str) -> bool {
         let digest = Digest::of(mirror.as_bytes()).to_bytes();
@@ -101,6 +117,13 @@ mod tests {
 
     fn shards(count: u64) -> impl Iterator<Item = Shard> {
         (0..count).map(move |index| format!("{index}/{count}").parse().unwrap())
+    }
+
+    #[test]
+    fn of_many_mirrors_a_few_are_listed() {
+        let known: Vec<_> = (0..1000).map(|number| number.to_string()).collect();
+        let error = UnknownMirror { name: "x".to_owned(), known }.to_string();
+        assert!(error.ends_with("18, 19 and 980 more"), "{error}");
     }
 
     #[test]

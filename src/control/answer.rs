@@ -20,6 +20,8 @@ pub(super) enum Error {
     Refused(#[from] Refusal),
     #[error("tagferry is stopping and takes no work")]
     Stopping,
+    #[error("too many listen already: close a page, or ask /api/v1/mirrors now and then")]
+    Listeners,
     #[error("{0}")]
     Query(String),
     #[error("there is nothing at `{0}`; /api/v1/openapi.json says what there is")]
@@ -43,7 +45,7 @@ impl Error {
         match self {
             Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
             Self::Refused(refusal) => refusal.status(),
-            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stopping | Self::Listeners => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Time => StatusCode::GATEWAY_TIMEOUT,

@@ -96,7 +96,6 @@ pub(super) async fn run(
     tokio::select! {
         status = control.workers.finished(&run) => Ok(Json(status)),
         () = tokio::time::sleep(wait) => Ok(Json(run.status())),
-        () = control.stopping.cancelled() => Ok(Json(run.status())),
     }
 }
 

@@ -6,8 +6,14 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::control::server::CONNECTIONS_MAX;
 use crate::worker::{Fingerprint, Worker};
+
+/// So many listen at once: half of the connections that the control plane takes, so that the others answer whoever watches
+/// over the process.
+const LISTENERS_MAX: usize = CONNECTIONS_MAX / 2;
 
 /// Numbers the changes of all mirrors, in the order in which they are noticed.
 #[derive(Debug)]
@@ -16,6 +22,8 @@ pub struct Changes {
     process: i64,
     /// Held for a look at every fingerprint.
     numbers: Mutex<Numbers>,
+    /// Places for those who listen.
+    listeners: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +43,16 @@ pub(super) struct Mark {
 impl Changes {
     /// Counts from 1.
     pub fn new(started_at: Timestamp) -> Self {
-        Self { process: started_at.as_microsecond(), numbers: Mutex::default() }
+        Self {
+            process: started_at.as_microsecond(),
+            numbers: Mutex::default(),
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+        }
+    }
+
+    /// A place for somebody who listens, held as long as that takes. None where too many do.
+    pub(super) fn listener(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.listeners).try_acquire_owned().ok()
     }
 
     /// Those of the mirrors that changed since the mark, or all; and the mark of now.

@@ -6,7 +6,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
+use url::{Host, Url};
 
 use crate::registry::chain;
 use crate::worker::RunStatus;
@@ -28,6 +28,9 @@ pub struct Client {
 /// Why a daemon did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// The address is not that of a daemon. It is not repeated: it may hold a password.
+    #[error("the daemon's address has to be like http://127.0.0.1:8080, and its login is TAGFERRY_API_TOKEN")]
+    Address,
     /// Nobody is there.
     #[error(
         "cannot reach a tagferry daemon at {url}: {cause}; is `tagferry serve` running, and does it listen there?"
@@ -67,7 +70,15 @@ struct Refusal {
 impl Client {
     /// A client of the daemon at this address.
     pub fn new(url: Url, token: Option<SecretString>) -> Result<Self, ClientError> {
-        let builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
+        {
+            return Err(ClientError::Address);
+        }
+        let mut builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+        if is_loopback(&url) {
+            // No proxy gets to this machine, though the environment may name one for the registries.
+            builder = builder.no_proxy();
+        }
         match builder.build() {
             Ok(http) => Ok(Self { url, token, http }),
             Err(error) => Err(ClientError::Unreachable { url, cause: chain(&error) }),
@@ -136,5 +147,14 @@ impl Client {
         let refusal = serde_json::from_str(&body).map(|Refusal { error }| error);
         let said = refusal.unwrap_or_else(|_| body.chars().take(ERROR_MAX_CHARS).collect());
         Err(ClientError::Refused { url: url.clone(), status, said })
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }

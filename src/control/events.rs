@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use futures_util::stream::Stream;
 
+use crate::control::answer::Error;
 use crate::control::api::Overview;
 use crate::control::follow::{Teller, follow};
 use crate::control::{Configuration, Control};
@@ -22,7 +23,7 @@ struct Json {
 /// configuration was read again; an event `mirror` holds one mirror of it, whenever that changed.
 pub(super) async fn events(
     State(control): State<Arc<Control>>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
     follow(control, None, Json { known: None })
 }
 

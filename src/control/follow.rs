@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt, unfold};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::control::Control;
+use crate::control::answer::Error;
 use crate::control::changes::Mark;
 use crate::worker::Worker;
 
@@ -34,23 +35,25 @@ struct Follower<T> {
     changes: watch::Receiver<u64>,
     mark: Option<Mark>,
     has_begun: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 /// Tells what changed since `since`, at once and then as it changes, until the daemon stops. Nothing is sent, and nothing
-/// computed, while nothing changes.
+/// computed, while nothing changes. Fails where too many listen already.
 pub(super) fn follow(
     control: Arc<Control>,
     since: Option<Mark>,
     teller: impl Teller,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
+    let place = control.changes.listener().ok_or(Error::Listeners)?;
     let stopping = control.stopping.clone().cancelled_owned();
     let changes = control.workers.changes();
-    let follower = Follower { control, teller, changes, mark: since, has_begun: false };
+    let follower = Follower { control, teller, changes, mark: since, has_begun: false, _place: place };
     let bursts = unfold(follower, |mut follower| async move {
         let events = follower.next().await?;
         Some((stream::iter(events.into_iter().map(Ok)), follower))
     });
-    Sse::new(bursts.flatten().take_until(stopping)).keep_alive(KeepAlive::default())
+    Ok(Sse::new(bursts.flatten().take_until(stopping)).keep_alive(KeepAlive::default()))
 }
 
 /// Up to where a listener who connects again has seen the changes.

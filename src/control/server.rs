@@ -21,9 +21,9 @@ use crate::control::answer::Error;
 use crate::control::{Control, router};
 
 /// So many connections are open at once; others wait to be accepted.
-const CONNECTIONS_MAX: usize = 256;
+pub(super) const CONNECTIONS_MAX: usize = 256;
 /// A request's head comes within this time, and an idle connection is closed after it.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// So large may a request's head be.
 const HEADERS_MAX_BYTES: usize = 32 * 1024;
 /// An answer begins within this time: more than anybody is let wait for a run.

@@ -11,7 +11,7 @@ use tracing::{error, info};
 
 use crate::app;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Mirror};
 use crate::control::{Configuration, Control};
 use crate::daemon::crew::Starts;
 use crate::daemon::{Error, Reload};
@@ -112,9 +112,10 @@ impl Conductor {
         let configuration = match self.maker.reload().await {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
-                self.apps.send_replace(Arc::new(app));
+                let app = app.after(&self.apps.borrow());
+                let before = self.apps.send_replace(Arc::new(app));
                 self.delivery = Some(delivery);
-                self.start(stop);
+                self.start(&before.config().mirrors, stop);
                 Configuration { loaded_at: Timestamp::now(), error: None }
             }
             Err(error) => {
@@ -127,8 +128,9 @@ impl Conductor {
 
     /// Takes the mirrors of the configuration that counts now: puts new ones to work, and makes a new agenda.
     ///
-    /// A mirror with `on_start` runs now if it is new.
-    pub(super) fn start(&mut self, stop: &Stop) {
+    /// One that is new, or had another source or target among those `before`, is counted anew: what was fresh there is
+    /// not here. It runs now if it says `on_start`.
+    pub(super) fn start(&mut self, before: &[Mirror], stop: &Stop) {
         let app = Arc::clone(&self.apps.borrow());
         let mirrors = &app.config().mirrors;
         let Control { metrics, workers, .. } = &*self.control;
@@ -137,9 +139,15 @@ impl Conductor {
         let scheduled = || mirrors.iter().zip(workers.all());
         let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
         self.agenda = Agenda::new(due, &self.agenda, Timestamp::now(), jitter);
-        for (mirror, worker) in scheduled() {
-            let is_new = new.iter().any(|new| Arc::ptr_eq(new, &worker));
-            if is_new && mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
+        let is_kept = |now: &Mirror| {
+            let is_same = |before: &&Mirror| {
+                before.name == now.name && (&before.source, &before.target) == (&now.source, &now.target)
+            };
+            before.iter().any(|before| is_same(&before))
+        };
+        for (mirror, worker) in scheduled().filter(|(mirror, _)| !is_kept(mirror)) {
+            metrics.reset_mirror(&mirror.name);
+            if mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
                 worker.trigger.fire();
             }
         }

@@ -109,8 +109,10 @@ impl Daemon {
         self.listener.local_addr().map_err(Error::Listener)
     }
 
-    /// How long copies in flight may go on after a signal to stop, by the configuration that counts now.
-    pub fn grace(&self) -> impl Fn() -> Duration + use<> {
+    /// How long copies in flight may go on after a signal to stop, by the configuration that counts when it is asked.
+    ///
+    /// As long as it is held, so is what was made of that configuration, and its notices do not end.
+    pub fn grace(&self) -> impl FnOnce() -> Duration + use<> {
         let apps = self.conductor.apps();
         move || apps.borrow().config().shutdown_grace
     }
@@ -121,7 +123,7 @@ impl Daemon {
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
         let Self { mut conductor, crew: ends, listener } = self;
         // Before anybody can ask: "sync now" for all mirrors means all.
-        conductor.start(&stop);
+        conductor.start(&[], &stop);
         let control = conductor.control();
         let goodbye = CancellationToken::new();
         let mut server = JoinSet::new();

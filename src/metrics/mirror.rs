@@ -87,11 +87,21 @@ impl Mirror {
         self.in_flight.clear();
     }
 
+    /// Whether the pass under way is about this mirror: one may have begun before another of this name was configured.
+    fn is_concerned(&self) -> bool {
+        self.pass_started.is_some()
+    }
+
     pub(super) fn select(&mut self, selected: usize) {
-        self.selected = Some(selected as u64);
+        if self.is_concerned() {
+            self.selected = Some(selected as u64);
+        }
     }
 
     pub(super) fn plan(&mut self, steps: &[Step], failed: &[TagSummary]) {
+        if !self.is_concerned() {
+            return;
+        }
         let differing = steps.iter().filter(|step| step.action != Action::Skip).map(|step| &step.tag);
         self.stale = Some(differing.chain(failed.iter().map(|tag| &tag.tag)).cloned().collect());
     }
@@ -127,6 +137,9 @@ impl Mirror {
 
     pub(super) fn finish(&mut self, outcome: RunOutcome, now: Timestamp, at: Instant) {
         self.in_flight.clear();
+        // None of this mirror's.
+        let Some(started) = self.pass_started.take() else { return };
+        self.durations.observe(at.duration_since(started).as_secs_f64());
         self.last_pass_at = Some(now);
         match outcome {
             RunOutcome::Succeeded => {
@@ -138,10 +151,6 @@ impl Mirror {
                 self.failed += 1;
                 self.failed_in_a_row += 1;
             }
-        }
-        // None where the mirror became known in the middle of a pass.
-        if let Some(started) = self.pass_started.take() {
-            self.durations.observe(at.duration_since(started).as_secs_f64());
         }
     }
 }

@@ -82,6 +82,12 @@ impl Metrics {
         }
     }
 
+    /// Starts to count anew for this mirror: its source or its target is another one now.
+    pub fn reset_mirror(&self, name: &str) {
+        let now = (self.now)();
+        self.count(name, |mirror| *mirror = Mirror::new(now));
+    }
+
     /// Writes the page for a scrape, of the media type [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         let counts = self.counts().clone();

@@ -65,6 +65,11 @@ impl Metrics {
         self.observe(&Event::MirrorStarted { mirror });
     }
 
+    fn pass(&self, mirror: &str, outcome: RunOutcome) {
+        self.start(mirror);
+        self.finish(mirror, outcome);
+    }
+
     fn start_tag(&self, mirror: &str, text: &str) {
         self.observe(&Event::TagStarted { mirror, tag: &tag(text) });
     }
@@ -235,9 +240,9 @@ async fn freshness_is_the_time_since_the_last_success() {
     metrics.assert("freshness_seconds", &[&format!("{JDK} 100.0")]);
     metrics.assert("last_success_timestamp_seconds", &[]);
 
-    metrics.finish("java/jdk", RunOutcome::Succeeded);
+    metrics.pass("java/jdk", RunOutcome::Succeeded);
     wait(7).await;
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.pass("java/jdk", RunOutcome::Failed);
     wait(3).await;
     metrics.assert("freshness_seconds", &[&format!("{JDK} 10.0")]);
     let start = metrics.started_at.as_second();
@@ -255,10 +260,10 @@ async fn freshness_is_never_negative_when_the_clock_is_set_back() {
 fn failed_passes_are_counted_up_to_the_next_success() {
     let metrics = metrics(&["java/jdk"]);
     metrics.assert("consecutive_failed_passes", &[&format!("{JDK} 0")]);
-    metrics.finish("java/jdk", RunOutcome::Failed);
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.pass("java/jdk", RunOutcome::Failed);
+    metrics.pass("java/jdk", RunOutcome::Failed);
     metrics.assert("consecutive_failed_passes", &[&format!("{JDK} 2")]);
-    metrics.finish("java/jdk", RunOutcome::Succeeded);
+    metrics.pass("java/jdk", RunOutcome::Succeeded);
     metrics.assert("consecutive_failed_passes", &[&format!("{JDK} 0")]);
     let samples =
         [r#"{mirror="java/jdk",outcome="succeeded"} 1"#, r#"{mirror="java/jdk",outcome="failed"} 2"#];
@@ -289,6 +294,7 @@ fn stale_tags_are_known_from_the_plan_on_and_shrink_as_tags_are_copied() {
 #[test]
 fn a_pass_that_cannot_read_the_source_changes_no_number_of_tags() {
     let metrics = metrics(&["java/jdk"]);
+    metrics.start("java/jdk");
     metrics.select("java/jdk", 2);
     metrics.plan("java/jdk", &[("1", Action::Copy), ("2", Action::Skip)], &[]);
     metrics.finish("java/jdk", RunOutcome::Failed);
@@ -320,7 +326,7 @@ async fn a_reload_keeps_the_mirrors_that_stay() {
     let metrics = metrics(&["java/jdk", "database/free"]);
     wait(50).await;
     metrics.start("database/free");
-    metrics.finish("java/jdk", RunOutcome::Succeeded);
+    metrics.pass("java/jdk", RunOutcome::Succeeded);
     metrics.set_mirrors(["java/jdk", "java/jre"]);
     // A pass over a mirror that is gone ends after all.
     metrics.finish("database/free", RunOutcome::Succeeded);
@@ -337,6 +343,20 @@ async fn a_reload_keeps_the_mirrors_that_stay() {
     let start = metrics.started_at.as_second();
     let since = [format!("{JDK} {start}.0"), format!(r#"{{mirror="java/jre"}} {}.0"#, start + 50)];
     metrics.assert("configured_timestamp_seconds", &since.each_ref().map(String::as_str));
+}
+
+#[test]
+fn a_pass_that_began_before_the_mirror_was_another_one_says_nothing_of_it() {
+    let metrics = metrics(&["java/jdk"]);
+    metrics.pass("java/jdk", RunOutcome::Succeeded);
+    metrics.start("java/jdk");
+    metrics.reset_mirror("java/jdk");
+    metrics.select("java/jdk", 2);
+    metrics.plan("java/jdk", &[("1", Action::Copy)], &[]);
+    metrics.finish("java/jdk", RunOutcome::Succeeded);
+    for metric in ["last_success_timestamp_seconds", "selected_tags", "stale_tags"] {
+        metrics.assert(metric, &[]);
+    }
 }
 
 #[test]

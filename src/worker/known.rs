@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) next_run: Option<Timestamp>,
     pub(super) running: Option<Running>,
     pub(super) history: History,
+    /// The last pass from this source to this target; `history` has others too.
+    last_run: Option<PassRecord>,
     last_success_at: Option<Timestamp>,
     selected: Option<usize>,
     stale: Option<usize>,
@@ -37,6 +39,8 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) pass: u64,
+    /// Whether it says nothing of this mirror: its source or target is that of a configuration before, or it never ran.
+    is_void: bool,
     started_at: Timestamp,
     tags: Option<usize>,
     tags_done: usize,
@@ -53,6 +57,7 @@ impl Known {
             next_run: None,
             running: None,
             history: History::default(),
+            last_run: None,
             last_success_at: None,
             selected: None,
             stale: None,
@@ -68,15 +73,31 @@ impl Known {
         let new = Self::new(mirror);
         if (&new.source, &new.target) == (&self.source, &self.target) {
             self.schedule = new.schedule;
+            // Whoever keeps the schedules says it again, if there still is one.
+            self.next_run = None;
         } else {
-            let (running, history) = (self.running.take(), std::mem::take(&mut self.history));
+            let (mut running, history) = (self.running.take(), std::mem::take(&mut self.history));
+            if let Some(running) = &mut running {
+                running.is_void = true;
+            }
             *self = Self { running, history, ..new };
         }
     }
 
     pub(super) fn begin(&mut self, pass: u64, now: Timestamp) {
-        self.running =
-            Some(Running { pass, started_at: now, tags: None, tags_done: 0, sizes: HashMap::new() });
+        self.running = Some(Running {
+            pass,
+            is_void: false,
+            started_at: now,
+            tags: None,
+            tags_done: 0,
+            sizes: HashMap::new(),
+        });
+    }
+
+    /// Whether the pass under way is about this mirror as it is configured now.
+    pub(super) fn is_concerned(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| !running.is_void)
     }
 
     pub(super) fn selected(&mut self, selected: usize, newest_first: &[&Tag]) {
@@ -141,7 +162,14 @@ impl Known {
     }
 
     pub(super) fn finished(&mut self, summary: &MirrorSummary, now: Timestamp) {
-        let Some(running) = self.running.take() else { return };
+        if self.is_concerned() {
+            self.conclude(summary, now);
+        }
+        let counts = [summary.count(TagOutcome::Copied), summary.failed()];
+        self.end(summary.outcome, summary.error.clone(), counts, now);
+    }
+
+    fn conclude(&mut self, summary: &MirrorSummary, now: Timestamp) {
         // What was told of a tag is not told again.
         let is_known = summary.tags.iter().any(|tag| tag.error == summary.error);
         if let Some(error) = summary.error.as_ref().filter(|_| !is_known) {
@@ -152,29 +180,30 @@ impl Known {
         if summary.outcome == RunOutcome::Succeeded {
             self.last_success_at = Some(now);
         }
-        self.history.push(PassRecord {
-            pass: running.pass,
-            started_at: running.started_at,
-            finished_at: now,
-            outcome: summary.outcome,
-            error: summary.error.clone(),
-            copied: summary.count(TagOutcome::Copied),
-            failed: summary.failed(),
-        });
     }
 
-    /// A pass was asked for, and before its turn the mirror went from the configuration.
-    pub(super) fn gone(&mut self, now: Timestamp) {
-        let Some(running) = self.running.take() else { return };
-        self.history.push(PassRecord {
-            pass: running.pass,
-            started_at: running.started_at,
-            finished_at: now,
-            outcome: RunOutcome::Failed,
-            error: Some("the mirror is no longer configured".to_owned()),
-            copied: 0,
-            failed: 0,
-        });
+    /// A pass was asked for that for this reason never came to its turn. It found out nothing.
+    pub(super) fn dropped(&mut self, reason: &str, now: Timestamp) {
+        if let Some(running) = &mut self.running {
+            running.is_void = true;
+        }
+        self.end(RunOutcome::Failed, Some(reason.to_owned()), [0, 0], now);
+    }
+
+    /// Records the end of the pass under way. `copied` and `failed` count its tags.
+    fn end(
+        &mut self,
+        outcome: RunOutcome,
+        error: Option<String>,
+        [copied, failed]: [u64; 2],
+        now: Timestamp,
+    ) {
+        let Some(Running { pass, is_void, started_at, .. }) = self.running.take() else { return };
+        let record = PassRecord { pass, started_at, finished_at: now, outcome, error, copied, failed };
+        if !is_void {
+            self.last_run = Some(record.clone());
+        }
+        self.history.push(record);
     }
 
     pub(super) fn status(&self, name: &str, is_asked: bool, bytes: u64, size: u64) -> Status {
@@ -197,7 +226,7 @@ impl Known {
             schedule: self.schedule.clone(),
             state,
             next_run: self.next_run,
-            last_run: self.history.last().cloned(),
+            last_run: self.last_run.clone(),
             last_success_at: self.last_success_at,
             selected: self.selected,
             stale: self.stale,

@@ -1,18 +1,16 @@
 //! One mirror of a daemon.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::Mirror;
-use crate::event::{Ending, Event, Fault, MirrorSummary, RunOutcome};
-use crate::pass::{Mode, Pass, Stop};
+use crate::event::Event;
+use crate::pass::{Mode, Stop};
 use crate::worker::known::Known;
 use crate::worker::run::PassState;
 use crate::worker::status::Status;
@@ -62,13 +60,13 @@ impl Worker {
         loop {
             tokio::select! {
                 biased;
-                () = stop.soft.cancelled() => return,
+                () = stop.soft.cancelled() => break,
                 () = self.trigger.asked() => {}
             }
             let app = Arc::clone(&apps.borrow_and_update());
             let slot = tokio::select! {
                 biased;
-                () = stop.soft.cancelled() => return,
+                () = stop.soft.cancelled() => break,
                 changed = apps.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -77,11 +75,17 @@ impl Worker {
             };
             self.begin();
             if let Some(pass) = app.pass(&slot, &self.name) {
-                run(&pass, stop).await;
+                pass.run(Mode::Sync, stop).await;
             } else {
-                self.update(|known| known.gone(Timestamp::now()));
+                self.update(|known| known.dropped("the mirror is no longer configured", Timestamp::now()));
                 changed();
             }
+        }
+        // Whoever waits for the pass is told that it never comes.
+        if self.trigger.is_asked() {
+            self.begin();
+            self.update(|known| known.dropped("tagferry was told to stop before its turn", Timestamp::now()));
+            changed();
         }
     }
 
@@ -133,14 +137,14 @@ impl Worker {
             Event::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
             Event::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
             Event::TagsSelected { selected, newest_first, .. } => {
-                self.update(|known| known.selected(selected, newest_first));
+                self.learn(|known| known.selected(selected, newest_first));
             }
             Event::TagsPlanned { steps, failed, .. } => {
-                self.update(|known| known.planned(steps, failed, now));
+                self.learn(|known| known.planned(steps, failed, now));
             }
-            Event::TagStarted { tag, .. } => self.update(|known| known.tag_started(tag)),
-            Event::BlobArrived { tag, size, .. } => self.update(|known| known.blob_arrived(tag, size)),
-            Event::TagFinished { summary, .. } => self.update(|known| known.tag_finished(summary, now)),
+            Event::TagStarted { tag, .. } => self.learn(|known| known.tag_started(tag)),
+            Event::BlobArrived { tag, size, .. } => self.learn(|known| known.blob_arrived(tag, size)),
+            Event::TagFinished { summary, .. } => self.learn(|known| known.tag_finished(summary, now)),
             Event::MirrorFinished { summary } => self.update(|known| known.finished(summary, now)),
             Event::MirrorStarted { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
         }
@@ -153,6 +157,15 @@ impl Worker {
         self.update(|known| known.begin(pass, Timestamp::now()));
     }
 
+    /// Takes what the pass under way found out.
+    fn learn(&self, learn: impl FnOnce(&mut Known)) {
+        self.update(|known| {
+            if known.is_concerned() {
+                learn(known);
+            }
+        });
+    }
+
     fn update(&self, update: impl FnOnce(&mut Known)) {
         update(&mut self.known());
         self.updates.fetch_add(1, Relaxed);
@@ -160,27 +173,5 @@ impl Worker {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Makes a pass. A panic is our mistake, and ends this pass alone: other mirrors are to be kept fresh, and this one is
-/// tried again at its next time.
-async fn run(pass: &Pass<'_>, stop: &Stop) {
-    let done = AssertUnwindSafe(pass.run(Mode::Sync, stop)).catch_unwind().await;
-    if done.is_err() {
-        let summary = MirrorSummary {
-            name: pass.mirror.name.clone(),
-            source: pass.mirror.source.to_string(),
-            target: pass.mirror.target.to_string(),
-            outcome: RunOutcome::Failed,
-            error: Some(
-                "tagferry made a mistake and gave up this pass; please report what it logged".to_owned(),
-            ),
-            fault: Fault::default(),
-            tags: Vec::new(),
-            selection: None,
-            ending: Ending::Finished,
-        };
-        pass.copier.observer.observe(&Event::MirrorFinished { summary: &summary });
     }
 }

@@ -17,6 +17,7 @@ mod fakes;
 mod faults;
 mod graphs;
 mod kill;
+mod lasting;
 mod limits;
 mod login;
 mod logs;

@@ -9,6 +9,7 @@ use axum::response::sse::{Event, Sse};
 use futures_util::stream::Stream;
 use serde::Serialize;
 
+use crate::control::answer::Error;
 use crate::control::follow::{Teller, follow, last_event};
 use crate::control::page::Query;
 use crate::control::page::mirror::{Look, id, mirror};
@@ -48,7 +49,7 @@ pub(in crate::control) async fn events(
     State(control): State<Arc<Control>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
     let query = Query::of(query.as_deref());
     let since = last_event(&headers).or(query.since);
     follow(control, since, Pieces { only: query.mirror, ..Pieces::default() })
