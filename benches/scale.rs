@@ -105,6 +105,11 @@ struct Limits {
 }
 
 impl Limits {
+    /// What one of so many shards writes in a second: its part, and one at least.
+    fn pace(&self, shards: usize) -> u64 {
+        (self.manifests_per_second / shards as u64).max(1)
+    }
+
     fn of_the_program() -> Self {
         let config = Config::default();
         let host = "registry.example".parse().unwrap();
@@ -120,11 +125,11 @@ impl Limits {
     }
 }
 
-/// The number of a private constant that is written as `const NAME: … = NonZero…::new(NUMBER);`.
+/// The number of a private constant that is written as `const NAME: … = NUMBER;`.
 fn constant(source: &str, name: &str) -> u64 {
     let (_, definition) = source.split_once(name).unwrap();
-    let (_, number) = definition.split_once("::new(").unwrap();
-    number.split_once(')').unwrap().0.parse().unwrap()
+    let (_, number) = definition.split_once("= ").unwrap();
+    number.split_once(';').unwrap().0.parse().unwrap()
 }
 
 /// Lets one through at a time, so many a second.
@@ -248,10 +253,11 @@ impl<'a> Model<'a> {
         self.jobs[job].unanswered = count;
         for _ in 0..count {
             *self.counts.entry(ask).or_default() += 1;
+            let pace = self.limits.pace(self.shards.len());
             let shard = &mut self.shards[self.jobs[job].shard];
             let mut at = self.now;
             if ask == Ask::PutImage {
-                at = shard.manifests.turn(at, self.limits.manifests_per_second);
+                at = shard.manifests.turn(at, pace);
             }
             if let Some(quota) = ask.quota() {
                 at = self.quotas.entry(ask).or_default().turn(at, quota);
@@ -317,10 +323,10 @@ impl<'a> Model<'a> {
         let shards = self.shards.len() as f64;
         let slots = SECOND_US as f64 / SOURCE_LATENCY_US as f64 * self.limits.slots as f64 * shards;
         let account = Ask::PutImage.quota().unwrap() as f64;
-        let ours = self.limits.manifests_per_second as f64 * shards;
+        let ours = self.limits.pace(self.shards.len()) as f64 * shards;
         let busy = [
             ("the source's `limits.concurrent`", count(Ask::Source) / slots / seconds),
-            ("our pace of `PutImage`, 8/s a process", count(Ask::PutImage) / ours / seconds),
+            ("our pace of `PutImage`, 8/s in all", count(Ask::PutImage) / ours / seconds),
             ("the account's `PutImage`, 10/s", count(Ask::PutImage) / account / seconds),
         ];
         let (name, part) = busy.into_iter().max_by(|one, other| one.1.total_cmp(&other.1)).unwrap();

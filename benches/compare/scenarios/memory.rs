@@ -10,7 +10,7 @@ use crate::scenarios::{Effort, has_ranges, with_peers};
 const GOAL_MB: f64 = 32.0;
 const GOAL_RANGES_MB: f64 = 64.0;
 /// More than one range, in settings.
-const RANGES: usize = 8;
+const RANGES: usize = 6;
 
 pub(crate) async fn run(report: &mut Report, effort: Effort) -> Result<(), String> {
     let mut table = Table::new("Peak memory in MB", &[("3 GB layer", 1), ("8 layers of 200 MB", 1)]);
