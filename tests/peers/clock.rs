@@ -1,4 +1,4 @@
-//! The daemon under another clock, by `faketime`: changes of daylight time at twelve hundred times the speed, and a
+//! The daemon under another clock, by `faketime`: changes of daylight time at nine hundred times the speed, and a
 //! clock that is set forward and back.
 //!
 //! There is no registry: each pass fails at once, for which it is counted like any other.
@@ -93,7 +93,7 @@ const HOURLY: (&str, &str) = ("hourly", "{cron: 0 * * * *, timezone: Europe/Berl
 
 #[tokio::test]
 async fn a_time_in_the_skipped_hour_runs_after_it() {
-    let clock = [("FAKETIME", "@2027-03-28 00:20:00 x1200"), ("TZ", "UTC")];
+    let clock = [("FAKETIME", "@2027-03-28 00:20:00 x900"), ("TZ", "UTC")];
     let mut daemon = Daemon::start(&[HALF_PAST_TWO, HOURLY], &clock).await;
     let mut passes = daemon.hours_before("2027-03-28T04:00:00Z").await;
     passes.sort_unstable();
@@ -102,7 +102,7 @@ async fn a_time_in_the_skipped_hour_runs_after_it() {
 
 #[tokio::test]
 async fn a_time_in_the_doubled_hour_runs_once() {
-    let clock = [("FAKETIME", "@2026-10-24 23:40:00 x1200"), ("TZ", "UTC")];
+    let clock = [("FAKETIME", "@2026-10-24 23:40:00 x900"), ("TZ", "UTC")];
     let mut daemon = Daemon::start(&[HALF_PAST_TWO, HOURLY], &clock).await;
     let mut passes = daemon.hours_before("2026-10-25T03:00:00Z").await;
     passes.sort_unstable();
