@@ -139,12 +139,10 @@ impl Conductor {
         let scheduled = || mirrors.iter().zip(workers.all());
         let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
         self.agenda = Agenda::new(due, &self.agenda, Timestamp::now(), jitter);
-        let is_kept = |now: &Mirror| {
-            let is_same = |before: &&Mirror| {
-                before.name == now.name && (&before.source, &before.target) == (&now.source, &now.target)
-            };
-            before.iter().any(|before| is_same(&before))
+        let is_same = |one: &Mirror, other: &Mirror| {
+            one.name == other.name && one.source == other.source && one.target == other.target
         };
+        let is_kept = |now: &Mirror| before.iter().any(|before| is_same(before, now));
         for (mirror, worker) in scheduled().filter(|(mirror, _)| !is_kept(mirror)) {
             metrics.reset_mirror(&mirror.name);
             if mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {

@@ -1,7 +1,5 @@
 //! A notice as an event of Amazon EventBridge: source `tagferry`, the JSON document as detail.
 
-use std::time::Duration;
-
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::config::Builder;
@@ -12,16 +10,14 @@ use url::Url;
 use crate::config::NoticeKind;
 use crate::ecr;
 use crate::notice::Notice;
+use crate::notice::aws;
 use crate::notice::destination::Failure;
 use crate::notice::fit;
 use crate::oci::excerpt;
-use crate::registry::chain;
 
 /// The bound of EventBridge's API on an entry is 256 KiB; its other fields count too.
 const DETAIL_MAX_BYTES: usize = 250 * 1024;
 const SOURCE: &str = "tagferry";
-/// For one call with its retries, which are the SDK's.
-const CALL_MAX: Duration = Duration::from_mins(2);
 
 /// A bus, ready to be sent to.
 pub(super) struct Bus {
@@ -55,13 +51,12 @@ impl Bus {
             .time(DateTime::from_secs(notice.at.as_second()))
             .build();
         let request = self.client.put_events().entries(entry);
-        match tokio::time::timeout(CALL_MAX, request.send()).await {
-            // The call succeeds also where its only entry does not.
-            Ok(Ok(answer)) if answer.failed_entry_count() == 0 => Ok(()),
-            Ok(Ok(answer)) => Err(refused(&call, answer.entries().first())),
-            Ok(Err(error)) => Err(Failure::Final(chain(&ecr::Error::sdk(call, error)))),
-            Err(_) => Err(Failure::Final(format!("{call}: no answer in time"))),
+        let answer = aws::answer(&call, request.send()).await?;
+        // The call succeeds also where its only entry does not.
+        if answer.failed_entry_count() == 0 {
+            return Ok(());
         }
+        Err(refused(&call, answer.entries().first()))
     }
 }
 

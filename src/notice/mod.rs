@@ -8,6 +8,8 @@
 //! What is remembered of mirrors is remembered by this process alone, so a recovery is told only by one that saw the
 //! failure. Nothing here spawns: whoever calls [`channel`] awaits the delivery.
 
+#[cfg(feature = "aws-notices")]
+mod aws;
 mod delivery;
 mod destination;
 mod document;

@@ -4,7 +4,6 @@
 //! as `sqs`, `lambda` and `https`) the JSON document. Filter policies may use the attributes `kind` and `mirror`.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sns::Client;
@@ -16,6 +15,7 @@ use url::Url;
 
 use crate::ecr;
 use crate::notice::Notice;
+use crate::notice::aws;
 use crate::notice::destination::Failure;
 use crate::notice::fit;
 use crate::registry::chain;
@@ -26,8 +26,6 @@ const MESSAGE_MAX_BYTES: usize = 250 * 1024;
 const SUBJECT_MAX_CHARS: usize = 100;
 /// SNS cuts a longer one into several.
 const SMS_MAX_CHARS: usize = 140;
-/// For one call with its retries, which are the SDK's.
-const CALL_MAX: Duration = Duration::from_mins(2);
 
 /// A topic, ready to be sent to.
 pub(super) struct Topic {
@@ -60,11 +58,7 @@ impl Topic {
             .message_structure("json")
             .message(fit::bytes(notice, MESSAGE_MAX_BYTES, message))
             .set_message_attributes(Some(attributes));
-        match tokio::time::timeout(CALL_MAX, request.send()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Failure::Final(chain(&ecr::Error::sdk(call, error)))),
-            Err(_) => Err(Failure::Final(format!("{call}: no answer in time"))),
-        }
+        aws::answer(&call, request.send()).await.map(drop)
     }
 }
 
