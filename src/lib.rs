@@ -1,10 +1,11 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch.rs` checks):
-//! [`oci`], [`select`], [`plan`], [`event`], [`registry`], [`ecr`], [`layout`], [`target`], [`config`], [`copy`], [`pass`],
-//! [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
+//! [`text`], [`oci`], [`select`], [`plan`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`], [`ecr`], [`layout`],
+//! [`target`], [`config`], [`copy`], [`pass`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -13,6 +14,7 @@ pub mod daemon;
 pub mod ecr;
 pub mod event;
 pub mod layout;
+pub mod login;
 pub mod metrics;
 pub mod notice;
 pub mod oci;
@@ -23,4 +25,6 @@ pub mod report;
 pub mod schedule;
 pub mod select;
 pub mod target;
+pub mod text;
 pub mod worker;
+pub mod yaml;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::StatusCode;
 
+use crate::aws;
 use crate::ecr;
 use crate::layout;
 use crate::layout::Layout;
@@ -42,7 +43,7 @@ pub enum Error {
     Registry(#[from] registry::Error),
     /// Of the AWS API.
     #[error(transparent)]
-    Ecr(Box<ecr::Error>),
+    Ecr(Box<aws::Error>),
     /// Of the directory.
     #[error(transparent)]
     Layout(#[from] layout::Error),
@@ -233,11 +234,11 @@ pub fn request_id(error: &registry::Error) -> Option<&str> {
     let registry::Kind::Credentials(cause) = error.kind() else { return error.request_id() };
     let first: &(dyn std::error::Error + 'static) = cause.as_ref();
     let mut causes = std::iter::successors(Some(first), |&cause| cause.source());
-    causes.find_map(|cause| cause.downcast_ref::<ecr::Error>())?.request_id.as_deref()
+    causes.find_map(|cause| cause.downcast_ref::<aws::Error>())?.request_id.as_deref()
 }
 
-impl From<ecr::Error> for Error {
-    fn from(error: ecr::Error) -> Self {
+impl From<aws::Error> for Error {
+    fn from(error: aws::Error) -> Self {
         Self::Ecr(Box::new(error))
     }
 }

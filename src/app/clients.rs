@@ -8,12 +8,15 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::app::{Error, Options};
+use crate::aws::SecretCredentials;
 use crate::config::{Config, Credentials, Ecr, Endpoint, Registry};
 use crate::ecr;
 use crate::layout::Layout;
+use crate::login;
+use crate::login::{DockerConfig, DockerFiles, Login, PasswordFile};
 use crate::oci::{Host, Name};
 use crate::registry;
-use crate::registry::{Client, DockerConfig, DockerFiles, Limits, Login, PasswordFile, Ranges, Tap};
+use crate::registry::{Client, Limits, Ranges, Tap};
 use crate::target::Target;
 
 /// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below, all of us
@@ -121,14 +124,14 @@ impl Clients {
         host: &Host,
         credentials: Option<Credentials>,
         ecr: Option<&Ecr>,
-    ) -> Arc<dyn registry::Credentials> {
+    ) -> Arc<dyn login::Credentials> {
         match (credentials, ecr) {
             (Some(Credentials::Password { username, password }), _) => Arc::new(Login { username, password }),
             (Some(Credentials::PasswordFile { username, path }), _) => {
                 Arc::new(PasswordFile { username, path })
             }
             (Some(Credentials::Secret { id }), _) => {
-                Arc::new(ecr::SecretCredentials::new(id, self.options.aws.clone()))
+                Arc::new(SecretCredentials::new(id, self.options.aws.clone()))
             }
             (None, Some(ecr)) => self.token(host, ecr).await,
             (None, None) => {

@@ -15,9 +15,9 @@ use aws_credential_types::provider::error::CredentialsError;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
+use crate::aws;
 use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
-use crate::ecr;
 use crate::event::{Event, Observer, RunSummary};
 use crate::oci;
 use crate::oci::Host;
@@ -25,6 +25,7 @@ use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, Retry, Slow, Tap};
 use crate::target::Target;
+use crate::text::chain;
 
 use self::clients::Clients;
 use self::slots::Slots;
@@ -80,7 +81,7 @@ pub enum Error {
     #[error(transparent)]
     Client(#[from] registry::BuildError),
     /// A target in AWS, and nobody to be there.
-    #[error("{}", ecr::NO_CREDENTIALS)]
+    #[error("{}", aws::NO_CREDENTIALS)]
     NoCredentials(#[source] CredentialsError),
     /// A source of a kind that cannot be read.
     #[error("mirror `{0}`: an image layout cannot be a source")]
@@ -129,7 +130,7 @@ impl App {
     pub async fn check_credentials(&self) -> Result<(), Error> {
         let needed = self.clients.call_aws();
         if needed {
-            ecr::check_credentials(self.options.aws.clone()).await.map_err(Error::NoCredentials)?;
+            aws::check_credentials(self.options.aws.clone()).await.map_err(Error::NoCredentials)?;
         }
         Ok(())
     }
@@ -198,8 +199,8 @@ impl App {
                     result,
                 };
                 [
-                    probe("source", &mirror.source, tags.map_err(|error| registry::chain(&error))),
-                    probe("target", &mirror.target, found.map_err(|error| registry::chain(&error))),
+                    probe("source", &mirror.source, tags.map_err(|error| chain(&error))),
+                    probe("target", &mirror.target, found.map_err(|error| chain(&error))),
                 ]
             });
         let probes = in_order(probes, self.config.concurrency.mirrors).await;

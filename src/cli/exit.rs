@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::registry::chain;
+use crate::text::chain;
 
 /// How the program ends. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,27 +1,18 @@
-//! The command line: one file a command.
+//! The command line; one file a command in `command`.
 //!
 //! A command reads its arguments, calls what does the work and hands the result to `report`. Standard output is data,
 //! standard error is logs, progress and errors. Nothing here decides what is copied.
 
-mod check;
-mod completions;
+mod command;
 mod config;
 mod context;
 mod exit;
-mod health;
 mod json;
 mod logging;
-mod man;
-mod plan;
 mod prose;
 mod run;
-mod schema;
-mod serve;
 mod shard;
 mod signals;
-mod sync;
-mod sync_now;
-mod tags;
 mod terminal;
 #[cfg(test)]
 mod testing;
@@ -29,11 +20,11 @@ mod traces;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser};
 
 use crate::event::{Event, Observer};
 
-use self::exit::Failure;
+use self::command::Command;
 use self::logging::Logging;
 use self::terminal::Terminal;
 
@@ -96,20 +87,6 @@ struct Global {
     logging: Logging,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Sync(sync::Sync),
-    Plan(plan::Plan),
-    Serve(serve::Serve),
-    SyncNow(sync_now::SyncNow),
-    Health(health::Health),
-    Tags(tags::Tags),
-    Check(check::Check),
-    Schema(schema::Schema),
-    Completions(completions::Completions),
-    Man(man::Man),
-}
-
 /// Runs the program with the arguments and the environment of this process.
 ///
 /// Ends the process itself where the arguments are wrong or ask for help.
@@ -129,23 +106,6 @@ pub async fn main() -> ExitCode {
         traces.finish();
     }
     code
-}
-
-impl Command {
-    async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
-        match self {
-            Self::Sync(command) => command.run(global, terminal).await,
-            Self::Plan(command) => command.run(global, terminal).await,
-            Self::Serve(command) => command.run(global, terminal).await,
-            Self::SyncNow(command) => command.run(terminal).await,
-            Self::Health(command) => command.run().await,
-            Self::Tags(command) => command.run(global, terminal).await,
-            Self::Check(command) => command.run(global, terminal).await,
-            Self::Schema(schema::Schema {}) => schema::run(terminal),
-            Self::Completions(command) => command.run(terminal),
-            Self::Man(command) => command.run(terminal),
-        }
-    }
 }
 
 /// For commands that are over before progress means anything.

@@ -8,11 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::config::document::Document;
 use crate::config::ecr::{endpoint_url, is_region};
-use crate::config::place::Path;
 use crate::config::raw;
 use crate::config::raw_notice;
+use crate::yaml::{Document, Path};
 
 /// Headers that say how the request is made, which is ours to say.
 const OWN_HEADERS: [HeaderName; 5] = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::config::document::Document;
-use crate::config::place::Path;
 use crate::config::raw;
 use crate::ecr::{EcrHost, Encryption, RepositorySettings, TagMutability};
 use crate::oci::Host;
+use crate::yaml::{Document, Path};
 
 /// The bounds of ECR's API on a lifecycle policy's text, in characters.
 const POLICY_CHARS: std::ops::RangeInclusive<usize> = 100..=30_720;

@@ -3,15 +3,14 @@
 use std::fmt;
 use std::path::{Component, PathBuf};
 
-use crate::config::document::Document;
 use crate::config::ecr;
-use crate::config::place::Path;
 use crate::config::raw;
+use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
-use crate::config::value::normal;
 use crate::oci::{Host, Name, Platform};
 use crate::select;
+use crate::yaml::{Document, Path};
 
 /// Marks a directory in the OCI image layout where a repository may stand.
 const LAYOUT_PREFIX: &str = "oci:";

@@ -6,10 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::destination::{Destination, Given};
-use crate::config::document::Document;
-use crate::config::nearest::nearest;
-use crate::config::place::Path;
 use crate::config::raw_notice;
+use crate::yaml::{Document, Path, suggest};
 
 /// One place that is told, and of what.
 #[derive(Clone, Debug)]
@@ -97,7 +95,7 @@ fn named(
         if let Some(names) = names
             && !names.contains(&mirror.as_str())
         {
-            let what = match nearest(mirror, names) {
+            let what = match suggest(mirror, names) {
                 Some(meant) => format!("no mirror is named `{mirror}`, did you mean `{meant}`?"),
                 None => format!("no mirror is named `{mirror}`; there are: {}", names.join(", ")),
             };

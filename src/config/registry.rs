@@ -6,13 +6,11 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::document::Document;
 use crate::config::ecr::Ecr;
-use crate::config::place::Path;
 use crate::config::raw;
-use crate::config::value::normal;
 use crate::ecr::EcrHost;
 use crate::oci::Host;
+use crate::yaml::{Document, Path};
 
 /// Settings of one registry.
 #[derive(Clone, Debug, Default)]
@@ -211,4 +209,14 @@ fn without_line_break(password: &SecretString) -> SecretString {
     let text = password.expose_secret();
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text).into()
+}
+
+/// A host as it is compared: in lower case, and Docker Hub under one of its names.
+pub(super) fn normal(host: Host) -> Host {
+    let name = host.as_str().to_ascii_lowercase();
+    let name = match name.as_str() {
+        "index.docker.io" | "registry-1.docker.io" => Host::DOCKER_HUB,
+        name => name,
+    };
+    name.parse().unwrap_or(host)
 }

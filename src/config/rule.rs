@@ -2,10 +2,9 @@
 
 use semver::{Comparator, Op, VersionReq};
 
-use crate::config::document::Document;
-use crate::config::place::Path;
 use crate::config::raw;
 use crate::select;
+use crate::yaml::{Document, Path};
 
 /// Reads the rules of one mirror.
 pub(super) fn rules(raw: Option<Vec<raw::Rule>>, path: &Path, document: &mut Document) -> Vec<select::Rule> {

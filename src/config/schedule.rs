@@ -9,9 +9,8 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use crate::config::document::Document;
-use crate::config::place::Path;
 use crate::config::raw;
+use crate::yaml::{Document, Path};
 
 /// When a mirror runs: at the times of a cron expression in a time zone.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::config::document::Document;
-use crate::config::fault::Faults;
 use crate::config::mirror::{Endpoint, Mirror};
 use crate::config::notice::{Notice, notices};
-use crate::config::place::Path;
 use crate::config::raw;
+use crate::config::registry::normal;
 use crate::config::registry::{Registry, registries};
 use crate::config::schedule::Schedule;
-use crate::config::value::normal;
 use crate::oci::Host;
+use crate::yaml::{Document, Faults, Path};
 
 /// ECS and Kubernetes kill what still runs 30 seconds after the signal.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
@@ -63,7 +61,7 @@ impl Config {
     /// `origin` is what messages call it, such as `tagferry.yaml`; `env` gives the values of environment variables.
     /// Fails with every fault of the text. Contacts nothing, reads no file and no clock.
     pub fn parse(origin: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
-        let mut document = Document::read(text);
+        let mut document = Document::read(text, raw::schema());
         document.replace_variables(env);
         let raw: raw::Config = document.deserialize();
         let config = Self::new(raw, &mut document);

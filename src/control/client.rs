@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
-use crate::registry::chain;
+use crate::text::chain;
 use crate::worker::RunStatus;
 
 /// For a connection, and then for the head of an answer: longer than the daemon lets anybody wait.

@@ -19,8 +19,8 @@ use crate::event::{Observer, Observers};
 use crate::notice;
 use crate::notice::{Delivery, Notifier};
 use crate::pass::Stop;
-use crate::registry::chain;
 use crate::schedule::{Agenda, Clock};
+use crate::text::chain;
 
 /// Fires triggers at their times, and takes new configurations.
 pub(super) struct Conductor {

@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::future::BoxFuture;
 
+use crate::aws::{Call, Error};
 use crate::ecr::client::Api;
-use crate::ecr::error::{Call, Error};
+use crate::login::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login, Manner};
 use crate::oci::Repository;
-use crate::registry::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login, Manner};
 
 /// A token that seems to be dead on arrival is used for this long: the clock here may be wrong, and
 /// one stand-in of ECR always answers with a day of 2015. Asking again at once would be endless.
@@ -83,7 +83,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::ecr::testing::FakeAws;
+    use crate::aws::testing::FakeAws;
 
     fn token(password: &str) -> Value {
         let token = BASE64.encode(format!("AWS:{password}"));

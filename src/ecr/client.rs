@@ -13,8 +13,8 @@ use aws_sdk_ecr::error::BoxError;
 use tracing::info;
 use url::Url;
 
-use crate::ecr::aws;
-use crate::ecr::error::Call;
+use crate::aws;
+use crate::aws::Call;
 use crate::oci::Repository;
 use crate::registry::{Exchange, Tap};
 
@@ -172,10 +172,13 @@ fn host(bag: &ConfigBag) -> Option<String> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
     use serde_json::json;
 
     use super::*;
-    use crate::ecr::testing::{self, FakeAws};
+    use crate::aws::testing::{self, FakeAws};
+    use crate::text::chain;
 
     #[tokio::test]
     async fn every_attempt_is_counted() {
@@ -199,6 +202,55 @@ mod tests {
             format!("Requested {{ host: \"{host}\", method: \"POST\", status: Some(200) }}"),
         ];
         assert_eq!(*told.lock().unwrap(), expected);
+    }
+
+    /// Describes a repository with these settings, which must fail.
+    async fn failure(api: Api) -> String {
+        let error = api.describe(&"java/jdk".parse().unwrap()).await.unwrap_err();
+        chain(&error)
+    }
+
+    #[tokio::test]
+    async fn missing_credentials_are_told_as_such_and_send_nothing() {
+        let aws = FakeAws::start(|_, _, _| (200, json!({}))).await;
+        let tap: Tap = Arc::new(|exchange: &Exchange<'_>| panic!("{exchange:?}"));
+        let provider = SharedCredentialsProvider::new(NoProvider);
+        let config = testing::config().into_builder().credentials_provider(provider).build();
+        let text = failure(Api::new(Options { tap, ..aws.options() }, &config)).await;
+        assert!(text.contains("no AWS credentials found: give the task"), "{text}");
+        assert!(aws.calls().is_empty());
+    }
+
+    #[derive(Debug)]
+    struct NoProvider;
+
+    impl ProvideCredentials for NoProvider {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no provider in the chain")))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_nobody_serves_is_unreachable() {
+        let aws = FakeAws::start(|_, _, _| (200, json!({}))).await;
+        let options = aws.options();
+        drop(aws);
+        let text = failure(Api::new(options, &testing::config())).await;
+        assert!(text.contains("the endpoint cannot be reached"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_request_id_is_shown() {
+        let answer = json!({"__type": "com.amazonaws.ecr#ServerException", "message": "broken"});
+        let aws = FakeAws::start(move |_, _, _| (400, answer.clone())).await;
+        let text = failure(aws.api()).await;
+        let arn = "arn:aws:ecr:eu-central-1:123456789012:repository/java/jdk";
+        let expected =
+            format!("ecr:DescribeRepositories on {arn}: ServerException: broken (AWS request id fake-1)");
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecr::types::{Image, ImageFailure, ImageFailureCode, ImageIdentifier, LayerAvailability};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::aws::Error;
 use crate::ecr::client::Api;
-use crate::ecr::error::Error;
 use crate::oci::{Digest, MediaType, Repository, Tag};
 
 /// ECR takes no more in one call.
@@ -153,7 +153,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::ecr::testing::FakeAws;
+    use crate::aws::testing::FakeAws;
 
     fn id(tag: &str) -> ImageIdentifier {
         ImageIdentifier::builder().image_tag(tag).build()

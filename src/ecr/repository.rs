@@ -7,8 +7,8 @@ use aws_sdk_ecr::types::{
     ImageTagMutabilityExclusionFilterType, Repository as Description, Tag as ResourceTag,
 };
 
+use crate::aws::Error;
 use crate::ecr::client::Api;
-use crate::ecr::error::Error;
 use crate::ecr::settings::{Encryption, RepositorySettings, TagMutability};
 use crate::oci::Repository;
 
@@ -111,7 +111,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::ecr::testing::FakeAws;
+    use crate::aws::testing::FakeAws;
 
     fn jdk() -> Repository {
         "java/jdk".parse().unwrap()

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::aws::Error;
 use crate::ecr::client::Api;
-use crate::ecr::error::Error;
 use crate::ecr::settings::{RepositorySettings, TagMutability};
 use crate::oci::{Digest, Tag};
 use crate::registry;

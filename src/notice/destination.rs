@@ -15,7 +15,7 @@ use crate::notice::sns::Topic;
 use crate::notice::webhook::Webhook;
 #[cfg(not(feature = "aws-notices"))]
 use crate::notice::without_aws::{Bus, Topic};
-use crate::registry::chain;
+use crate::text::chain;
 
 /// Receivers of webhooks commonly take a mebibyte.
 const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::config::NoticeKind;
 use crate::event::{MirrorSummary, TagSummary};
-use crate::notice::fit;
 use crate::oci::{Digest, Tag};
+use crate::text::cut;
 
 /// The version of the document. A change that breaks readers raises it; new keys do not.
 const VERSION: u32 = 1;
@@ -134,7 +134,7 @@ fn named(tags: &[TagNotice]) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    fit::chars(text, ERROR_MAX_CHARS)
+    cut(text, ERROR_MAX_CHARS)
 }
 
 #[cfg(test)]

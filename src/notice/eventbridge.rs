@@ -7,13 +7,13 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use url::Url;
 
+use crate::aws;
 use crate::config::NoticeKind;
-use crate::ecr;
 use crate::notice::Notice;
-use crate::notice::aws;
+use crate::notice::call::answer;
 use crate::notice::destination::Failure;
 use crate::notice::fit;
-use crate::oci::excerpt;
+use crate::text::excerpt;
 
 /// The bound of EventBridge's API on an entry is 256 KiB; its other fields count too.
 const DETAIL_MAX_BYTES: usize = 250 * 1024;
@@ -32,7 +32,7 @@ impl Bus {
         endpoint_url: Option<Url>,
         aws: Option<SharedCredentialsProvider>,
     ) -> Self {
-        let mut builder = Builder::from(&ecr::sdk_config(Some(region), None, aws).await);
+        let mut builder = Builder::from(&aws::config(Some(region), None, aws).await);
         if let Some(url) = endpoint_url {
             builder = builder.endpoint_url(url);
         }
@@ -42,7 +42,7 @@ impl Bus {
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
         let name = &self.name;
         let resource = if name.starts_with("arn:") { name.clone() } else { format!("event-bus/{name}") };
-        let call = ecr::Call { service: "events", operation: "PutEvents", resource };
+        let call = aws::Call { service: "events", operation: "PutEvents", resource };
         let entry = PutEventsRequestEntry::builder()
             .source(SOURCE)
             .detail_type(detail_type(notice))
@@ -51,7 +51,7 @@ impl Bus {
             .time(DateTime::from_secs(notice.at.as_second()))
             .build();
         let request = self.client.put_events().entries(entry);
-        let answer = aws::answer(&call, request.send()).await?;
+        let answer = answer(&call, request.send()).await?;
         // The call succeeds also where its only entry does not.
         if answer.failed_entry_count() == 0 {
             return Ok(());
@@ -61,7 +61,7 @@ impl Bus {
 }
 
 /// The SDK does not try again what is refused inside an answer that succeeds.
-fn refused(call: &ecr::Call, entry: Option<&PutEventsResultEntry>) -> Failure {
+fn refused(call: &aws::Call, entry: Option<&PutEventsResultEntry>) -> Failure {
     let code = entry.and_then(PutEventsResultEntry::error_code).unwrap_or("no code");
     let message = entry.and_then(PutEventsResultEntry::error_message).unwrap_or("no message");
     let text = format!("{call}: the event is refused: {code}: {}", excerpt(message));
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn refusal(code: &str) -> Failure {
-        let call = ecr::Call { service: "events", operation: "PutEvents", resource: "*".to_owned() };
+        let call = aws::Call { service: "events", operation: "PutEvents", resource: "*".to_owned() };
         let entry = PutEventsResultEntry::builder().error_code(code).error_message("words of AWS").build();
         refused(&call, Some(&entry))
     }

@@ -1,14 +1,6 @@
-//! What is too large for a destination, made to fit.
+//! A notice that is too large for a destination, made to fit.
 
 use crate::notice::Notice;
-
-/// The text, cut to so many characters; the last one then is `…`.
-pub(super) fn chars(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
 
 /// What `encode` makes of the notice, with as many of its tags as fit into so many bytes.
 pub(super) fn bytes(notice: &Notice, most: usize, encode: impl Fn(&Notice) -> String) -> String {
@@ -28,12 +20,6 @@ pub(super) fn bytes(notice: &Notice, most: usize, encode: impl Fn(&Notice) -> St
 mod tests {
     use super::*;
     use crate::notice::document::tests::many;
-
-    #[test]
-    fn texts_are_cut_between_characters() {
-        assert_eq!(chars("äöü", 3), "äöü");
-        assert_eq!(chars("äöüß", 3), "äö…");
-    }
 
     #[test]
     fn as_many_tags_as_fit_are_kept_and_the_others_counted() {

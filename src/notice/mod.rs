@@ -9,7 +9,7 @@
 //! failure. Nothing here spawns: whoever calls [`channel`] awaits the delivery.
 
 #[cfg(feature = "aws-notices")]
-mod aws;
+mod call;
 mod delivery;
 mod destination;
 mod document;

@@ -13,12 +13,12 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::json;
 use url::Url;
 
-use crate::ecr;
+use crate::aws;
 use crate::notice::Notice;
-use crate::notice::aws;
+use crate::notice::call::answer;
 use crate::notice::destination::Failure;
 use crate::notice::fit;
-use crate::registry::chain;
+use crate::text::{chain, cut};
 
 /// The bound of SNS' API on a message is 256 KiB; the subject and the attributes count too.
 const MESSAGE_MAX_BYTES: usize = 250 * 1024;
@@ -40,7 +40,7 @@ impl Topic {
         endpoint_url: Option<Url>,
         aws: Option<SharedCredentialsProvider>,
     ) -> Self {
-        let mut builder = Builder::from(&ecr::sdk_config(Some(region), None, aws).await);
+        let mut builder = Builder::from(&aws::config(Some(region), None, aws).await);
         if let Some(url) = endpoint_url {
             builder = builder.endpoint_url(url);
         }
@@ -48,7 +48,7 @@ impl Topic {
     }
 
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
-        let call = ecr::Call { service: "sns", operation: "Publish", resource: self.arn.clone() };
+        let call = aws::Call { service: "sns", operation: "Publish", resource: self.arn.clone() };
         let attributes = attributes(notice).map_err(|error| Failure::Final(chain(&error)))?;
         let request = self
             .client
@@ -58,7 +58,7 @@ impl Topic {
             .message_structure("json")
             .message(fit::bytes(notice, MESSAGE_MAX_BYTES, message))
             .set_message_attributes(Some(attributes));
-        aws::answer(&call, request.send()).await.map(drop)
+        answer(&call, request.send()).await.map(drop)
     }
 }
 
@@ -80,7 +80,7 @@ fn subject(notice: &Notice) -> String {
 
 /// A text for each kind of subscriber; `default` is for those that are not named.
 fn message(notice: &Notice) -> String {
-    let sms = fit::chars(&notice.text, SMS_MAX_CHARS);
+    let sms = cut(&notice.text, SMS_MAX_CHARS);
     json!({"default": notice.json(), "email": notice.text, "sms": sms}).to_string()
 }
 

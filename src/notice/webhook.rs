@@ -11,8 +11,9 @@ use url::Url;
 
 use crate::config::SecretUrl;
 use crate::notice::destination::Failure;
-use crate::oci::excerpt;
-use crate::registry::{chain, retry_after};
+use crate::registry::retry_after;
+use crate::text::chain;
+use crate::text::excerpt;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Only this much of an answer is read.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use crate::oci::excerpt::excerpt;
+use crate::text::excerpt;
 
 /// The SHA-256 digest of a manifest or blob.
 ///

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::value::RawValue;
 
-use crate::oci::excerpt::excerpt;
 use crate::oci::{Descriptor, Digest, MediaType, Platform};
+use crate::text::excerpt;
 
 /// Larger manifests are refused: the distribution specification asks both sides to expect at least
 /// 4 megabytes, and ECR accepts no more.

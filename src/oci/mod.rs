@@ -5,7 +5,6 @@
 
 mod descriptor;
 mod digest;
-mod excerpt;
 mod manifest;
 mod platform;
 mod reference;
@@ -15,7 +14,6 @@ pub mod fuzzing;
 
 pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, DigestError, Hasher};
-pub use excerpt::excerpt;
 pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Host, Name, NameError, Reference, Repository, Tag};

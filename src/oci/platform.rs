@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::oci::excerpt::excerpt;
+use crate::text::excerpt;
 
 /// Operating system, architecture and, where it matters, the architecture's variant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
-use crate::oci::excerpt::excerpt;
+use crate::text::excerpt;
 
 /// Longer tags are refused (OCI distribution specification).
 const TAG_MAX_BYTES: usize = 128;

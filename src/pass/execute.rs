@@ -12,7 +12,7 @@ use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop};
 use crate::plan::{Action, Step};
-use crate::registry::chain;
+use crate::text::chain;
 
 impl Pass<'_> {
     /// Puts the plan into the summary as it is.

@@ -16,8 +16,8 @@ use crate::event::{Ending, Event, Fault, MirrorSummary, RunOutcome, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::registry;
-use crate::registry::chain;
 use crate::target;
+use crate::text::chain;
 
 /// How far a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use crate::pass::{Error, Pass};
 use crate::plan;
 use crate::plan::{Step, Wanted};
 use crate::registry;
-use crate::registry::chain;
 use crate::select;
 use crate::select::{Selection, Verdict};
 use crate::target;
+use crate::text::chain;
 
 /// So many tags are asked for at the source at once; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::oci::Descriptor;
 use crate::registry::Repository;
 use crate::registry::error::{Error, Kind};
-use crate::registry::wire::Answer;
+use crate::registry::transport::wire::Answer;
 
 /// The size of a part. At 5 MB/s it takes long enough for the 50 ms of a request not to matter.
 const PART_BYTES: u64 = 4 * 1024 * 1024;

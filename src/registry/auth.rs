@@ -14,13 +14,13 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::login::{Credentials, Freshness, Login, Manner};
+use crate::login::{Expiring, Fresh};
 use crate::oci::Repository;
 use crate::registry::challenge::{self, Challenge};
-use crate::registry::credentials::{Credentials, Freshness, Login, Manner};
 use crate::registry::error::{Error, Kind};
-use crate::registry::expiring::{Expiring, Fresh};
-use crate::registry::origin;
-use crate::registry::wire::{Body, Parcel, Wire};
+use crate::registry::transport::origin;
+use crate::registry::transport::wire::{Body, Parcel, Wire};
 
 /// A token answer larger than this is refused.
 const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;

@@ -10,9 +10,10 @@ use crate::registry::Repository;
 use crate::registry::ahead;
 use crate::registry::ahead::{Ahead, Pace};
 use crate::registry::client::Request;
-use crate::registry::error::{Error, Kind, chain};
-use crate::registry::retry::Budget;
-use crate::registry::wire::Answer;
+use crate::registry::error::{Error, Kind};
+use crate::registry::transport::retry::Budget;
+use crate::registry::transport::wire::Answer;
+use crate::text::chain;
 
 /// A larger config is not read: it is that of no image.
 const CONFIG_MAX_BYTES: u64 = 1024 * 1024;

@@ -10,18 +10,19 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::login::{Credentials, Freshness};
 use crate::oci::{Host, Repository};
 use crate::registry::ahead::Ranges;
 use crate::registry::auth::{Auth, Scope};
-use crate::registry::credentials::{Credentials, Freshness};
 use crate::registry::error::{Error, Kind, Refusal};
-use crate::registry::limit::{Limiter, Limits, Turn};
-use crate::registry::quota::Quota;
-use crate::registry::resolve::Resolver;
-use crate::registry::retry::{Budget, Retry};
-use crate::registry::tap::{Exchange, Tap};
-use crate::registry::wire::{Answer, Body, Flow, Parcel, Wire};
-use crate::registry::{hint, origin};
+use crate::registry::hint;
+use crate::registry::transport::limit::{Limiter, Limits, Turn};
+use crate::registry::transport::origin;
+use crate::registry::transport::quota::Quota;
+use crate::registry::transport::resolve::Resolver;
+use crate::registry::transport::retry::{Budget, Retry};
+use crate::registry::transport::tap::{Exchange, Tap};
+use crate::registry::transport::wire::{Answer, Body, Flow, Parcel, Wire};
 
 /// So many redirects in a row are followed.
 const REDIRECTS_MAX: usize = 5;

@@ -9,14 +9,13 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use crate::login::CredentialsError;
 use crate::oci::{Digest, ManifestError};
-use crate::registry::credentials::CredentialsError;
-use crate::registry::resolve;
+use crate::registry::transport::resolve;
+use crate::text::{address, chain, quote};
 
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
-/// Only this much of what a registry says is repeated.
-const QUOTE_MAX_CHARS: usize = 1000;
 
 /// A request that failed: what was asked, and why it failed.
 ///
@@ -306,28 +305,6 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What somebody else wrote, made fit for our log: bounded, on one line, without control characters.
-pub(super) fn quote(text: &str) -> String {
-    text.split(|c: char| c.is_control() || c == ' ')
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(QUOTE_MAX_CHARS)
-        .collect()
-}
-
-/// An error with all its causes, on one line but for its hints.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// An address without query and user: both may hold secrets.
-pub(super) fn address(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
-}
-
 /// A certificate that is not trusted does not become so by trying again, nor does a server without TLS learn it, nor
 /// an address that is refused become a good one.
 fn is_final(error: &reqwest::Error) -> bool {
@@ -382,11 +359,5 @@ mod tests {
     fn an_entry_without_a_message_hides_no_other() {
         let body = r#"{"errors":[{"code":"X","message":null},{"code":"TAG_INVALID","message":"no"}]}"#;
         assert_eq!(refusal(400, body).to_string(), "400 Bad Request: X: TAG_INVALID: no");
-    }
-
-    #[test]
-    fn addresses_hide_queries_and_users() {
-        let url = "https://me:secret@s3.example/a/b?X-Amz-Signature=secret".parse().unwrap();
-        assert_eq!(address(&url), "https://s3.example/a/b");
     }
 }

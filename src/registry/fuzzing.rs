@@ -1,4 +1,4 @@
-//! What holds for whatever a registry, or the author of a login file, writes. See [`crate::oci::fuzzing`].
+//! What holds for whatever a registry writes. See [`crate::oci::fuzzing`].
 #![expect(clippy::missing_panics_doc, reason = "to panic is how a property says that it does not hold")]
 
 use std::net::IpAddr;
@@ -11,9 +11,8 @@ use url::Url;
 use crate::oci::fuzzing::{check_error, check_message};
 use crate::registry::challenge::Challenge;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind};
-use crate::registry::{
-    Refusal, Retry, challenge as challenges, docker_config as docker, origin, pages, retry,
-};
+use crate::registry::transport::{origin, retry};
+use crate::registry::{Refusal, Retry, challenge as challenges, pages};
 
 /// An address that is not inside any network.
 const ROOT: &str = "https://registry.test/";
@@ -132,27 +131,6 @@ pub fn retry_after(data: &[u8]) {
     assert!(later == Some(asked) || is_date || asked < Duration::from_secs(10), "{asked:?}, then {later:?}");
 }
 
-/// A login file: what is wrong with it is said without any of its logins.
-pub fn docker_config(data: &[u8]) {
-    for (host, repository) in [("docker.io", "library/nginx"), ("container-registry.oracle.com", "java/jdk")]
-    {
-        let (Ok(host), Ok(repository)) = (host.parse(), repository.parse()) else { return };
-        let config = docker::DockerConfig::new(host, docker::DockerFiles::default());
-        let Err(error) = config.find_in_bytes(data, &repository) else { continue };
-        check_message(&error.to_string());
-        let message = format!("{error} {error:?}");
-        let file = serde_json::from_slice::<serde_json::Value>(data).unwrap_or_default();
-        for (key, entry) in file["auths"].as_object().into_iter().flatten() {
-            for secret in ["auth", "password", "identitytoken"] {
-                // A short one would be found by chance.
-                let secret =
-                    entry[secret].as_str().filter(|secret| secret.len() > 8 && !key.contains(secret));
-                assert!(secret.is_none_or(|secret| !message.contains(secret)), "{message}");
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +140,6 @@ mod tests {
     fn the_properties_hold_for_the_seeds() {
         check_seeds("address", address);
         check_seeds("challenge", challenge);
-        check_seeds("docker_config", docker_config);
         check_seeds("link", link);
         check_seeds("refusal", refusal);
         check_seeds("retry_after", retry_after);

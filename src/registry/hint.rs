@@ -1,6 +1,7 @@
 //! What to do where a registry denies access, or cannot be talked to, and does not say why.
 
 use crate::oci::{Host, Repository};
+use crate::text::chain;
 
 /// The host of Oracle Container Registry.
 const ORACLE: &str = "container-registry.oracle.com";
@@ -24,7 +25,7 @@ pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) 
 
 /// The advice for a connection that failed in this way.
 pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> {
-    let causes = super::error::chain(error);
+    let causes = chain(error);
     // What a server without TLS answers to the first words of TLS.
     if causes.contains("InvalidContentType") {
         return Some(format!(

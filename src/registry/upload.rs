@@ -16,7 +16,7 @@ use crate::registry::Repository;
 use crate::registry::auth::Access;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
-use crate::registry::wire::Flow;
+use crate::registry::transport::wire::Flow;
 
 /// How an upload began.
 #[derive(Debug)]

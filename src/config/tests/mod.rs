@@ -1,7 +1,6 @@
 //! What whole texts become.
 
 mod accepted;
-mod agreement;
 mod daylight;
 mod limits;
 mod mirrors;

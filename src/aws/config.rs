@@ -1,0 +1,68 @@
+//! What all calls of AWS share: credentials, time limits, retries, our name.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ecr::config::SharedCredentialsProvider;
+
+/// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
+const APP_NAME: &str = "tagferry";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For one attempt. The largest answers are a hundred manifests, a few megabytes.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The first attempt included.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// The settings for calls in this region, else in that of the default chain, in this role, else as who we are:
+/// the default chain says it where `credentials` does not.
+///
+/// Reads files and environment variables. Credentials are fetched with the first call, not here.
+pub async fn config(
+    region: Option<&str>,
+    role_arn: Option<&str>,
+    credentials: Option<SharedCredentialsProvider>,
+) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(behavior())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
+    if let Ok(name) = AppName::new(APP_NAME) {
+        loader = loader.app_name(name);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(credentials) = credentials {
+        loader = loader.credentials_provider(credentials);
+    }
+    let config = loader.load().await;
+    let Some(role_arn) = role_arn else { return config };
+    let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
+}
+
+/// Fails where there are no credentials to be had at all, in the default chain where `caller` is none.
+///
+/// Asks every link of the chain, the metadata service of the machine among them. Credentials that are there and
+/// do not work show with the first call.
+pub async fn check_credentials(caller: Option<SharedCredentialsProvider>) -> Result<(), CredentialsError> {
+    let config = config(None, None, caller).await;
+    let Some(chain) = config.credentials_provider() else { return Ok(()) };
+    match chain.provide_credentials().await {
+        Err(error @ CredentialsError::CredentialsNotLoaded(_)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Pinned, so that an update of the SDK changes no defaults behind our back.
+pub(super) fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}

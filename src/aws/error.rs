@@ -1,0 +1,310 @@
+//! Why AWS did not do what it was asked, told to a person who has to act.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ecr::config::http::HttpResponse;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecr::operation::RequestId;
+use tracing::field::{Empty, display};
+use tracing::{Instrument, trace_span};
+
+/// Of AWS' own messages, this much is shown.
+const MESSAGE_MAX_CHARS: usize = 600;
+
+/// What to do where there are no credentials.
+pub const NO_CREDENTIALS: &str = "no AWS credentials found: give the task, pod or instance a role, name a profile in \
+     `AWS_PROFILE`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`";
+
+/// A failed call of the AWS API.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{call}: {kind}{}", id(request_id.as_deref()))]
+pub struct Error {
+    /// What was asked of whom.
+    pub call: Call,
+    /// What went wrong.
+    pub kind: Kind,
+    /// By this id, AWS finds the request in its logs.
+    pub request_id: Option<String>,
+    #[source]
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+fn id(request_id: Option<&str>) -> String {
+    request_id.map(|id| format!(" (AWS request id {id})")).unwrap_or_default()
+}
+
+/// An operation and what it was meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The service's prefix in IAM actions: `ecr`.
+    pub service: &'static str,
+    /// The operation: `BatchGetImage`.
+    pub operation: &'static str,
+    /// The ARN, as an IAM policy has to name it; `*` for what belongs to no resource.
+    pub resource: String,
+}
+
+impl Call {
+    /// The IAM action that allows the call.
+    pub fn action(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+}
+
+impl Call {
+    /// Makes the call, and judges its failure.
+    pub(crate) async fn make<T, E>(
+        self,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Error>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let span = trace_span!(
+            "aws",
+            otel.name = format_args!("{}.{}", self.service, self.operation),
+            otel.kind = "client",
+            rpc.system = "aws-api",
+            rpc.method = self.operation,
+            rpc.service = self.service,
+            aws.request_id = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        match request.instrument(span.clone()).await {
+            Ok(answer) => {
+                span.record("aws.request_id", answer.request_id());
+                Ok(answer)
+            }
+            Err(error) => {
+                let error = Error::sdk(self, error);
+                span.record("aws.request_id", error.request_id.as_deref());
+                // Whoever asks may well be about to make it.
+                if !error.is_repository_missing() {
+                    span.record("otel.status_code", "ERROR");
+                    span.record("otel.status_description", display(&error));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.resource.as_str() {
+            "*" => write!(f, "{}", self.action()),
+            resource => write!(f, "{} on {resource}", self.action()),
+        }
+    }
+}
+
+/// What went wrong, by what can be done about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Kind {
+    /// No link of the default chain had credentials.
+    #[error("{NO_CREDENTIALS}")]
+    NoCredentials,
+    /// Credentials were to be had, and could not be got: a role that may not be assumed, for example.
+    #[error("the AWS credentials could not be obtained")]
+    Credentials,
+    /// AWS knows the caller, who may not do this; AWS' own words name the caller.
+    #[error("access denied; allow this action on this resource in the IAM policy of the caller: {0}")]
+    Denied(String),
+    /// AWS does not accept the credentials themselves.
+    #[error("AWS does not accept the credentials: {advice} ({code}: {message})")]
+    Rejected {
+        /// What to do.
+        advice: &'static str,
+        /// AWS' error code.
+        code: String,
+        /// AWS' own words.
+        message: String,
+    },
+    /// Too many calls, also after retries.
+    #[error("throttled, also after retries: lower `concurrency`, or ask AWS for a higher quota")]
+    Throttled,
+    /// There is no such repository.
+    #[error(
+        "the repository does not exist: create it, or set `ecr` → `create_repositories: true` for its registry"
+    )]
+    RepositoryMissing,
+    /// The key of the repository cannot be used.
+    #[error("the KMS key cannot be used; the caller needs kms:CreateGrant and kms:DescribeKey on it: {0}")]
+    Kms(String),
+    /// No answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The endpoint cannot be reached.
+    #[error("the endpoint cannot be reached")]
+    Unreachable,
+    /// The request could not be made; the source says why.
+    #[error("the request could not be made")]
+    Unsent,
+    /// The answer makes no sense.
+    #[error("cannot understand the answer: {0}")]
+    Answer(String),
+    /// Anything else that AWS says.
+    #[error("{code}: {message}")]
+    Other {
+        /// AWS' error code, or the HTTP status where there is none.
+        code: String,
+        /// AWS' own words.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Whether it is the repository that is missing.
+    pub fn is_repository_missing(&self) -> bool {
+        self.kind == Kind::RepositoryMissing
+    }
+
+    /// Whether access was refused, to all that the caller may ask alike.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::NoCredentials | Kind::Credentials | Kind::Denied { .. } | Kind::Rejected { .. }
+        )
+    }
+
+    /// A repository that has to exist and does not.
+    pub(crate) fn repository_missing(call: Call) -> Self {
+        Self { call, kind: Kind::RepositoryMissing, request_id: None, source: None }
+    }
+
+    /// An answer that came and makes no sense. `what` must hold no part of a secret.
+    pub(crate) fn answer(call: Call, what: impl Into<String>) -> Self {
+        Self { call, kind: Kind::Answer(what.into()), request_id: None, source: None }
+    }
+
+    /// A request that could not be put together.
+    pub(crate) fn unsent(call: Call, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { call, kind: Kind::Unsent, request_id: None, source: Some(Arc::new(source)) }
+    }
+
+    /// Whether what was to be made is there already.
+    pub(crate) fn is_repository_there(&self) -> bool {
+        matches!(&self.kind, Kind::Other { code, .. } if code == "RepositoryAlreadyExistsException")
+    }
+
+    /// Judges an error of the SDK.
+    pub fn sdk<E>(call: Call, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let request_id = error.request_id().map(str::to_owned);
+        let kind = match &error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                kind_of_answer(service.err().code(), service.err().message(), status)
+            }
+            SdkError::TimeoutError(_) => Kind::Timeout,
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::Timeout,
+            SdkError::DispatchFailure(failure) if failure.is_io() => Kind::Unreachable,
+            SdkError::ResponseError(_) => Kind::Answer("the response is broken".to_owned()),
+            other => kind_of_failure(other),
+        };
+        // What AWS says is in the kind already, and `Display` does not repeat its source.
+        let source = match error {
+            SdkError::ServiceError(_) => None,
+            _ if kind == Kind::NoCredentials => None,
+            error => error.into_source().ok().map(Arc::from),
+        };
+        Self { call, kind, request_id, source }
+    }
+}
+
+/// For a request that did not leave: is it for want of credentials? An assumed role fails for
+/// want of other credentials, so the deepest cause counts.
+fn kind_of_failure(error: &(dyn StdError + 'static)) -> Kind {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    match causes.filter_map(|cause| cause.downcast_ref::<CredentialsError>()).last() {
+        Some(CredentialsError::CredentialsNotLoaded(_)) => Kind::NoCredentials,
+        Some(_) => Kind::Credentials,
+        None => Kind::Unsent,
+    }
+}
+
+fn kind_of_answer(code: Option<&str>, message: Option<&str>, status: u16) -> Kind {
+    let code = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+    let message: String = message.unwrap_or("no message").chars().take(MESSAGE_MAX_CHARS).collect();
+    let rejected = |advice| Kind::Rejected { advice, code: code.clone(), message: message.clone() };
+    match code.as_str() {
+        // The last two are SNS'.
+        "AccessDeniedException"
+        | "AccessDenied"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthorizationErrorException" => Kind::Denied(message),
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => {
+            rejected("they have expired, log in again or renew them")
+        }
+        "UnrecognizedClientException" | "InvalidClientTokenId" => {
+            rejected("the access key is unknown, disabled, or of another partition")
+        }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" => {
+            rejected("the secret key does not belong to the access key, or this machine's clock is wrong")
+        }
+        "MissingAuthenticationTokenException" | "IncompleteSignatureException" => {
+            rejected("the request arrived without a whole signature, which proxies can cause")
+        }
+        "RepositoryNotFoundException" => Kind::RepositoryMissing,
+        "KmsException" => Kind::Kms(message),
+        code if code.starts_with("Throttl") => Kind::Throttled,
+        "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown" => Kind::Throttled,
+        _ if status == 429 => Kind::Throttled,
+        _ => Kind::Other { code, message },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(code: &str, status: u16) -> String {
+        let call = Call {
+            service: "ecr",
+            operation: "BatchGetImage",
+            resource: "arn:aws:ecr:eu-central-1:123456789012:repository/java/jdk".to_owned(),
+        };
+        let kind = kind_of_answer(Some(code), Some("words of AWS"), status);
+        Error { call, kind, request_id: Some("1-2".to_owned()), source: None }.to_string()
+    }
+
+    #[test]
+    fn a_denial_names_action_and_resource() {
+        insta::assert_snapshot!(judge("AccessDeniedException", 400), @"ecr:BatchGetImage on arn:aws:ecr:eu-central-1:123456789012:repository/java/jdk: access denied; allow this action on this resource in the IAM policy of the caller: words of AWS (AWS request id 1-2)");
+    }
+
+    #[test]
+    fn a_denial_of_sns_has_a_code_of_its_own() {
+        assert!(judge("AuthorizationError", 403).contains("allow this action"));
+    }
+
+    #[test]
+    fn each_trouble_with_credentials_has_its_own_advice() {
+        let advice = |code| judge(code, 400);
+        assert!(advice("ExpiredTokenException").contains("they have expired"));
+        assert!(advice("UnrecognizedClientException").contains("the access key is unknown"));
+        assert!(advice("InvalidSignatureException").contains("this machine's clock is wrong"));
+    }
+
+    #[test]
+    fn throttling_comes_under_many_names() {
+        for (code, status) in
+            [("ThrottlingException", 400), ("Throttling", 400), ("TooManyRequestsException", 429), ("x", 429)]
+        {
+            assert!(judge(code, status).contains("throttled"), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_told_in_the_words_of_aws() {
+        assert!(judge("ServerException", 500).contains("ServerException: words of AWS"));
+    }
+}

@@ -1,0 +1,50 @@
+//! One file a command.
+
+mod check;
+mod completions;
+mod health;
+mod man;
+mod plan;
+mod schema;
+mod serve;
+mod sync;
+mod sync_now;
+mod tags;
+
+use clap::Subcommand;
+
+use crate::cli::Global;
+use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::terminal::Terminal;
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Sync(sync::Sync),
+    Plan(plan::Plan),
+    Serve(serve::Serve),
+    SyncNow(sync_now::SyncNow),
+    Health(health::Health),
+    Tags(tags::Tags),
+    Check(check::Check),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Command {
+    pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Sync(command) => command.run(global, terminal).await,
+            Self::Plan(command) => command.run(global, terminal).await,
+            Self::Serve(command) => command.run(global, terminal).await,
+            Self::SyncNow(command) => command.run(terminal).await,
+            Self::Health(command) => command.run().await,
+            Self::Tags(command) => command.run(global, terminal).await,
+            Self::Check(command) => command.run(global, terminal).await,
+            Self::Schema(schema::Schema {}) => schema::run(terminal),
+            Self::Completions(command) => command.run(terminal),
+            Self::Man(command) => command.run(terminal),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `tagferry serve`.
+
+use std::io;
+use std::net::SocketAddr;
+
+use clap::Args;
+use futures_util::StreamExt;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::cli::Global;
+use crate::cli::config;
+use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::shard::Sharding;
+use crate::cli::signals;
+use crate::cli::terminal::Terminal;
+use crate::daemon::{Daemon, Options};
+use crate::pass::Stop;
+
+const EXAMPLES: &str = "\
+Examples:
+  $ tagferry serve
+  $ TAGFERRY_API_TOKEN=$(openssl rand -hex 32) tagferry --log-format json serve --listen 0.0.0.0:8080
+
+What it answers:
+  GET  /                         every mirror at a glance, for a browser
+  GET  /healthz, /readyz         200 while it serves; 200 while it takes work
+  GET  /metrics                  for Prometheus
+  GET  /api/v1/mirrors           every mirror, for scripts
+  GET  /api/v1/events            the same as server-sent events, whenever it changes
+  POST /api/v1/sync?mirror=NAME  a pass over the named mirrors, or over all
+  GET  /api/v1/runs/ID           how far that is
+  GET  /api/v1/openapi.json      all of this, for machines";
+
+/// Run every mirror on its schedule, until told to stop
+///
+/// Also answers over HTTP: how fresh every mirror is, metrics, and \"sync now\". A mirror never overlaps itself: what
+/// triggers it during a pass means one more pass. Without a schedule a mirror runs when it is asked to.
+///
+/// SIGHUP reads the configuration again; a faulty one is reported, and the one before stays. SIGTERM and SIGINT take
+/// no new work and give the copies in flight `shutdown_grace` (25 s) to finish; a second signal drops them at once.
+///
+/// Looking is free to whoever can connect. To start a run takes the token in the environment variable
+/// `TAGFERRY_API_TOKEN`; where there is none, only this machine may, and only while the daemon listens on loopback.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(in crate::cli) struct Serve {
+    /// Where to listen; port 0 is any free one
+    #[arg(long, value_name = "ADDR", env = "TAGFERRY_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    sharding: Sharding,
+}
+
+impl Serve {
+    pub(in crate::cli) async fn run(
+        self,
+        global: &Global,
+        terminal: &mut Terminal,
+    ) -> Result<ExitCode, Failure> {
+        let Self { listen, sharding } = self;
+        let app = sharding.options()?;
+        let path = global.config.clone();
+        let is_stdin = path.as_deref().is_some_and(config::is_stdin);
+        let load = move || {
+            let mut config = config::load(path.as_deref())?;
+            sharding.keep(&mut config)?;
+            Ok(config)
+        };
+        let config = load()?;
+        // To read it again would find nothing, or wait for somebody to type, and everything with it.
+        let reload = move || {
+            if is_stdin {
+                return Err(
+                    "standard input cannot be read again: name a file with `--config PATH`".to_owned()
+                );
+            }
+            load().map_err(|failure: Failure| failure.to_string())
+        };
+        let refused = |error: &dyn std::error::Error| Failure::of(ExitCode::NotStarted, error);
+        let cannot_listen = |error: io::Error| {
+            Failure::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
+        };
+        let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
+        let options = Options { app, listener, token: config::api_token(), reload: Box::new(reload) };
+        let no_signals = |error: io::Error| {
+            Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
+        };
+        let (stops, reloads) =
+            (signals::signals().map_err(no_signals)?, signals::reloads().map_err(no_signals)?);
+        let daemon = Box::pin(Daemon::new(config, options, terminal.observer()));
+        let daemon = daemon.await.map_err(|error| refused(&error))?;
+        let address = daemon.address().map_err(|error| refused(&error))?;
+        info!(%address, "Serving on http://{address}");
+        let (stop, grace) = (Stop::default(), daemon.grace());
+        let reloads = reloads.map(|name| info!("{name}: reading the configuration again"));
+        let work = Box::pin(daemon.run(stop.clone(), reloads));
+        signals::heed(stops, &stop, grace, work).await.map_err(|error| refused(&error))?;
+        info!("Stopped");
+        Ok(ExitCode::Success)
+    }
+}

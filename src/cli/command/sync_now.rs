@@ -1,0 +1,109 @@
+//! `tagferry sync-now`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::Args;
+use url::Url;
+
+use crate::cli::config;
+use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::terminal::Terminal;
+use crate::control::{Client, ClientError};
+use crate::event::RunOutcome;
+use crate::worker::{MirrorPass, PassState, RunState, RunStatus};
+
+/// While it waits, a daemon that cannot be reached is asked again so often,
+const MISSES_MAX: u32 = 12;
+/// after this time.
+const PAUSE: Duration = Duration::from_secs(5);
+
+const EXAMPLES: &str = "\
+Examples:
+  $ tagferry sync-now
+  $ tagferry sync-now --mirror java/jdk --wait
+  $ TAGFERRY_API_TOKEN=… tagferry sync-now --url http://tagferry.tools.svc:8080";
+
+/// Ask a running `tagferry serve` to sync now
+///
+/// Prints the number of the run, by which `/api/v1/runs/NUMBER` tells how far it is. With --wait it waits for the end,
+/// prints what became of each mirror, and ends as `sync` does: with 0 if everything selected is in the target, with 1
+/// if not.
+///
+/// The token that `serve` was given, if any, is taken from the environment variable `TAGFERRY_API_TOKEN`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(in crate::cli) struct SyncNow {
+    #[command(flatten)]
+    daemon: Address,
+    /// Only the mirror of this name; may be given several times
+    #[arg(short, long = "mirror", value_name = "NAME")]
+    mirrors: Vec<String>,
+    /// Wait until the run has ended
+    #[arg(short, long)]
+    wait: bool,
+}
+
+/// Where the daemon is.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Address {
+    /// Where the daemon answers
+    #[arg(long, value_name = "URL", env = "TAGFERRY_URL", default_value = "http://127.0.0.1:8080")]
+    url: Url,
+}
+
+impl Address {
+    pub(super) fn client(self) -> Result<Client, Failure> {
+        Client::new(self.url, config::api_token()).map_err(|error| unanswered(&error))
+    }
+}
+
+impl SyncNow {
+    pub(in crate::cli) async fn run(self, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+        let client = self.daemon.client()?;
+        let mut run = client.sync(&self.mirrors).await.map_err(|error| unanswered(&error))?;
+        writeln!(terminal.out, "run {}", run.run)?;
+        if !self.wait {
+            return Ok(ExitCode::Success);
+        }
+        terminal.out.flush()?;
+        let mut misses = 0;
+        while run.state == RunState::Running {
+            match client.run(&run.run).await {
+                Ok(now) => (run, misses) = (now, 0),
+                // A connection may break in the hours that a run takes, and the run goes on without us.
+                Err(ClientError::Unreachable { .. }) if misses < MISSES_MAX => {
+                    misses += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(Failure::of(ExitCode::Incomplete, &error)),
+            }
+        }
+        show(&mut terminal.out, &run)?;
+        Ok(match run.outcome {
+            Some(RunOutcome::Succeeded) => ExitCode::Success,
+            Some(RunOutcome::Failed) | None => ExitCode::Incomplete,
+        })
+    }
+}
+
+/// A daemon that cannot be reached or refuses: nothing could be started.
+fn unanswered(error: &ClientError) -> Failure {
+    Failure::of(ExitCode::NotStarted, error)
+}
+
+fn show(out: &mut dyn Write, run: &RunStatus) -> std::io::Result<()> {
+    for MirrorPass { name, state, .. } in &run.mirrors {
+        match state {
+            PassState::Finished { outcome: RunOutcome::Succeeded, .. } => writeln!(out, "{name}: succeeded")?,
+            PassState::Finished { error: Some(error), .. } => writeln!(out, "{name}: failed: {error}")?,
+            PassState::Finished { error: None, .. } => {
+                writeln!(out, "{name}: failed: some tags did not arrive; the daemon's log and page say why")?;
+            }
+            PassState::Waiting | PassState::Running | PassState::Forgotten => {
+                writeln!(out, "{name}: not known")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,435 @@
+//! Logins from the files that `docker login` and `podman login` write, and from the helpers named in them.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT as BASE64;
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use tokio::io::AsyncReadExt;
+
+use crate::login::docker_helper::{self, HelperError};
+use crate::login::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login};
+use crate::oci::{Host, Repository};
+use crate::text::quote;
+
+/// A larger file is refused.
+const FILE_MAX_BYTES: u64 = 1024 * 1024;
+/// What the files and helpers said holds this long; a helper may be slow, or ask a person.
+const LIFETIME: Duration = Duration::from_mins(10);
+/// Under this key and to helpers by this name, Docker keeps the login for Docker Hub.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// The files that may hold logins, and where helpers are found.
+#[derive(Clone, Debug, Default)]
+pub struct DockerFiles {
+    /// The files in the order in which they are asked; the first that knows the registry answers.
+    pub paths: Vec<PathBuf>,
+    /// Where helper programs are searched, in the form of `PATH`; none for that of this process.
+    pub helper_path: Option<OsString>,
+}
+
+impl DockerFiles {
+    /// The places that Docker and Podman use, given a way to read environment variables:
+    ///
+    /// 1. `$REGISTRY_AUTH_FILE`
+    /// 2. `$DOCKER_CONFIG/config.json`, or without that variable `~/.docker/config.json`
+    /// 3. `$XDG_RUNTIME_DIR/containers/auth.json`
+    /// 4. `$XDG_CONFIG_HOME/containers/auth.json`, or without that variable `~/.config/containers/auth.json`
+    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = |path: &str| folder("HOME").map(|home| home.join(path));
+        let paths = [
+            folder("REGISTRY_AUTH_FILE"),
+            folder("DOCKER_CONFIG").or_else(|| home(".docker")).map(|dir| dir.join("config.json")),
+            folder("XDG_RUNTIME_DIR").map(|dir| dir.join("containers/auth.json")),
+            folder("XDG_CONFIG_HOME").or_else(|| home(".config")).map(|dir| dir.join("containers/auth.json")),
+        ];
+        Self { paths: paths.into_iter().flatten().collect(), helper_path: None }
+    }
+}
+
+/// The login for one registry, or for one repository of it, as Docker's or Podman's files have it.
+///
+/// In each file, a helper for the registry (`credHelpers`) comes before an entry in `auths`, and that before
+/// the helper for all registries (`credsStore`). A registry that no file knows is visited anonymously.
+#[derive(Debug)]
+pub struct DockerConfig {
+    host: Host,
+    files: DockerFiles,
+    /// By repository: Podman keeps logins for parts of a registry, such as `quay.io/team`. Held for look-ups only.
+    caches: Mutex<HashMap<Repository, Arc<Cache>>>,
+}
+
+type Cache = Expiring<Option<Login>, Arc<Error>>;
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot read the login file `{}`", .path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the login file `{}` is larger than {FILE_MAX_BYTES} bytes", .0.display())]
+    TooLarge(PathBuf),
+    /// The parser's own words may quote the file, and with it a password.
+    #[error("the login file `{}` is not valid at line {line}, column {column}", .path.display())]
+    Parse { path: PathBuf, line: usize, column: usize },
+    #[error("the login for `{key}` in `{}` is not base64 of `user:password`: log in again", .path.display())]
+    Entry { path: PathBuf, key: String },
+    #[error(
+        "the login for `{key}` in `{}` is an identity token, which only its issuer's own tools can use: \
+         give `credentials` with a user name and password for this registry", .path.display()
+    )]
+    IdentityToken { path: PathBuf, key: String },
+    #[error("cannot get the login for `{key}`, as `{}` asks for", .path.display())]
+    Helper {
+        path: PathBuf,
+        key: String,
+        #[source]
+        source: HelperError,
+    },
+}
+
+/// What is read of such a file.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Document {
+    auths: HashMap<String, Entry>,
+    cred_helpers: HashMap<String, String>,
+    creds_store: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    #[serde(rename = "auth")]
+    basic: String,
+    username: String,
+    password: String,
+    #[serde(rename = "identitytoken")]
+    identity_token: String,
+}
+
+impl DockerConfig {
+    /// Looks for logins of `host` in these files; an entry for a part of the registry that holds the repository
+    /// in question comes before one for all of it.
+    pub fn new(host: Host, files: DockerFiles) -> Self {
+        Self { host, files, caches: Mutex::default() }
+    }
+
+    async fn find(&self, repository: &Repository) -> Result<Option<Login>, Error> {
+        for path in &self.files.paths {
+            if let Some(document) = read(path).await?
+                && let Some(login) = self.find_in(&document, path, repository).await?
+            {
+                return Ok(Some(login));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn find_in(
+        &self,
+        document: &Document,
+        path: &Path,
+        repository: &Repository,
+    ) -> Result<Option<Login>, Error> {
+        let keys = self.keys(repository);
+        let own_helper = lookup(&document.cred_helpers, &keys).map(|(_, helper)| helper);
+        if let Some(helper) = own_helper {
+            return self.ask(helper, path).await;
+        }
+        if let Some((key, entry)) = lookup(&document.auths, &keys)
+            && let Some(login) = entry.login(path, key)?
+        {
+            return Ok(Some(login));
+        }
+        match &document.creds_store {
+            Some(helper) if !helper.is_empty() => self.ask(helper, path).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// What a file of these bytes says; nobody is asked if it names helpers.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn find_in_bytes(
+        &self,
+        bytes: &[u8],
+        repository: &Repository,
+    ) -> Result<Option<Login>, CredentialsError> {
+        let path = Path::new("config.json");
+        let document = Document { cred_helpers: HashMap::new(), creds_store: None, ..parse(bytes, path)? };
+        let found = futures_util::FutureExt::now_or_never(self.find_in(&document, path, repository));
+        Ok(found.transpose()?.flatten())
+    }
+
+    async fn ask(&self, helper: &str, path: &Path) -> Result<Option<Login>, Error> {
+        let key = match self.host.as_str() {
+            Host::DOCKER_HUB => DOCKER_HUB_KEY,
+            host => host,
+        };
+        let answer = docker_helper::get(helper, key, self.files.helper_path.as_deref()).await;
+        let (path, key) = (path.to_owned(), key.to_owned());
+        match answer {
+            Err(source) => Err(Error::Helper { path, key, source }),
+            Ok(Some(login)) if login.username == "<token>" => Err(Error::IdentityToken { path, key }),
+            Ok(login) => Ok(login),
+        }
+    }
+
+    /// The keys that an entry for us may have, normalised, the most specific first.
+    fn keys(&self, repository: &Repository) -> Vec<String> {
+        let (host, repository) = (self.host.as_str(), repository.as_str());
+        let ends = repository.match_indices('/').map(|(end, _)| end).chain([repository.len()]);
+        let mut keys: Vec<_> = ends.map(|end| format!("{host}/{}", &repository[..end])).rev().collect();
+        keys.push(host.to_owned());
+        keys
+    }
+}
+
+impl Credentials for DockerConfig {
+    fn origin(&self) -> String {
+        "Docker's or Podman's login file".to_owned()
+    }
+
+    fn login(
+        &self,
+        repository: &Repository,
+        freshness: Freshness,
+    ) -> BoxFuture<'_, Result<Option<Login>, CredentialsError>> {
+        let repository = repository.clone();
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = Arc::clone(caches.entry(repository.clone()).or_default());
+        Box::pin(async move {
+            let find = async || match self.find(&repository).await {
+                Ok(login) => Ok(Fresh::lasting(login, LIFETIME)),
+                Err(error) => Err(Arc::new(error)),
+            };
+            Ok(cache.get(freshness, find).await?)
+        })
+    }
+}
+
+impl Entry {
+    /// The login; none in an entry that only says that a helper has it.
+    fn login(&self, path: &Path, key: &str) -> Result<Option<Login>, Error> {
+        if !self.identity_token.is_empty() {
+            return Err(Error::IdentityToken { path: path.to_owned(), key: quote(key) });
+        }
+        if self.basic.is_empty() {
+            let login = Login { username: self.username.clone(), password: self.password.as_str().into() };
+            return Ok((!self.username.is_empty()).then_some(login));
+        }
+        let decoded = BASE64.decode(&self.basic).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let login = decoded.as_deref().and_then(|text| text.split_once(':')).map(|(username, password)| {
+            // Docker pads the text with zero bytes at times, and takes them off when it reads.
+            Login { username: username.to_owned(), password: password.trim_end_matches('\0').into() }
+        });
+        login.map(Some).ok_or_else(|| Error::Entry { path: path.to_owned(), key: quote(key) })
+    }
+}
+
+/// Reads a file; none if there is none.
+async fn read(path: &Path) -> Result<Option<Document>, Error> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let file = match tokio::fs::File::open(path).await {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_MAX_BYTES {
+        return Err(Error::TooLarge(path.to_owned()));
+    }
+    parse(&bytes, path).map(Some)
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<Document, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Parse {
+        path: path.to_owned(),
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+/// The entry under the most specific of our keys.
+fn lookup<'a, T>(entries: &'a HashMap<String, T>, keys: &[String]) -> Option<(&'a str, &'a T)> {
+    keys.iter().find_map(|key| {
+        // Two spellings of one key are possible; the order of a map must not decide between them.
+        let spellings = entries.iter().filter(|(written, _)| normalise(written) == *key);
+        spellings.min_by_key(|(written, _)| *written).map(|(written, entry)| (written.as_str(), entry))
+    })
+}
+
+/// Docker writes `https://index.docker.io/v1/` for Docker Hub and knew `https://HOST/v1/` for others;
+/// a path counts only where there is no scheme.
+fn normalise(key: &str) -> String {
+    let without_scheme = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
+    let key = match without_scheme {
+        Some(rest) => rest.split('/').next().unwrap_or_default(),
+        None => key.trim_end_matches('/'),
+    };
+    let (host, path) = key.split_once('/').map_or((key, None), |(host, path)| (host, Some(path)));
+    let host = match host {
+        "index.docker.io" | "registry-1.docker.io" => Host::DOCKER_HUB,
+        host => host,
+    };
+    match path {
+        // `docker.io/v1` without a scheme is the same old form.
+        None | Some("v1" | "v2") => host.to_owned(),
+        Some(path) => format!("{host}/{path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    /// What the file says for a repository: `user:password`, empty if anonymous.
+    async fn ask(name: &str, documents: &[&str]) -> Result<String, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = DockerFiles::default();
+        files.paths.push(dir.path().join("missing.json"));
+        for (index, document) in documents.iter().enumerate() {
+            let path = dir.path().join(format!("{index}.json"));
+            std::fs::write(&path, document).unwrap();
+            files.paths.push(path);
+        }
+        files.helper_path = Some(dir.path().into());
+        let (host, repository) = name.split_once('/').unwrap();
+        let config = DockerConfig::new(host.parse().unwrap(), files.clone());
+        match config.login(&repository.parse().unwrap(), Freshness::Cached).await {
+            Ok(None) => Ok(String::new()),
+            Ok(Some(login)) => Ok(format!("{}:{}", login.username, login.password.expose_secret())),
+            Err(error) => {
+                let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+                Err(format!("{error}{source}").replace(dir.path().to_str().unwrap(), "DIR"))
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(answer: Result<&str, &String>, expected: &str) {
+        assert_eq!(answer, Ok(expected));
+    }
+
+    fn auth(key: &str, login: &str) -> String {
+        format!(r#"{{"auths": {{"{key}": {{"auth": "{}"}}}}}}"#, BASE64.encode(login))
+    }
+
+    #[tokio::test]
+    async fn every_spelling_of_a_host_is_found() {
+        for key in ["a.test", "https://a.test", "https://a.test/v1/", "http://a.test/v2/", "a.test/"] {
+            check(ask("a.test/x", &[&auth(key, "me:pass:word")]).await.as_deref(), "me:pass:word");
+        }
+        for key in ["https://index.docker.io/v1/", "docker.io", "index.docker.io/v1/", "registry-1.docker.io"]
+        {
+            check(ask("docker.io/library/nginx", &[&auth(key, "me:hub\0\0")]).await.as_deref(), "me:hub");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_host_is_not_ours() {
+        for key in ["b.a.test", "a.test.evil.test", "https://evil.test/a.test", "a.test:443", "a.test/other"]
+        {
+            check(ask("a.test/x", &[&auth(key, "me:word")]).await.as_deref(), "");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_most_specific_key_wins() {
+        let document = r#"{"auths": {
+            "a.test": {"username": "all", "password": "1"},
+            "a.test/team": {"username": "team", "password": "2"},
+            "a.test/team/app": {"username": "app", "password": "3"}}}"#;
+        check(ask("a.test/team/app", &[document]).await.as_deref(), "app:3");
+        check(ask("a.test/team/other", &[document]).await.as_deref(), "team:2");
+        check(ask("a.test/teams", &[document]).await.as_deref(), "all:1");
+    }
+
+    #[tokio::test]
+    async fn the_first_file_that_knows_the_registry_answers() {
+        let documents = ["{}", &auth("b.test", "b:1"), &auth("a.test", "a:2"), &auth("a.test", "a:3")];
+        check(ask("a.test/x", &documents).await.as_deref(), "a:2");
+        check(ask("c.test/x", &documents).await.as_deref(), "");
+    }
+
+    #[tokio::test]
+    async fn a_broken_file_is_named_and_not_quoted() {
+        let error = ask("a.test/x", &[r#"{"auths": {"a.test": "hunter2"}}"#]).await.unwrap_err();
+        assert_eq!(error, "the login file `DIR/0.json` is not valid at line 1, column 30");
+        let error = ask("a.test/x", &[&auth("a.test", "hunter2")]).await.unwrap_err();
+        assert_eq!(
+            error,
+            "the login for `a.test` in `DIR/0.json` is not base64 of `user:password`: log in again"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_key_is_repeated_on_one_line_and_in_part() {
+        let key = format!("https://a.test/\\u001b[2J\\n{}", "x".repeat(10_000));
+        let error = ask("a.test/x", &[&auth(&key, "hunter2")]).await.unwrap_err();
+        assert!(error.starts_with("the login for `https://a.test/ [2J xxx"), "{error}");
+        assert!(error.len() < 1200 && !error.contains(char::is_control), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_identity_token_is_refused_by_name() {
+        let document = r#"{"auths": {"a.test": {"identitytoken": "hunter2"}}}"#;
+        let error = ask("a.test/x", &[document]).await.unwrap_err();
+        assert!(error.contains("identity token") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_own_entry_comes_before_the_helper_for_all() {
+        let document = r#"{"credsStore": "missing", "auths": {
+            "a.test": {"username": "me", "password": "1"}, "b.test": {}}}"#;
+        check(ask("a.test/x", &[document]).await.as_deref(), "me:1");
+        let error = ask("b.test/x", &[document]).await.unwrap_err();
+        assert_eq!(
+            error,
+            "cannot get the login for `b.test`, as `DIR/0.json` asks for: \
+             the program `docker-credential-missing` was not found"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_helper_for_a_host_comes_before_all_else() {
+        let document = r#"{"credHelpers": {"a.test": "missing"}, "auths": {
+            "a.test": {"username": "me", "password": "1"}}}"#;
+        assert!(ask("a.test/x", &[document]).await.unwrap_err().contains("docker-credential-missing"));
+    }
+
+    #[test]
+    fn files_are_where_docker_and_podman_have_them() {
+        let paths = |variables: &[(&str, &str)]| {
+            let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| v.into());
+            DockerFiles::from_environment(value).paths
+        };
+        let expected = ["/h/.docker/config.json", "/h/.config/containers/auth.json"].map(PathBuf::from);
+        assert_eq!(paths(&[("HOME", "/h"), ("DOCKER_CONFIG", "")]), expected);
+        let all = [
+            ("HOME", "/h"),
+            ("REGISTRY_AUTH_FILE", "/r.json"),
+            ("DOCKER_CONFIG", "/d"),
+            ("XDG_RUNTIME_DIR", "/run/1"),
+            ("XDG_CONFIG_HOME", "/c"),
+        ];
+        let expected =
+            ["/r.json", "/d/config.json", "/run/1/containers/auth.json", "/c/containers/auth.json"];
+        assert_eq!(paths(&all), expected.map(PathBuf::from));
+        assert!(paths(&[]).is_empty());
+    }
+}

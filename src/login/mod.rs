@@ -1,0 +1,15 @@
+//! Who we are at a registry: where logins come from, and how long they are good.
+
+mod credentials;
+mod docker_config;
+mod docker_helper;
+mod expiring;
+mod password_file;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
+pub use credentials::{Credentials, CredentialsError, Freshness, Login, Manner};
+pub use docker_config::{DockerConfig, DockerFiles};
+pub use expiring::{Expiring, Fresh};
+pub use password_file::PasswordFile;

@@ -1,0 +1,10 @@
+//! The way to the wire: one request and its answer, how many at a time, how often, and where to.
+
+pub(super) mod limit;
+pub(super) mod origin;
+pub(super) mod quota;
+pub(super) mod resolve;
+pub(super) mod retry;
+mod sent;
+pub(super) mod tap;
+pub(super) mod wire;

@@ -1,0 +1,131 @@
+//! How often and how patiently a request is tried again.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tracing::{debug, info};
+
+use crate::text::chain;
+
+/// A registry that asks for more patience than this is not waited for.
+pub(in crate::registry) const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+
+/// Whoever waits this long between two tries is told why.
+const LONG_PAUSE: Duration = Duration::from_millis(400);
+
+/// The bounds of trying again.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// How often a request is sent at the most, the first time included.
+    pub tries: u32,
+    /// The longest pause before the second try; it doubles from try to try.
+    pub pause: Duration,
+    /// No pause is longer, but where the registry asks for it.
+    pub pause_max: Duration,
+}
+
+impl Default for Retry {
+    /// Five tries over about half a minute at the most.
+    fn default() -> Self {
+        Self { tries: 5, pause: Duration::from_secs(1), pause_max: Duration::from_secs(15) }
+    }
+}
+
+impl Retry {
+    /// A budget to spend on one request, and on the rest of its body.
+    pub fn budget(self) -> Budget {
+        Budget { retry: self, tried: 1 }
+    }
+}
+
+/// What is left of the tries for one piece of work.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    retry: Retry,
+    tried: u32,
+}
+
+impl Budget {
+    /// The pause before the next try, none when there is none left. `asked` is what the registry asked for.
+    ///
+    /// Half of a pause is random, so that many clients that failed together do not come back together.
+    pub fn spend(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        self.spend_with(asked, fastrand::f64())
+    }
+
+    /// How often it was tried again so far.
+    pub fn retries(&self) -> u32 {
+        self.tried - 1
+    }
+
+    /// Logs that the next try comes after this pause, and why; `reason` is one of a few words.
+    pub fn tell(&self, reason: &'static str, pause: Duration, error: &dyn Error) {
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let (attempt, attempts_max) = (self.tried, self.retry.tries);
+        let error = chain(error);
+        // What to do about it is told where it is given up.
+        let cause = error.lines().next().unwrap_or_default();
+        let plan = format!("Trying again in {pause_ms} ms ({reason}, try {attempt} of {attempts_max})");
+        if pause >= LONG_PAUSE {
+            info!(reason, pause_ms, attempt, attempts_max, "{plan}: {cause}");
+        } else {
+            debug!(reason, pause_ms, attempt, attempts_max, "{plan}: {cause}");
+        }
+    }
+
+    /// Progress was made: all tries are there again.
+    pub fn renew(&mut self) {
+        self.tried = 1;
+    }
+
+    fn spend_with(&mut self, asked: Option<Duration>, random: f64) -> Option<Duration> {
+        if self.tried >= self.retry.tries || asked.is_some_and(|asked| asked > RETRY_AFTER_MAX) {
+            return None;
+        }
+        let doubled = self.retry.pause.saturating_mul(1 << (self.tried - 1).min(16));
+        self.tried += 1;
+        let pause = doubled.min(self.retry.pause_max).mul_f64(0.5 + random / 2.0);
+        Some(asked.map_or(pause, |asked| asked.max(pause)))
+    }
+}
+
+/// Reads a `Retry-After` header: seconds or a date.
+pub fn retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
+    Some(Duration::try_from(date.timestamp().duration_since(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Retry = Retry { tries: 4, pause: Duration::from_secs(1), pause_max: Duration::from_secs(3) };
+
+    #[test]
+    fn pauses_double_up_to_a_bound_and_end() {
+        let mut budget = RETRY.budget();
+        let pauses: Vec<_> = std::iter::from_fn(|| budget.spend_with(None, 1.0)).collect();
+        assert_eq!(pauses, [1, 2, 3].map(Duration::from_secs));
+        budget.renew();
+        assert_eq!(budget.spend_with(None, 0.0), Some(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn what_the_registry_asks_for_is_the_least() {
+        let mut budget = RETRY.budget();
+        assert_eq!(budget.spend_with(Some(Duration::from_secs(20)), 0.5), Some(Duration::from_secs(20)));
+        assert_eq!(budget.spend_with(Some(Duration::from_secs(100_000)), 0.5), None);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = "2026-08-01T12:00:00Z".parse().unwrap();
+        assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Sat, 01 Aug 2026 12:01:00 GMT", now), Some(Duration::from_mins(1)));
+        assert_eq!(retry_after("Sat, 01 Aug 2026 11:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! A configuration's text on its way to valid types, with every fault found so far.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::yaml::de::{Deserializer, Problem};
+use crate::yaml::fault::{Fault, Faults};
+use crate::yaml::node::{Kind, Node};
+use crate::yaml::place::{Path, Position, Segment};
+use crate::yaml::suggest::suggest;
+use crate::yaml::{reader, variables};
+
+/// Faults in the form of one document; more would not be read.
+const FORM_FAULTS_MAX: usize = 100;
+
+/// The nodes of a text and what is wrong with them.
+///
+/// What is reported as faulty is removed from the nodes, reads as nothing from then on, and nothing more is reported
+/// at or below it. That is how all the faults of a text are found, and each once.
+pub struct Document {
+    root: Node,
+    /// What may be written, as a JSON Schema.
+    schema: Value,
+    faults: Vec<Fault>,
+    removed: Vec<Path>,
+}
+
+impl Document {
+    /// Reads YAML that is meant to have this JSON Schema.
+    pub fn read(text: &str, schema: Value) -> Self {
+        let removed = Node { kind: Kind::Removed, position: Position::START };
+        let mut document = Self { root: removed, schema, faults: Vec::new(), removed: Vec::new() };
+        let faults = match reader::read(text) {
+            Ok((root, faults)) => {
+                document.root = root;
+                faults
+            }
+            Err(fault) => {
+                document.removed.push(Path::default());
+                vec![fault]
+            }
+        };
+        for fault in faults {
+            document.faults.push(Fault::new(fault.position, &fault.path, &fault.what));
+            document.removed.extend(fault.hides);
+        }
+        document
+    }
+
+    /// Fills in the variables of all values.
+    pub fn replace_variables(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+        let mut faults = Vec::new();
+        replace_variables(&mut self.root, &mut Path::default(), env, &mut faults);
+        for (path, what) in faults {
+            self.report_shown(&path, what.to_string());
+            self.removed.push(path);
+        }
+    }
+
+    /// Reads the nodes as a `T`, without those that do not fit.
+    pub fn deserialize<T: DeserializeOwned + Default>(&mut self) -> T {
+        for _ in 0..FORM_FAULTS_MAX {
+            match T::deserialize(Deserializer(&self.root)) {
+                Ok(value) => return value,
+                Err(error) => {
+                    let (path, position, problem) = error.locate(&self.root);
+                    self.faults.push(Fault::new(position, &path, &problem.explain(&self.schema)));
+                    self.remove(path, &problem);
+                }
+            }
+        }
+        self.removed.push(Path::default());
+        self.faults.push(Fault::new(
+            Position::START,
+            &Path::default(),
+            "too many faults to read on: fix these first",
+        ));
+        T::default()
+    }
+
+    fn remove(&mut self, path: Path, problem: &Problem) {
+        let node = self.root.at_mut(&path);
+        match (problem, node.map(|node| &mut node.kind)) {
+            (Problem::UnknownKey { key, known }, Some(Kind::Mapping(entries))) => {
+                entries.retain(|entry| entry.key != *key);
+                // The key that was meant is there, so it is not reported as missing.
+                self.removed.extend(suggest(key, known).map(|known| path.key(known)));
+            }
+            (_, Some(kind)) => {
+                *kind = Kind::Removed;
+                self.removed.push(path);
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// Notes that the value at `path` is wrong. For a value that is missing the place is that of what should hold it.
+    ///
+    /// `what` may repeat the value. Where a variable was filled in it is not shown, as that may be a secret.
+    pub fn report(&mut self, path: &Path, what: impl Into<String>) {
+        match &self.root.nearest(path).kind {
+            Kind::Scalar(scalar) if !scalar.empty_variables.is_empty() => {
+                let empty = scalar.empty_variables.join("`, `");
+                self.report_shown(
+                    path,
+                    format!("not valid with its variables filled in: `{empty}` is empty"),
+                );
+            }
+            Kind::Scalar(scalar) if scalar.has_variables => self.report_shown(
+                path,
+                "not valid with its variables filled in (what they hold is not shown, it may be a secret)",
+            ),
+            _ => self.report_shown(path, what),
+        }
+    }
+
+    /// Notes that a text is empty, and the variable that made it so.
+    pub fn report_empty(&mut self, path: &Path) {
+        let what = match &self.root.nearest(path).kind {
+            Kind::Scalar(scalar) if !scalar.empty_variables.is_empty() => {
+                let empty = scalar.empty_variables.join("`, `");
+                format!("empty: the environment variable `{empty}` is empty")
+            }
+            _ => "empty: write a value".to_owned(),
+        };
+        self.report_shown(path, what);
+    }
+
+    /// Like [`Document::report`], with a text that repeats nothing of the value and is shown in any case.
+    pub fn report_shown(&mut self, path: &Path, what: impl Into<String>) {
+        if !self.is_removed(path) {
+            let position = self.root.nearest(path).position;
+            self.faults.push(Fault::new(position, path, &what.into()));
+        }
+    }
+
+    /// Notes that the last key of `path` is wrong, rather than its value.
+    pub fn report_key(&mut self, path: &Path, what: impl Into<String>) {
+        let mut parent = path.clone();
+        parent.pop();
+        let position = match (&self.root.nearest(&parent).kind, path.segments().last()) {
+            (Kind::Mapping(entries), Some(Segment::Key(key))) => {
+                entries.iter().find(|entry| entry.key == *key).map(|entry| entry.key_position)
+            }
+            _ => None,
+        };
+        let position = position.unwrap_or(self.root.position);
+        self.faults.push(Fault::new(position, path, &what.into()));
+    }
+
+    /// Whether the value at `path` was removed as faulty, alone or with what held it.
+    pub fn is_removed(&self, path: &Path) -> bool {
+        self.removed.iter().any(|removed| path.is_within(removed))
+    }
+
+    /// All faults, none where nothing is wrong.
+    pub fn into_faults(self, origin: &str) -> Option<Faults> {
+        (!self.faults.is_empty()).then(|| Faults::new(origin, self.faults))
+    }
+}
+
+/// Fills in the variables in and below `node`, removes what cannot be filled in, and says why.
+fn replace_variables(
+    node: &mut Node,
+    path: &mut Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    faults: &mut Vec<(Path, variables::VariableError)>,
+) {
+    match &mut node.kind {
+        Kind::Scalar(scalar) => match variables::replace(&scalar.text, env) {
+            Ok(None) => {}
+            Ok(Some(variables::Replaced { text, empty })) => {
+                scalar.text = text;
+                scalar.empty_variables = empty;
+                scalar.is_plain = false;
+                scalar.has_variables = true;
+            }
+            Err(error) => {
+                node.kind = Kind::Removed;
+                faults.push((path.clone(), error));
+            }
+        },
+        Kind::Sequence(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                path.push(Segment::Index(index));
+                replace_variables(item, path, env, faults);
+                path.pop();
+            }
+        }
+        Kind::Mapping(entries) => {
+            for entry in entries {
+                path.push(Segment::Key(entry.key.clone()));
+                replace_variables(&mut entry.value, path, env, faults);
+                path.pop();
+            }
+        }
+        Kind::Removed => {}
+    }
+}
