@@ -194,23 +194,23 @@ pub(super) mod tests {
         let json: serde_json::Value = serde_json::from_str(&many(1).json()).unwrap();
         insta::assert_json_snapshot!(json, @r#"
         {
-          "at": "2026-09-01T12:00:00Z",
-          "error": null,
+          "version": 1,
           "kind": "copied",
+          "at": "2026-09-01T12:00:00Z",
           "mirror": "java/jdk",
           "source": "container-registry.oracle.com/java/jdk",
+          "target": "registry.test/oracle/jdk",
+          "error": null,
           "tags": [
             {
-              "bytes": 1024,
+              "tag": "21.0.0",
               "digest": "sha256:e34ae6c635d944aa997a652db8f9432fb346d8623f8235255d17d616465cbc67",
-              "error": null,
-              "tag": "21.0.0"
+              "bytes": 1024,
+              "error": null
             }
           ],
           "tags_omitted": 0,
-          "target": "registry.test/oracle/jdk",
-          "text": "java/jdk: 1 tag copied to registry.test/oracle/jdk: 21.0.0",
-          "version": 1
+          "text": "java/jdk: 1 tag copied to registry.test/oracle/jdk: 21.0.0"
         }
         "#);
     }

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn new_tags_are_a_list() {
-        insta::assert_snapshot!(message(&many(2)), @r#"{"blocks":[{"text":{"text":"*java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","type":"mrkdwn","verbatim":true},"type":"section"},{"text":{"text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","type":"mrkdwn","verbatim":true},"type":"section"}],"text":"java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1"}"#);
+        insta::assert_snapshot!(message(&many(2)), @r#"{"text":"java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"*java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","verbatim":true}},{"type":"section","text":{"type":"mrkdwn","text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","verbatim":true}}]}"#);
     }
 
     #[test]

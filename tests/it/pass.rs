@@ -165,7 +165,7 @@ async fn the_document_of_a_run_has_its_documented_shape() {
           "tags": [
             {
               "tag": "1.0",
-              "digest": "sha256:425abc74198bb693d8607d70f125528fea5804d12485e4623a9b9cc005f170ec",
+              "digest": "sha256:afd463a1882bcd5a3bcd0ebbf4f77c79773f5eac0073f97090266eac435429b2",
               "action": "copy",
               "outcome": "copied",
               "reason": "missing in target",

@@ -86,12 +86,12 @@ async fn without_scripts_the_page_is_loaded_again_and_says_the_same() {
     browser.open(world.daemon.url()).await;
     browser.sees("noscript", "This shows one moment.").await;
     browser.type_into("#token", "wrong").await;
-    browser.click(BUTTON).await;
+    browser.submit(BUTTON).await;
     browser.sees("#message", "This is not the daemon's token.").await;
     assert_eq!(world.source.count(&Match::tags()), 0);
 
     browser.type_into("#token", "secret").await;
-    browser.click(BUTTON).await;
+    browser.submit(BUTTON).await;
     browser.sees("#message", "java/jdk was asked to sync.").await;
     world.source.wait_for(&Match::blob_get(), 2).await;
     world.daemon.finished("java/jdk").await;

@@ -1,13 +1,15 @@
-//! Debian's Chromium, driven over `WebDriver` (<https://www.w3.org/TR/webdriver2/>).
+//! Debian's Chromium, driven over `WebDriver`. What is looked for is waited for: pages change at their own pace.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::error::WebDriverErrorInner;
+use thirtyfour::extensions::query::{ElementPollerWithTimeout, IntoElementPoller};
+use thirtyfour::prelude::*;
+use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
 
 use crate::server::Server;
 
@@ -32,11 +34,10 @@ pub(crate) enum Scripts {
     Off,
 }
 
-/// A browser with one window. Closed when dropped.
+/// A browser with one window. Closed when dropped: the session first, as the driver's end would leave the browser behind.
 pub(crate) struct Browser {
-    driver: Server,
-    http: Client,
-    session: String,
+    session: WebDriver,
+    _driver: Server,
     _profile: TempDir,
 }
 
@@ -53,105 +54,100 @@ impl Browser {
         )
         .await;
         let profile = TempDir::with_prefix("tagferry-browser-").unwrap();
-        let mut arguments: Vec<String> = ARGUMENTS.iter().map(ToString::to_string).collect();
-        arguments.push(format!("--user-data-dir={}", profile.path().display()));
-        // 2 is "block" in Chromium's content settings.
-        let preferences = match scripts {
-            Scripts::On => json!({}),
-            Scripts::Off => json!({"profile.managed_default_content_settings.javascript": 2}),
-        };
-        let capabilities = json!({
-            "goog:chromeOptions": {"args": arguments, "prefs": preferences},
-            "goog:loggingPrefs": {"browser": "ALL"},
-        });
-        let mut browser = Self { driver, http: Client::new(), session: String::new(), _profile: profile };
-        let session = json!({"capabilities": {"alwaysMatch": capabilities}});
-        let session = browser.send(Method::POST, "/session", session).await;
-        let id = session["sessionId"].as_str().unwrap();
-        browser.session = format!("/session/{id}");
-        browser
+        let mut chrome = DesiredCapabilities::chrome();
+        for argument in ARGUMENTS {
+            chrome.add_arg(argument).unwrap();
+        }
+        chrome.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        chrome.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+        if scripts == Scripts::Off {
+            // 2 is "block" in Chromium's content settings.
+            let preferences = json!({"profile.managed_default_content_settings.javascript": 2});
+            chrome.add_experimental_option("prefs", preferences).unwrap();
+        }
+        // The session is closed on another runtime, which cannot use the connections of this one.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        let session = WebDriver::builder(format!("http://{}", driver.address()), chrome)
+            .client(client)
+            .poller(Arc::new(poller()))
+            .await
+            .unwrap();
+        Self { session, _driver: driver, _profile: profile }
     }
 
     pub(crate) async fn open(&self, url: &str) {
-        self.command("/url", json!({"url": url})).await;
+        self.leave_page(self.session.goto(url)).await;
     }
 
-    /// Clicks the first element that a CSS selector finds.
+    /// Clicks the element that a CSS selector finds.
     pub(crate) async fn click(&self, selector: &str) {
-        let element = self.find(selector).await;
-        self.command(&format!("/element/{element}/click"), json!({})).await;
+        self.act(selector, async |element| element.click().await).await.unwrap();
+    }
+
+    /// Clicks what answers with a new page.
+    pub(crate) async fn submit(&self, selector: &str) {
+        self.leave_page(self.act(selector, async |element| element.click().await)).await;
     }
 
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
-        let element = self.find(selector).await;
-        self.command(&format!("/element/{element}/value"), json!({"text": text})).await;
-    }
-
-    /// The text of an element as it is to be seen.
-    pub(crate) async fn text(&self, selector: &str) -> String {
-        let element = self.find(selector).await;
-        let text = self.get(&format!("/element/{element}/text")).await;
-        text.as_str().unwrap().to_owned()
+        self.act(selector, async |element| element.send_keys(text).await).await.unwrap();
     }
 
     /// Waits until an element shows these words.
     pub(crate) async fn sees(&self, selector: &str, words: &str) {
-        let deadline = Instant::now() + WAIT_MAX;
-        loop {
-            let text = self.text(selector).await;
-            if text.contains(words) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "no `{words}` in `{selector}`: {text}");
-            // Real time: what happens in another program has no other clock.
-            tokio::time::sleep(POLL_EVERY).await;
+        let wanted = words.to_owned();
+        let query = self.session.query(By::Css(selector)).with_text(move |text: &str| text.contains(&wanted));
+        if let Err(error) = query.single().await {
+            let text = self.act(selector, async |element| element.text().await).await;
+            panic!("no `{words}` in `{selector}` but {text:?}: {error}");
         }
     }
 
     /// What a function's body returns when run in the page.
     pub(crate) async fn run(&self, script: &str) -> Value {
-        self.command("/execute/sync", json!({"script": script, "args": []})).await
+        self.session.execute(script, []).await.unwrap().json().clone()
     }
 
     /// What the console says that is more than a recommendation: errors, and what the page's policy refused.
     pub(crate) async fn complaints(&self) -> Vec<String> {
-        let entries = self.command("/se/log", json!({"type": "browser"})).await;
-        let entries = entries.as_array().unwrap().iter().filter(|entry| entry["level"] != "DEBUG");
-        entries.map(ToString::to_string).collect()
+        let entries = self.session.browser_log().await.unwrap().into_iter();
+        entries.filter(|entry| entry.level != "DEBUG").map(|entry| format!("{entry:?}")).collect()
     }
 
-    async fn find(&self, selector: &str) -> String {
-        let found = json!({"using": "css selector", "value": selector});
-        let found = self.command("/element", found).await;
-        found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+    /// Does what loads another page, and waits until the old one is gone: what is found afterwards is the new page's.
+    async fn leave_page(&self, leave: impl Future<Output = WebDriverResult<()>>) {
+        let old = self.session.find(By::Tag("html")).await.unwrap();
+        leave.await.unwrap();
+        old.wait_until().error("the page stays").stale().await.unwrap();
     }
 
-    async fn command(&self, command: &str, body: Value) -> Value {
-        self.send(Method::POST, &format!("{}{command}", self.session), body).await
-    }
-
-    async fn get(&self, command: &str) -> Value {
-        self.send(Method::GET, &format!("{}{command}", self.session), Value::Null).await
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Value) -> Value {
-        let request = self.http.request(method, format!("http://{}{path}", self.driver.address()));
-        let request = if body.is_null() { request } else { request.body(body.to_string()) };
-        let answer = request.send().await.unwrap().text().await.unwrap();
-        let mut answer: Value = serde_json::from_str(&answer).unwrap();
-        let value = answer["value"].take();
-        assert!(value.get("error").is_none(), "{path}: {value:#}");
-        value
+    /// Does something with the element that a CSS selector finds. Where the page has replaced the element in the
+    /// meantime nothing was done, and it is looked for again.
+    async fn act<T>(
+        &self,
+        selector: &str,
+        action: impl AsyncFn(WebElement) -> WebDriverResult<T>,
+    ) -> WebDriverResult<T> {
+        let mut poller = poller().start();
+        loop {
+            let result = match self.session.find(By::Css(selector)).await {
+                Ok(element) => action(element).await,
+                Err(error) => Err(error),
+            };
+            let is_gone = result.as_ref().is_err_and(|error| {
+                matches!(
+                    **error,
+                    WebDriverErrorInner::StaleElementReference(_) | WebDriverErrorInner::NoSuchElement(_)
+                )
+            });
+            if !is_gone || !poller.tick().await {
+                return result;
+            }
+        }
     }
 }
 
-impl Drop for Browser {
-    /// The driver is killed afterwards, and would leave the browser behind. A failing test cannot wait for a future.
-    fn drop(&mut self) {
-        let Ok(mut stream) = TcpStream::connect(self.driver.address()) else { return };
-        let request =
-            format!("DELETE {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", self.session);
-        let _ = stream.write_all(request.as_bytes());
-        let _ = stream.read(&mut [0; 1024]);
-    }
+/// Real time: what happens in another program has no other clock.
+fn poller() -> ElementPollerWithTimeout {
+    ElementPollerWithTimeout::new(WAIT_MAX, POLL_EVERY)
 }
