@@ -3,6 +3,7 @@
 //! Work emits events; `report` and metrics render them. Nothing here prints, formats for people or waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,18 +29,44 @@ impl Observer for Observers {
     }
 }
 
-/// What happens during a run.
+/// Something that happened.
 #[derive(Debug)]
-pub enum Event<'a> {
-    /// A pass over a mirror began.
-    MirrorStarted {
-        /// Its name.
-        mirror: &'a str,
-    },
+pub struct Event<'a> {
+    /// When. Observers have no clock of their own.
+    pub at: Timestamp,
+    /// In which pass; none where it belongs to none, such as a request of `check --online`.
+    pub pass: Option<&'a PassId>,
+    /// What.
+    pub kind: EventKind<'a>,
+}
+
+/// A mirror and one of its targets: what a pass, a record and a metric are about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Pair {
+    /// The mirror's name.
+    pub mirror: String,
+    /// The target, as summaries have it.
+    pub target: String,
+}
+
+/// Which pass it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PassId {
+    /// The mirror, and which of its targets.
+    pub pair: Pair,
+    /// The configuration by which the pass is made: they are counted from 1, from the start of the program.
+    pub generation: u64,
+    /// Passes over one pair are counted from 1, from the start of the program.
+    pub number: u64,
+}
+
+/// What happens during a pass.
+#[derive(Debug)]
+pub enum EventKind<'a> {
+    /// The pass began.
+    PassStarted,
     /// The source's tags were read and judged.
     TagsSelected {
-        /// The mirror.
-        mirror: &'a str,
         /// How many tags the source has.
         listed: usize,
         /// How many of them the rules chose.
@@ -49,8 +76,6 @@ pub enum Event<'a> {
     },
     /// The source was asked what the selected tags are, and the target what it has.
     TagsPlanned {
-        /// The mirror.
-        mirror: &'a str,
         /// What is to be done, the newest tags first.
         steps: &'a [Step],
         /// The tags that cannot be planned.
@@ -58,15 +83,11 @@ pub enum Event<'a> {
     },
     /// The copy of a tag began.
     TagStarted {
-        /// The mirror.
-        mirror: &'a str,
         /// The tag.
         tag: &'a Tag,
     },
     /// The size of what is to be moved for a tag became known, or grew: blobs that the target lacks.
     TagSized {
-        /// The mirror.
-        mirror: &'a str,
         /// The tag.
         tag: &'a Tag,
         /// Bytes to add to what was known before.
@@ -74,8 +95,6 @@ pub enum Event<'a> {
     },
     /// Bytes of a tag went to the target.
     BytesCopied {
-        /// The mirror.
-        mirror: &'a str,
         /// The tag.
         tag: &'a Tag,
         /// How many; these are counted again where a transfer has to start over.
@@ -83,8 +102,6 @@ pub enum Event<'a> {
     },
     /// A blob is in the target.
     BlobArrived {
-        /// The mirror.
-        mirror: &'a str,
         /// The tag that it was copied for.
         tag: &'a Tag,
         /// The blob.
@@ -96,15 +113,15 @@ pub enum Event<'a> {
     },
     /// A tag is done, for better or worse.
     TagFinished {
-        /// The mirror.
-        mirror: &'a str,
         /// What became of it.
         summary: &'a TagSummary,
     },
-    /// A pass over a mirror ended.
-    MirrorFinished {
+    /// The pass ended.
+    PassFinished {
         /// What became of it.
         summary: &'a MirrorSummary,
+        /// How long it took, by a clock that nobody sets.
+        took: Duration,
     },
     /// A request was answered by a registry or by the AWS API, or failed to be.
     Requested {
@@ -122,6 +139,40 @@ pub enum Event<'a> {
         /// Why, one of a few words.
         reason: &'static str,
     },
+}
+
+/// Tells an observer what happens in one pass.
+#[derive(Clone)]
+pub struct Emitter {
+    /// The pass.
+    pub pass: Arc<PassId>,
+    /// Who is told.
+    pub observer: Arc<dyn Observer>,
+}
+
+tokio::task_local! {
+    /// The pass for which a request is made: clients are shared, and know no pass.
+    static CURRENT: Arc<PassId>;
+}
+
+impl Emitter {
+    /// Tells what happens now.
+    pub fn emit(&self, kind: EventKind<'_>) {
+        self.observer.observe(&Event { at: Timestamp::now(), pass: Some(&self.pass), kind });
+    }
+
+    /// Does a part of the pass: the requests that it makes are the pass's, see [`emit_request`].
+    ///
+    /// Another task, such as that of a connection which reads the body of a request, has to be told again.
+    pub fn within<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(Arc::clone(&self.pass), work)
+    }
+}
+
+/// Tells of a request, which belongs to the pass within which it was made, if any.
+pub fn emit_request(observer: &dyn Observer, kind: EventKind<'_>) {
+    let pass = CURRENT.try_with(Arc::clone).ok();
+    observer.observe(&Event { at: Timestamp::now(), pass: pass.as_deref(), kind });
 }
 
 /// How a blob got into the target.

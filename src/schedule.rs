@@ -169,7 +169,7 @@ mod tests {
         let yaml = format!("mirrors:\n{}", schedules.iter().map(mirror).collect::<String>());
         let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
         let workers = Workers::default();
-        workers.configure(&config.mirrors);
+        workers.configure(&config.mirrors, 1);
         let schedules = config.mirrors.into_iter().filter_map(|mirror| mirror.schedule);
         workers.all().into_iter().zip(schedules).collect()
     }

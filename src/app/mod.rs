@@ -18,7 +18,8 @@ use jiff::Timestamp;
 use crate::aws;
 use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
-use crate::event::{Event, Observer, RunSummary};
+use crate::event;
+use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary};
 use crate::oci;
 use crate::oci::Host;
 use crate::pass::{Mode, Pass, Stop};
@@ -51,6 +52,8 @@ pub struct App {
     config: Config,
     options: Options,
     observer: Arc<dyn Observer>,
+    /// Which configuration of the process this is, counted from 1.
+    generation: u64,
     clients: Clients,
     /// A source and a target for each mirror, in the order of the configuration.
     sides: Vec<Sides>,
@@ -58,6 +61,8 @@ pub struct App {
     slots: Arc<Slots>,
     under_way: UnderWay,
     requests: Arc<AtomicU64>,
+    /// How many runs there were.
+    runs: AtomicU64,
 }
 
 /// The two ends of a mirror.
@@ -115,7 +120,18 @@ impl App {
         }
         let slots = Arc::new(Slots::new(config.concurrency.mirrors));
         let under_way = UnderWay::new(config.concurrency.blobs);
-        Ok(Self { config, options, observer, clients, sides, slots, under_way, requests })
+        Ok(Self {
+            config,
+            options,
+            observer,
+            generation: 1,
+            clients,
+            sides,
+            slots,
+            under_way,
+            requests,
+            runs: AtomicU64::default(),
+        })
     }
 
     /// The same app in the place of another one, whose passes under way count among those that may run at once.
@@ -123,7 +139,7 @@ impl App {
     pub fn after(self, before: &Self) -> Self {
         let slots = Arc::clone(&before.slots);
         slots.resize(self.config.concurrency.mirrors);
-        Self { slots, ..self }
+        Self { slots, generation: before.generation + 1, ..self }
     }
 
     /// Fails where the configuration needs AWS and there are no credentials for it: nothing could be done then.
@@ -144,10 +160,11 @@ impl App {
     pub async fn run(&self, mode: Mode, stop: &Stop) -> RunSummary {
         let started_at = Timestamp::now();
         let before = self.requests.load(Relaxed);
+        let number = self.runs.fetch_add(1, Relaxed) + 1;
         // One for the whole run, be there moments between its passes when none is under way.
         let shared = self.shared();
         let passes = self.config.mirrors.iter().zip(&self.sides).map(|(mirror, sides)| {
-            let pass = self.pass_of(mirror, sides, Arc::clone(&shared));
+            let pass = self.pass_of(mirror, sides, number, Arc::clone(&shared));
             async move { pass.run(mode, stop).await }
         });
         let mirrors = in_order(passes, self.config.concurrency.mirrors).await;
@@ -159,19 +176,32 @@ impl App {
         self.slots.get().await
     }
 
-    /// A pass over the mirror of this name, for which the slot has to be held. None where there is no such mirror.
-    pub fn pass(&self, _: &Slot<'_>, name: &str) -> Option<Pass<'_>> {
+    /// The pass of this number over the mirror of this name, for which the slot has to be held. None where there is no
+    /// such mirror.
+    pub fn pass(&self, _: &Slot<'_>, name: &str, number: u64) -> Option<Pass<'_>> {
         let mut sides = self.config.mirrors.iter().zip(&self.sides);
         let (mirror, sides) = sides.find(|(mirror, _)| mirror.name == name)?;
-        Some(self.pass_of(mirror, sides, self.shared()))
+        Some(self.pass_of(mirror, sides, number, self.shared()))
     }
 
-    fn pass_of<'a>(&self, mirror: &'a Mirror, (source, target): &Sides, shared: Arc<Shared>) -> Pass<'a> {
+    /// Which configuration of the process this is, counted from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn pass_of<'a>(
+        &self,
+        mirror: &'a Mirror,
+        (source, target): &Sides,
+        number: u64,
+        shared: Arc<Shared>,
+    ) -> Pass<'a> {
+        let pair = Pair { mirror: mirror.name.clone(), target: mirror.target.to_string() };
+        let pass = Arc::new(PassId { pair, generation: self.generation, number });
         let copier = Copier {
-            mirror: mirror.name.as_str().into(),
             source: source.clone(),
             target: target.clone(),
-            observer: Arc::clone(&self.observer),
+            events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
         };
         Pass { mirror, copier, tags_max: self.config.concurrency.tags }
@@ -226,8 +256,10 @@ fn tap(requests: Arc<AtomicU64>, observer: Arc<dyn Observer>) -> Tap {
     Arc::new(move |exchange| match *exchange {
         Exchange::Requested { host, method, status } => {
             requests.fetch_add(1, Relaxed);
-            observer.observe(&Event::Requested { host, method, status });
+            event::emit_request(&*observer, EventKind::Requested { host, method, status });
         }
-        Exchange::Retried { host, reason } => observer.observe(&Event::Retried { host, reason }),
+        Exchange::Retried { host, reason } => {
+            event::emit_request(&*observer, EventKind::Retried { host, reason });
+        }
     })
 }

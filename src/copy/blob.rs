@@ -10,7 +10,7 @@ use tracing::{Instrument, Span, trace_span};
 
 use crate::copy::inflight::{Claim, Progress};
 use crate::copy::{Copier, Error};
-use crate::event::{Arrival, Event};
+use crate::event::{Arrival, EventKind};
 use crate::oci::{Descriptor, Digest, Repository, Tag};
 use crate::registry;
 use crate::registry::{BlobReader, Kind};
@@ -62,7 +62,7 @@ impl Copier {
             ticket.arrived();
         }
         let (digest, size) = (blob.digest, blob.size);
-        self.observer.observe(&Event::BlobArrived { mirror: &self.mirror, tag, digest, size, arrival });
+        self.events.emit(EventKind::BlobArrived { tag, digest, size, arrival });
         Ok(arrival)
     }
 
@@ -174,18 +174,17 @@ impl Copier {
         reader: BlobReader,
         broken: Arc<Mutex<Option<registry::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
-        let (observer, mirror) = (Arc::clone(&self.observer), Arc::clone(&self.mirror));
-        // A body is read by whoever writes it to the connection, a task that knows no tag and no blob.
+        let events = self.events.clone();
+        // A body is read by whoever writes it to the connection, a task that knows no pass, no tag and no blob.
         let span = Span::current();
         futures_util::stream::unfold(Some(reader), move |reader| {
-            let (observer, mirror, tag, broken) =
-                (observer.clone(), mirror.clone(), tag.clone(), broken.clone());
+            let (events, tag, broken) = (events.clone(), tag.clone(), broken.clone());
             let work = async move {
                 let mut reader = reader?;
-                match reader.chunk().await {
+                match events.within(reader.chunk()).await {
                     Ok(Some(chunk)) => {
                         let bytes = chunk.len() as u64;
-                        observer.observe(&Event::BytesCopied { mirror: &mirror, tag: &tag, bytes });
+                        events.emit(EventKind::BytesCopied { tag: &tag, bytes });
                         Some((Ok(chunk), Some(reader)))
                     }
                     Ok(None) => None,

@@ -55,7 +55,7 @@ impl Copier {
             Err(Error::Target { step, cause })
                 if cause.is_status(&[StatusCode::BAD_REQUEST, StatusCode::METHOD_NOT_ALLOWED]) =>
             {
-                tracing::warn!(mirror = %self.mirror, error = %cause, "The target refuses a referrer: cannot {step}");
+                tracing::warn!(mirror = self.events.pass.pair.mirror, error = %cause, "The target refuses a referrer: cannot {step}");
                 Ok(())
             }
             result => result,

@@ -10,7 +10,7 @@ use crate::copy::blob::Need;
 use crate::copy::graph::{self, Trust};
 use crate::copy::inflight::Claim;
 use crate::copy::{Error, Inflight, Siblings};
-use crate::event::{Arrival, Blobs, Event, Observer};
+use crate::event::{Arrival, Blobs, Emitter, EventKind};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::registry;
 use crate::registry::Retry;
@@ -38,14 +38,12 @@ pub struct Shared {
 /// Copies images of one mirror.
 #[derive(Clone)]
 pub struct Copier {
-    /// The mirror's name, for events.
-    pub mirror: Arc<str>,
     /// Where from.
     pub source: registry::Repository,
     /// Where to.
     pub target: Target,
-    /// Who is told.
-    pub observer: Arc<dyn Observer>,
+    /// Tells what happens.
+    pub events: Emitter,
     /// What all mirrors of a run share.
     pub shared: Arc<Shared>,
 }
@@ -83,7 +81,7 @@ impl Copier {
     ///
     /// Cancel safe in the sense that matters: the tag is written last, after all that it needs.
     pub async fn tag(&self, tag: &Tag, root: &Root) -> Result<Copied, Error> {
-        self.observer.observe(&Event::TagStarted { mirror: &self.mirror, tag });
+        self.events.emit(EventKind::TagStarted { tag });
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
             Root::Source(digest) => self.read(*digest).await?,
@@ -155,7 +153,7 @@ impl Copier {
         };
         let missing = || blobs.values().filter(|blob| !present.contains(&blob.digest));
         let bytes = missing().map(|blob| blob.size).sum();
-        self.observer.observe(&Event::TagSized { mirror: &self.mirror, tag, bytes });
+        self.events.emit(EventKind::TagSized { tag, bytes });
         let elsewhere = self.look_around(missing()).await;
 
         let work = claims.iter_mut().filter_map(|(digest, claim)| {

@@ -134,8 +134,8 @@ impl Conductor {
         let app = Arc::clone(&self.apps.borrow());
         let mirrors = &app.config().mirrors;
         let Control { metrics, workers, .. } = &*self.control;
-        metrics.set_mirrors(mirrors.iter().map(|mirror| mirror.name.as_str()));
-        let new = workers.configure(mirrors);
+        metrics.set_mirrors(mirrors.iter().map(|mirror| mirror.name.as_str()), app.generation());
+        let new = workers.configure(mirrors, app.generation());
         let scheduled = || mirrors.iter().zip(workers.all());
         let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
         self.agenda = Agenda::new(due, &self.agenda, Timestamp::now(), jitter);
@@ -144,7 +144,7 @@ impl Conductor {
         };
         let is_kept = |now: &Mirror| before.iter().any(|before| is_same(before, now));
         for (mirror, worker) in scheduled().filter(|(mirror, _)| !is_kept(mirror)) {
-            metrics.reset_mirror(&mirror.name);
+            metrics.reset_mirror(&mirror.name, app.generation());
             if mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
                 worker.trigger.fire();
             }

@@ -1,12 +1,12 @@
 //! What is counted of one mirror. Plain values: no clock, no lock, no text.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::metrics::histogram::Histogram;
-use tokio::time::Instant;
 
-use crate::event::{Arrival, Blobs, RunOutcome, TagOutcome, TagSummary};
+use crate::event::{Arrival, Blobs, PassId, RunOutcome, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::plan::{Action, Step};
 
@@ -18,6 +18,8 @@ const DURATION_BUCKETS: [f64; 12] =
 /// The counts of one mirror.
 #[derive(Clone, Debug)]
 pub(super) struct Mirror {
+    /// The configuration since which it has its source and its target: passes of those before were about another.
+    since: u64,
     /// Since when the process knows it.
     pub(super) configured_at: Timestamp,
     pub(super) succeeded: u64,
@@ -36,12 +38,12 @@ pub(super) struct Mirror {
     pub(super) copied_tags: u64,
     pub(super) copied_bytes: u64,
     pub(super) blobs: Blobs,
-    pass_started: Option<Instant>,
 }
 
 impl Mirror {
-    pub(super) fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp, generation: u64) -> Self {
         Self {
+            since: generation,
             configured_at: now,
             succeeded: 0,
             failed: 0,
@@ -55,7 +57,6 @@ impl Mirror {
             copied_tags: 0,
             copied_bytes: 0,
             blobs: Blobs::default(),
-            pass_started: None,
         }
     }
 
@@ -75,33 +76,26 @@ impl Mirror {
         now.duration_since(since).as_secs_f64().max(0.0)
     }
 
-    pub(super) fn start(&mut self, at: Instant) {
-        self.pass_started = Some(at);
+    pub(super) fn start(&mut self) {
         // A pass that was dropped said nothing of its end.
         self.in_flight.clear();
     }
 
     /// Forgets the pass under way.
     pub(super) fn abandon(&mut self) {
-        self.pass_started = None;
         self.in_flight.clear();
     }
 
-    /// Whether the pass under way is about this mirror: one may have begun before another of this name was configured.
-    fn is_concerned(&self) -> bool {
-        self.pass_started.is_some()
+    /// Whether a pass is about this mirror as it is configured now.
+    pub(super) fn is_concerned(&self, pass: &PassId) -> bool {
+        pass.generation >= self.since
     }
 
     pub(super) fn select(&mut self, selected: usize) {
-        if self.is_concerned() {
-            self.selected = Some(selected as u64);
-        }
+        self.selected = Some(selected as u64);
     }
 
     pub(super) fn plan(&mut self, steps: &[Step], failed: &[TagSummary]) {
-        if !self.is_concerned() {
-            return;
-        }
         let differing = steps.iter().filter(|step| step.action != Action::Skip).map(|step| &step.tag);
         self.stale = Some(differing.chain(failed.iter().map(|tag| &tag.tag)).cloned().collect());
     }
@@ -135,11 +129,9 @@ impl Mirror {
         }
     }
 
-    pub(super) fn finish(&mut self, outcome: RunOutcome, now: Timestamp, at: Instant) {
+    pub(super) fn finish(&mut self, outcome: RunOutcome, now: Timestamp, took: Duration) {
         self.in_flight.clear();
-        // None of this mirror's.
-        let Some(started) = self.pass_started.take() else { return };
-        self.durations.observe(at.duration_since(started).as_secs_f64());
+        self.durations.observe(took.as_secs_f64());
         self.last_pass_at = Some(now);
         match outcome {
             RunOutcome::Succeeded => {

@@ -15,9 +15,8 @@ use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
-use tokio::time::Instant;
 
-use crate::event::{Ending, Event, Observer};
+use crate::event::{Ending, Event, EventKind, Observer, PassId};
 use crate::metrics::mirror::Mirror;
 use crate::metrics::page::Page;
 
@@ -72,20 +71,22 @@ impl Metrics {
     ///
     /// A new one is on the next page, with counters of zero, so that rates and alerts work from its first pass on. One
     /// that is gone is on no page any more, even if a pass over it is still under way. The others go on.
-    pub fn set_mirrors<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+    pub fn set_mirrors<'a>(&self, names: impl IntoIterator<Item = &'a str>, generation: u64) {
         let names: BTreeSet<&str> = names.into_iter().collect();
         let now = (self.now)();
         let mirrors = &mut self.counts().mirrors;
         mirrors.retain(|name, _| names.contains(name.as_str()));
         for name in names {
-            mirrors.entry(name.to_owned()).or_insert_with(|| Mirror::new(now));
+            mirrors.entry(name.to_owned()).or_insert_with(|| Mirror::new(now, generation));
         }
     }
 
     /// Starts to count anew for this mirror: its source or its target is another one now.
-    pub fn reset_mirror(&self, name: &str) {
-        let now = (self.now)();
-        self.count(name, |mirror| *mirror = Mirror::new(now));
+    pub fn reset_mirror(&self, name: &str, generation: u64) {
+        let new = Mirror::new((self.now)(), generation);
+        if let Some(mirror) = self.counts().mirrors.get_mut(name) {
+            *mirror = new;
+        }
     }
 
     /// Writes the page for a scrape, of the media type [`CONTENT_TYPE`].
@@ -105,8 +106,11 @@ impl Metrics {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&self, mirror: &str, act: impl FnOnce(&mut Mirror)) {
-        if let Some(mirror) = self.counts().mirrors.get_mut(mirror) {
+    fn count(&self, pass: Option<&PassId>, act: impl FnOnce(&mut Mirror)) {
+        let Some(pass) = pass else { return };
+        let mut counts = self.counts();
+        let mirror = counts.mirrors.get_mut(&pass.pair.mirror);
+        if let Some(mirror) = mirror.filter(|mirror| mirror.is_concerned(pass)) {
             act(mirror);
         }
     }
@@ -114,37 +118,29 @@ impl Metrics {
 
 impl Observer for Metrics {
     fn observe(&self, event: &Event<'_>) {
-        match *event {
-            Event::MirrorStarted { mirror } => self.count(mirror, |counts| counts.start(Instant::now())),
-            Event::TagsSelected { mirror, selected, .. } => {
-                self.count(mirror, |counts| counts.select(selected));
+        let Event { at, pass, ref kind } = *event;
+        match *kind {
+            EventKind::PassStarted => self.count(pass, Mirror::start),
+            EventKind::TagsSelected { selected, .. } => self.count(pass, |counts| counts.select(selected)),
+            EventKind::TagsPlanned { steps, failed } => self.count(pass, |counts| counts.plan(steps, failed)),
+            EventKind::TagStarted { tag } => self.count(pass, |counts| counts.start_tag(tag)),
+            EventKind::TagSized { .. } => {}
+            EventKind::BytesCopied { bytes, .. } => self.count(pass, |counts| counts.copied_bytes += bytes),
+            EventKind::BlobArrived { arrival, .. } => self.count(pass, |counts| counts.arrive(arrival)),
+            EventKind::TagFinished { summary } => self.count(pass, |counts| counts.finish_tag(summary)),
+            // One that was told to stop, or only planned, says nothing of the mirror.
+            EventKind::PassFinished { summary, .. } if summary.ending != Ending::Finished => {
+                self.count(pass, Mirror::abandon);
             }
-            Event::TagsPlanned { mirror, steps, failed } => {
-                self.count(mirror, |counts| counts.plan(steps, failed));
+            EventKind::PassFinished { summary, took } => {
+                self.count(pass, |counts| counts.finish(summary.outcome, at, took));
             }
-            Event::TagStarted { mirror, tag } => self.count(mirror, |counts| counts.start_tag(tag)),
-            Event::TagSized { .. } => {}
-            Event::BytesCopied { mirror, bytes, .. } => {
-                self.count(mirror, |counts| counts.copied_bytes += bytes);
-            }
-            Event::BlobArrived { mirror, arrival, .. } => self.count(mirror, |counts| counts.arrive(arrival)),
-            Event::TagFinished { mirror, summary } => {
-                self.count(mirror, |counts| counts.finish_tag(summary));
-            }
-            Event::MirrorFinished { summary } => {
-                let now = (self.now)();
-                // One that was told to stop, or only planned, says nothing of the mirror.
-                if summary.ending != Ending::Finished {
-                    return self.count(&summary.name, Mirror::abandon);
-                }
-                self.count(&summary.name, |counts| counts.finish(summary.outcome, now, Instant::now()));
-            }
-            Event::Requested { host, method, status } => {
+            EventKind::Requested { host, method, status } => {
                 let (registry, method) = (host.to_owned(), method.to_owned());
                 let labels = RequestLabels { registry, method, status: status_class(status) };
                 *self.counts().requests.entry(labels).or_default() += 1;
             }
-            Event::Retried { host, reason } => {
+            EventKind::Retried { host, reason } => {
                 let labels = RetryLabels { registry: host.to_owned(), reason };
                 *self.counts().retries.entry(labels).or_default() += 1;
             }

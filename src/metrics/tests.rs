@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::event::{Arrival, Blobs, Fault, MirrorSummary, RunOutcome, TagOutcome, TagSummary};
+use crate::event::{Arrival, Blobs, Fault, MirrorSummary, Pair, RunOutcome, TagOutcome, TagSummary};
 use crate::oci::{Digest, Tag};
 use crate::plan::{Action, Step};
 
@@ -20,7 +20,7 @@ fn now() -> Timestamp {
 
 fn metrics(mirrors: &[&str]) -> Metrics {
     let metrics = Metrics::new(now);
-    metrics.set_mirrors(mirrors.iter().copied());
+    metrics.set_mirrors(mirrors.iter().copied(), 1);
     metrics
 }
 
@@ -51,39 +51,46 @@ fn summary(text: &str, outcome: TagOutcome) -> TagSummary {
 }
 
 impl Metrics {
+    /// Something happens in a pass over this mirror, by the first configuration.
+    fn happens(&self, mirror: &str, kind: EventKind<'_>) {
+        let pair = Pair { mirror: mirror.to_owned(), target: String::new() };
+        let pass = PassId { pair, generation: 1, number: 1 };
+        self.observe(&Event { at: now(), pass: Some(&pass), kind });
+    }
+
     fn select(&self, mirror: &str, selected: usize) {
-        self.observe(&Event::TagsSelected { mirror, listed: 9, selected, newest_first: &[] });
+        self.happens(mirror, EventKind::TagsSelected { listed: 9, selected, newest_first: &[] });
     }
 
     fn plan(&self, mirror: &str, steps: &[(&str, Action)], failed: &[&str]) {
         let steps: Vec<_> = steps.iter().map(|(tag, action)| step(tag, *action)).collect();
         let failed: Vec<_> = failed.iter().map(|tag| summary(tag, TagOutcome::Failed)).collect();
-        self.observe(&Event::TagsPlanned { mirror, steps: &steps, failed: &failed });
+        self.happens(mirror, EventKind::TagsPlanned { steps: &steps, failed: &failed });
     }
 
     fn start(&self, mirror: &str) {
-        self.observe(&Event::MirrorStarted { mirror });
+        self.happens(mirror, EventKind::PassStarted);
     }
 
     fn pass(&self, mirror: &str, outcome: RunOutcome) {
         self.start(mirror);
-        self.finish(mirror, outcome);
+        self.finish(mirror, outcome, 0);
     }
 
     fn start_tag(&self, mirror: &str, text: &str) {
-        self.observe(&Event::TagStarted { mirror, tag: &tag(text) });
+        self.happens(mirror, EventKind::TagStarted { tag: &tag(text) });
     }
 
     fn arrive(&self, mirror: &str, text: &str, arrival: Arrival) {
         let (tag, digest) = (&tag(text), Digest::of(b"blob"));
-        self.observe(&Event::BlobArrived { mirror, tag, digest, size: 4, arrival });
+        self.happens(mirror, EventKind::BlobArrived { tag, digest, size: 4, arrival });
     }
 
     fn finish_tag(&self, mirror: &str, tag: &str, outcome: TagOutcome) {
-        self.observe(&Event::TagFinished { mirror, summary: &summary(tag, outcome) });
+        self.happens(mirror, EventKind::TagFinished { summary: &summary(tag, outcome) });
     }
 
-    fn finish(&self, mirror: &str, outcome: RunOutcome) {
+    fn finish(&self, mirror: &str, outcome: RunOutcome, seconds: u64) {
         let summary = MirrorSummary {
             name: mirror.to_owned(),
             source: String::new(),
@@ -95,7 +102,8 @@ impl Metrics {
             selection: None,
             ending: Ending::Finished,
         };
-        self.observe(&Event::MirrorFinished { summary: &summary });
+        let took = Duration::from_secs(seconds);
+        self.happens(mirror, EventKind::PassFinished { summary: &summary, took });
     }
 
     /// The samples of one name, each as the page has it but for the prefix.
@@ -122,8 +130,8 @@ async fn pass_that_fails(metrics: &Metrics) {
     let steps = [("21.0.7", Action::Copy), ("21.0.6", Action::Skip), ("21", Action::Conflict)];
     metrics.plan("java/jdk", &steps, &["25"]);
     metrics.start_tag("java/jdk", "21.0.7");
-    metrics.observe(&Event::BytesCopied { mirror: "java/jdk", tag: &tag("21.0.7"), bytes: 1_000 });
-    metrics.observe(&Event::BytesCopied { mirror: "java/jdk", tag: &tag("21.0.7"), bytes: 234 });
+    metrics.happens("java/jdk", EventKind::BytesCopied { tag: &tag("21.0.7"), bytes: 1_000 });
+    metrics.happens("java/jdk", EventKind::BytesCopied { tag: &tag("21.0.7"), bytes: 234 });
     for arrival in [Arrival::Uploaded, Arrival::Uploaded, Arrival::Mounted, Arrival::Present] {
         metrics.arrive("java/jdk", "21.0.7", arrival);
     }
@@ -132,12 +140,13 @@ async fn pass_that_fails(metrics: &Metrics) {
     metrics.finish_tag("java/jdk", "21", TagOutcome::Failed);
     metrics.finish_tag("java/jdk", "25", TagOutcome::Failed);
     wait(45).await;
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.finish("java/jdk", RunOutcome::Failed, 45);
     let host = "container-registry.oracle.com";
     for (method, status) in [("GET", Some(200)), ("GET", Some(200)), ("HEAD", Some(429)), ("GET", None)] {
-        metrics.observe(&Event::Requested { host, method, status });
+        metrics.happens("java/jdk", EventKind::Requested { host, method, status });
     }
-    metrics.observe(&Event::Retried { host, reason: "throttled" });
+    let retried = EventKind::Retried { host, reason: "throttled" };
+    metrics.observe(&Event { at: now(), pass: None, kind: retried });
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,7 +261,7 @@ async fn freshness_is_the_time_since_the_last_success() {
 
 #[tokio::test(start_paused = true)]
 async fn freshness_is_never_negative_when_the_clock_is_set_back() {
-    let mirror = Mirror::new(now());
+    let mirror = Mirror::new(now(), 1);
     assert!(mirror.freshness(now() - Duration::from_secs(5)).abs() < f64::EPSILON);
 }
 
@@ -283,7 +292,7 @@ fn stale_tags_are_known_from_the_plan_on_and_shrink_as_tags_are_copied() {
     metrics.finish_tag("java/jdk", "2", TagOutcome::NotStarted);
     // Equal in the target, but its signatures are not.
     metrics.finish_tag("java/jdk", "4", TagOutcome::Failed);
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.finish("java/jdk", RunOutcome::Failed, 0);
     metrics.assert("stale_tags", &[&format!("{JDK} 4")]);
 
     metrics.start("java/jdk");
@@ -297,9 +306,9 @@ fn a_pass_that_cannot_read_the_source_changes_no_number_of_tags() {
     metrics.start("java/jdk");
     metrics.select("java/jdk", 2);
     metrics.plan("java/jdk", &[("1", Action::Copy), ("2", Action::Skip)], &[]);
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.finish("java/jdk", RunOutcome::Failed, 0);
     metrics.start("java/jdk");
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.finish("java/jdk", RunOutcome::Failed, 0);
     metrics.assert("selected_tags", &[&format!("{JDK} 2")]);
     metrics.assert("stale_tags", &[&format!("{JDK} 1")]);
 }
@@ -317,7 +326,7 @@ fn only_copies_are_in_flight_and_none_outlives_its_pass() {
     metrics.start("java/jdk");
     metrics.assert("copies_in_flight", &[&format!("{JDK} 0")]);
     metrics.start_tag("java/jdk", "1");
-    metrics.finish("java/jdk", RunOutcome::Failed);
+    metrics.finish("java/jdk", RunOutcome::Failed, 0);
     metrics.assert("copies_in_flight", &[&format!("{JDK} 0")]);
 }
 
@@ -327,9 +336,9 @@ async fn a_reload_keeps_the_mirrors_that_stay() {
     wait(50).await;
     metrics.start("database/free");
     metrics.pass("java/jdk", RunOutcome::Succeeded);
-    metrics.set_mirrors(["java/jdk", "java/jre"]);
+    metrics.set_mirrors(["java/jdk", "java/jre"], 2);
     // A pass over a mirror that is gone ends after all.
-    metrics.finish("database/free", RunOutcome::Succeeded);
+    metrics.finish("database/free", RunOutcome::Succeeded, 0);
     metrics.start("alien");
     let samples = [
         r#"{mirror="java/jdk",outcome="succeeded"} 1"#,
@@ -350,10 +359,10 @@ fn a_pass_that_began_before_the_mirror_was_another_one_says_nothing_of_it() {
     let metrics = metrics(&["java/jdk"]);
     metrics.pass("java/jdk", RunOutcome::Succeeded);
     metrics.start("java/jdk");
-    metrics.reset_mirror("java/jdk");
+    metrics.reset_mirror("java/jdk", 2);
     metrics.select("java/jdk", 2);
     metrics.plan("java/jdk", &[("1", Action::Copy)], &[]);
-    metrics.finish("java/jdk", RunOutcome::Succeeded);
+    metrics.finish("java/jdk", RunOutcome::Succeeded, 0);
     for metric in ["last_success_timestamp_seconds", "selected_tags", "stale_tags"] {
         metrics.assert(metric, &[]);
     }

@@ -4,13 +4,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use crate::config;
-use crate::event::{Event, Observer};
+use crate::event::{Event, EventKind, Observer};
 use crate::notice::Notice;
 use crate::notice::history::History;
 
@@ -39,9 +38,9 @@ impl Notifier {
 
 impl Observer for Notifier {
     fn observe(&self, event: &Event<'_>) {
-        let Event::MirrorFinished { summary } = event else { return };
+        let EventKind::PassFinished { summary, .. } = event.kind else { return };
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let notices = history.judge(summary, Timestamp::now());
+        let notices = history.judge(summary, event.at);
         drop(history);
         for notice in &notices {
             for inlet in self.inlets.iter().filter(|inlet| inlet.wants(notice)) {
@@ -84,9 +83,12 @@ impl Inlet {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::{Config, NoticeKind};
-    use crate::notice::document::tests::mirror;
+    use crate::event::MirrorSummary;
+    use crate::notice::document::tests::{at, mirror};
     use crate::notice::{Delivery, QUEUE_MAX, channel};
 
     fn channel_of(notices: &str) -> (Arc<Notifier>, Delivery) {
@@ -95,6 +97,10 @@ mod tests {
              {{source: quay.io/other, target: registry.test/other, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
         );
         channel(&Config::parse("test.yaml", &yaml, &|_| None).unwrap(), None, None)
+    }
+
+    fn finished(summary: &MirrorSummary) -> Event<'_> {
+        Event { at: at(), pass: None, kind: EventKind::PassFinished { summary, took: Duration::ZERO } }
     }
 
     /// The kinds that wait for the destinations, in their order.
@@ -112,8 +118,8 @@ mod tests {
                - {slack: {url: 'http://127.0.0.1:9/'}, on: [failed]}\n  \
                - {slack: {url: 'http://127.0.0.1:9/'}, mirrors: [other]}\n",
         );
-        notifier.observe(&Event::MirrorFinished { summary: &mirror(&["21"], &[("25", "503")]) });
-        notifier.observe(&Event::MirrorStarted { mirror: "java/jdk" });
+        notifier.observe(&finished(&mirror(&["21"], &[("25", "503")])));
+        notifier.observe(&Event { at: at(), pass: None, kind: EventKind::PassStarted });
         use NoticeKind::{Copied, Failed};
         assert_eq!(waiting(delivery), [vec![Copied, Failed], vec![Failed], vec![]]);
     }
@@ -123,7 +129,7 @@ mod tests {
         let (notifier, delivery) = channel_of("  - {slack: {url: 'http://127.0.0.1:9/'}}\n");
         let summary = mirror(&["21"], &[]);
         for _ in 0..QUEUE_MAX + 3 {
-            notifier.observe(&Event::MirrorFinished { summary: &summary });
+            notifier.observe(&finished(&summary));
         }
         assert_eq!(waiting(delivery)[0].len(), QUEUE_MAX);
     }

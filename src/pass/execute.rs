@@ -7,7 +7,7 @@ use tracing::{Instrument, Span, info_span};
 
 use crate::copy;
 use crate::copy::{Copied, Root};
-use crate::event::{Blobs, Ending, Event, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
+use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop};
@@ -48,7 +48,7 @@ impl Pass<'_> {
     async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {
         let Planned { listed, steps, roots, failed } = planned;
         for tag in &failed {
-            self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: tag });
+            self.emit(EventKind::TagFinished { summary: tag });
         }
         summary.tags = failed;
         // Access that is refused for one tag is refused for all: no need to be told a hundred times.
@@ -69,7 +69,7 @@ impl Pass<'_> {
             let is_denied = result.as_ref().is_err_and(Failure::is_denied);
             let is_stopped = result.as_ref().is_err_and(Failure::is_stop);
             finish(&mut tag, result);
-            self.observe(&Event::TagFinished { mirror: &self.mirror.name, summary: &tag });
+            self.emit(EventKind::TagFinished { summary: &tag });
             (tag, is_denied, is_stopped)
         });
         let mut done = futures_util::stream::iter(work).buffer_unordered(self.tags_max.get());

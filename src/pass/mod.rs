@@ -6,13 +6,14 @@ mod prepare;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
 use crate::config::Mirror;
 use crate::copy::Copier;
-use crate::event::{Ending, Event, Fault, MirrorSummary, RunOutcome, Side};
+use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::registry;
@@ -102,7 +103,8 @@ impl Pass<'_> {
             otel.status_code = Empty,
             otel.status_description = Empty
         );
-        let summary = self.pass(mode, stop).instrument(span.clone()).await;
+        let work = self.pass(mode, stop).instrument(span.clone());
+        let summary = self.copier.events.within(work).await;
         if summary.outcome == RunOutcome::Failed {
             span.record("outcome", "failed");
             span.record("otel.status_code", "ERROR");
@@ -114,7 +116,8 @@ impl Pass<'_> {
     }
 
     async fn pass(&self, mode: Mode, stop: &Stop) -> MirrorSummary {
-        self.observe(&Event::MirrorStarted { mirror: &self.mirror.name });
+        let started = Instant::now();
+        self.emit(EventKind::PassStarted);
         let mut summary = MirrorSummary {
             name: self.mirror.name.clone(),
             source: self.mirror.source.to_string(),
@@ -132,7 +135,7 @@ impl Pass<'_> {
             planned = self.prepare(&mut summary) => planned,
         };
         if let Ok(Planned { steps, failed, .. }) = &planned {
-            self.observe(&Event::TagsPlanned { mirror: &self.mirror.name, steps, failed });
+            self.emit(EventKind::TagsPlanned { steps, failed });
         }
         let done = match planned {
             Ok(planned) if mode == Mode::Plan => self.show(planned, &mut summary),
@@ -150,12 +153,12 @@ impl Pass<'_> {
         if summary.error.is_some() || summary.tags.iter().any(|tag| tag.error.is_some()) {
             summary.outcome = RunOutcome::Failed;
         }
-        self.observe(&Event::MirrorFinished { summary: &summary });
+        self.emit(EventKind::PassFinished { summary: &summary, took: started.elapsed() });
         summary
     }
 
-    fn observe(&self, event: &Event<'_>) {
-        self.copier.observer.observe(event);
+    fn emit(&self, kind: EventKind<'_>) {
+        self.copier.events.emit(kind);
     }
 }
 

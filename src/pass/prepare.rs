@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use crate::copy::Root;
-use crate::event::{Blobs, Event, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
+use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::{Digest, ManifestError, Reference, Tag};
 use crate::pass::{Error, Pass};
 use crate::plan;
@@ -59,12 +59,7 @@ impl Pass<'_> {
         let selection = summary.selection.insert(select::select(&tags, &self.mirror.rules));
         let selected = selection.selected().count();
         let newest_first = selection.newest_first();
-        self.observe(&Event::TagsSelected {
-            mirror: &self.mirror.name,
-            listed: tags.len(),
-            selected,
-            newest_first: &newest_first,
-        });
+        self.emit(EventKind::TagsSelected { listed: tags.len(), selected, newest_first: &newest_first });
         let at_least = self.mirror.at_least;
         if selected < at_least {
             let error = Error::TooFew { selected, at_least, listed: tags.len() };

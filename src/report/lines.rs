@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info};
 
-use crate::event::{Event, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
+use crate::event::{Event, EventKind, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::report::errors::first_line;
 use crate::report::transfers::Transfers;
@@ -37,33 +37,35 @@ struct Transfer {
 
 impl Observer for Lines {
     fn observe(&self, event: &Event<'_>) {
-        match *event {
-            Event::MirrorStarted { mirror } => info!(mirror, "Looking at `{mirror}`"),
-            Event::TagsSelected { mirror, listed, selected, .. } => {
+        let Some(pair) = event.pass.map(|pass| &pass.pair) else { return };
+        let mirror = &*pair.mirror;
+        match event.kind {
+            EventKind::PassStarted => info!(mirror, "Looking at `{mirror}`"),
+            EventKind::TagsSelected { listed, selected, .. } => {
                 info!(mirror, listed, selected, "`{mirror}`: {selected} of {listed} tags selected");
             }
-            Event::TagStarted { mirror, tag } => {
-                self.transfers.insert(mirror, tag, Transfer::new());
+            EventKind::TagStarted { tag } => {
+                self.transfers.insert(pair, tag, Transfer::new());
                 debug!(mirror, %tag, "Copying {mirror}:{tag}");
             }
-            Event::TagSized { mirror, tag, bytes } => {
-                if let Some(transfer) = self.transfers.get(mirror, tag) {
+            EventKind::TagSized { tag, bytes } => {
+                if let Some(transfer) = self.transfers.get(pair, tag) {
                     transfer.size.fetch_add(bytes, Relaxed);
                 }
             }
-            Event::BytesCopied { mirror, tag, bytes } => {
-                if let Some(transfer) = self.transfers.get(mirror, tag) {
+            EventKind::BytesCopied { tag, bytes } => {
+                if let Some(transfer) = self.transfers.get(pair, tag) {
                     transfer.advance(mirror, tag, bytes);
                 }
             }
-            Event::TagFinished { mirror, summary } => {
-                finish(mirror, summary, self.transfers.remove(mirror, &summary.tag).as_deref());
+            EventKind::TagFinished { summary } => {
+                finish(mirror, summary, self.transfers.remove(pair, &summary.tag).as_deref());
             }
-            Event::MirrorFinished { summary } => finish_mirror(summary),
-            Event::TagsPlanned { .. }
-            | Event::BlobArrived { .. }
-            | Event::Requested { .. }
-            | Event::Retried { .. } => {}
+            EventKind::PassFinished { summary, .. } => finish_mirror(summary),
+            EventKind::TagsPlanned { .. }
+            | EventKind::BlobArrived { .. }
+            | EventKind::Requested { .. }
+            | EventKind::Retried { .. } => {}
         }
     }
 }
@@ -175,19 +177,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_run_is_told_in_lines() {
-        let (mirror, lines) = ("java/jdk", Lines::default());
+        let (pass, lines) = (samples::pass("java/jdk"), Lines::default());
+        let tell = |kind: EventKind<'_>| lines.observe(&samples::event(&pass, kind));
+        let finish =
+            |summary: &MirrorSummary| tell(EventKind::PassFinished { summary, took: Duration::ZERO });
         let mut summary = samples::run().mirrors.remove(0);
         let told = logged(|| {
-            lines.observe(&Event::MirrorStarted { mirror });
-            lines.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest_first: &[] });
+            tell(EventKind::PassStarted);
+            tell(EventKind::TagsSelected { listed: 40, selected: 3, newest_first: &[] });
             for tag in &summary.tags {
-                lines.observe(&Event::TagStarted { mirror, tag: &tag.tag });
-                lines.observe(&Event::TagFinished { mirror, summary: tag });
+                tell(EventKind::TagStarted { tag: &tag.tag });
+                tell(EventKind::TagFinished { summary: tag });
             }
-            lines.observe(&Event::MirrorFinished { summary: &summary });
-            lines.observe(&Event::MirrorFinished { summary: &samples::plan().mirrors[0] });
+            finish(&summary);
+            finish(&samples::plan().mirrors[0]);
             summary.error = Some("stopped before its end".to_owned());
-            lines.observe(&Event::MirrorFinished { summary: &summary });
+            finish(&summary);
         });
         insta::assert_snapshot!(told, @r#"
          INFO Looking at `java/jdk` mirror="java/jdk"
@@ -202,8 +207,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tags_that_nobody_started_are_one_number_and_a_cause_is_told_once() {
-        let (mirror, lines) = ("java/jdk", Lines::default());
-        let mut summary = samples::mirror(mirror);
+        let (pass, lines) = (samples::pass("java/jdk"), Lines::default());
+        let tell = |kind: EventKind<'_>| lines.observe(&samples::event(&pass, kind));
+        let mut summary = samples::mirror("java/jdk");
         summary.error = Some("403 Forbidden".to_owned());
         summary.tags = vec![samples::failed("21", "403 Forbidden")];
         summary.tags.extend((0..1000).map(|update| TagSummary {
@@ -212,9 +218,9 @@ mod tests {
         }));
         let told = logged(|| {
             for tag in &summary.tags {
-                lines.observe(&Event::TagFinished { mirror, summary: tag });
+                tell(EventKind::TagFinished { summary: tag });
             }
-            lines.observe(&Event::MirrorFinished { summary: &summary });
+            tell(EventKind::PassFinished { summary: &summary, took: Duration::ZERO });
         });
         insta::assert_snapshot!(told, @r#"
         ERROR Could not copy java/jdk:21: 403 Forbidden mirror="java/jdk" tag=21 error="403 Forbidden"
@@ -224,14 +230,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_long_copy_says_every_half_minute_how_far_it_is() {
-        let (mirror, tag, lines) = ("java/jdk", &samples::tag("21.0.7"), Lines::default());
-        lines.observe(&Event::TagStarted { mirror, tag });
-        lines.observe(&Event::TagSized { mirror, tag, bytes: 4 << 30 });
+        let (pass, tag, lines) = (samples::pass("java/jdk"), &samples::tag("21.0.7"), Lines::default());
+        let tell = |kind: EventKind<'_>| lines.observe(&samples::event(&pass, kind));
+        tell(EventKind::TagStarted { tag });
+        tell(EventKind::TagSized { tag, bytes: 4 << 30 });
         let mut told = String::new();
         for _ in 0..7 {
             tokio::time::advance(Duration::from_secs(10)).await;
-            let chunk = Event::BytesCopied { mirror, tag, bytes: 100 << 20 };
-            told += &logged(|| lines.observe(&chunk));
+            told += &logged(|| tell(EventKind::BytesCopied { tag, bytes: 100 << 20 }));
         }
         insta::assert_snapshot!(told, @r#"
         INFO Copying java/jdk:21.0.7: 300.0 MiB of 4.0 GiB after 30.0 s mirror="java/jdk" tag=21.0.7 bytes=314572800 size=4294967296

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::event::{Event, Observer};
+use crate::event::{Event, EventKind, Observer, Pair};
 use crate::report::transfers::Transfers;
 
 /// Lines that wait for something turn their wheel so often.
@@ -28,7 +28,7 @@ const TOTAL: &str = "  {wide_msg} {bar:10} {bytes}/{total_bytes} {bytes_per_sec}
 #[derive(Debug)]
 pub struct Progress {
     bars: MultiProgress,
-    mirrors: Mutex<HashMap<String, ProgressBar>>,
+    pairs: Mutex<HashMap<Pair, ProgressBar>>,
     tags: Transfers<ProgressBar>,
     total: ProgressBar,
 }
@@ -46,7 +46,7 @@ impl Progress {
     fn on(terminal: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(terminal);
         let total = bars.add(ProgressBar::no_length()).with_style(style(TOTAL)).with_message("all of it");
-        Self { bars, mirrors: Mutex::default(), tags: Transfers::default(), total }
+        Self { bars, pairs: Mutex::default(), tags: Transfers::default(), total }
     }
 
     /// What logs have to go through while there are bars.
@@ -57,8 +57,8 @@ impl Progress {
     /// Takes all bars away.
     pub fn clear(&self) {
         self.total.finish_and_clear();
-        let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
-        mirrors.drain().for_each(|(_, bar)| bar.finish_and_clear());
+        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        pairs.drain().for_each(|(_, bar)| bar.finish_and_clear());
         // A terminal that went away has no bars either.
         let _ = self.bars.clear();
     }
@@ -72,9 +72,9 @@ impl Progress {
         bar
     }
 
-    fn with_mirror(&self, mirror: &str, act: impl FnOnce(&ProgressBar)) {
-        let mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = mirrors.get(mirror) {
+    fn with_pair(&self, pair: &Pair, act: impl FnOnce(&ProgressBar)) {
+        let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = pairs.get(pair) {
             act(bar);
         }
     }
@@ -82,50 +82,50 @@ impl Progress {
 
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
-        match *event {
-            Event::MirrorStarted { mirror } => {
-                let bar = self.line(mirror.to_owned(), LISTING);
-                let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
-                mirrors.insert(mirror.to_owned(), bar);
+        let Some(pair) = event.pass.map(|pass| &pass.pair) else { return };
+        match event.kind {
+            EventKind::PassStarted => {
+                let bar = self.line(pair.mirror.clone(), LISTING);
+                self.pairs.lock().unwrap_or_else(PoisonError::into_inner).insert(pair.clone(), bar);
             }
-            Event::TagsSelected { mirror, selected, .. } => self.with_mirror(mirror, |bar| {
+            EventKind::TagsSelected { selected, .. } => self.with_pair(pair, |bar| {
                 bar.set_length(selected as u64);
                 bar.set_style(style(MIRROR));
             }),
-            Event::TagStarted { mirror, tag } => {
-                self.tags.insert(mirror, tag, self.line(format!("{mirror}:{tag}"), PREPARING));
+            EventKind::TagStarted { tag } => {
+                self.tags.insert(pair, tag, self.line(format!("{}:{tag}", pair.mirror), PREPARING));
             }
-            Event::TagSized { mirror, tag, bytes } => {
+            EventKind::TagSized { tag, bytes } => {
                 grow(&self.total, bytes);
-                if let Some(bar) = self.tags.get(mirror, tag) {
+                if let Some(bar) = self.tags.get(pair, tag) {
                     grow(&bar, bytes);
                     bar.set_style(style(TAG));
                 }
             }
-            Event::BytesCopied { mirror, tag, bytes } => {
+            EventKind::BytesCopied { tag, bytes } => {
                 self.total.inc(bytes);
-                if let Some(bar) = self.tags.get(mirror, tag) {
+                if let Some(bar) = self.tags.get(pair, tag) {
                     bar.inc(bytes);
                 }
             }
-            Event::TagFinished { mirror, summary } => {
-                if let Some(bar) = self.tags.remove(mirror, &summary.tag) {
+            EventKind::TagFinished { summary } => {
+                if let Some(bar) = self.tags.remove(pair, &summary.tag) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);
                 }
-                self.with_mirror(mirror, |bar| bar.inc(1));
+                self.with_pair(pair, |bar| bar.inc(1));
             }
-            Event::MirrorFinished { summary } => {
-                let mut mirrors = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(bar) = mirrors.remove(&summary.name) {
+            EventKind::PassFinished { .. } => {
+                let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(bar) = pairs.remove(pair) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);
                 }
             }
-            Event::TagsPlanned { .. }
-            | Event::BlobArrived { .. }
-            | Event::Requested { .. }
-            | Event::Retried { .. } => {}
+            EventKind::TagsPlanned { .. }
+            | EventKind::BlobArrived { .. }
+            | EventKind::Requested { .. }
+            | EventKind::Retried { .. } => {}
         }
     }
 }
@@ -174,20 +174,21 @@ mod tests {
     fn a_tag_in_flight_has_a_bar_until_it_is_done() {
         let screen = Screen::new(100);
         let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
-        let (mirror, tag) = ("java/jdk", &samples::tag("21.0.7"));
-        progress.observe(&Event::MirrorStarted { mirror });
-        progress.observe(&Event::TagsSelected { mirror, listed: 40, selected: 3, newest_first: &[] });
-        progress.observe(&Event::TagStarted { mirror, tag });
-        progress.observe(&Event::TagSized { mirror, tag, bytes: 1024 });
-        progress.observe(&Event::TagSized { mirror, tag, bytes: 3072 });
-        progress.observe(&Event::BytesCopied { mirror, tag, bytes: 1024 });
-        let bar = progress.tags.get(mirror, tag).unwrap();
+        let (pass, tag) = (samples::pass("java/jdk"), &samples::tag("21.0.7"));
+        let tell = |kind: EventKind<'_>| progress.observe(&samples::event(&pass, kind));
+        tell(EventKind::PassStarted);
+        tell(EventKind::TagsSelected { listed: 40, selected: 3, newest_first: &[] });
+        tell(EventKind::TagStarted { tag });
+        tell(EventKind::TagSized { tag, bytes: 1024 });
+        tell(EventKind::TagSized { tag, bytes: 3072 });
+        tell(EventKind::BytesCopied { tag, bytes: 1024 });
+        let bar = progress.tags.get(&pass.pair, tag).unwrap();
         assert_eq!((bar.position(), bar.length()), (1024, Some(4096)));
         assert_eq!((progress.total.position(), progress.total.length()), (1024, Some(4096)));
-        progress.observe(&Event::TagFinished { mirror, summary: &samples::copied("21.0.7") });
-        assert!(progress.tags.get(mirror, tag).is_none() && bar.is_finished());
-        progress.with_mirror(mirror, |bar| assert_eq!((bar.position(), bar.length()), (1, Some(3))));
-        progress.observe(&Event::MirrorFinished { summary: &samples::mirror(mirror) });
+        tell(EventKind::TagFinished { summary: &samples::copied("21.0.7") });
+        assert!(progress.tags.get(&pass.pair, tag).is_none() && bar.is_finished());
+        progress.with_pair(&pass.pair, |bar| assert_eq!((bar.position(), bar.length()), (1, Some(3))));
+        tell(EventKind::PassFinished { summary: &samples::mirror("java/jdk"), took: Duration::ZERO });
         progress.clear();
         let drawn = screen.drawn.lock().unwrap().clone();
         for (name, state) in
@@ -203,18 +204,14 @@ mod tests {
     fn no_line_is_wider_than_the_terminal() {
         let screen = Screen::new(60);
         let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
-        let mirror = "databases/of/the/accounting/department/database-enterprise";
+        let pass = samples::pass("databases/of/the/accounting/department/database-enterprise");
         let tag = &samples::tag("23.26.3.0-lite-arm64-with-a-long-name-of-its-own");
-        progress.observe(&Event::MirrorStarted { mirror });
-        progress.observe(&Event::TagsSelected {
-            mirror,
-            listed: 40_000,
-            selected: 30_000,
-            newest_first: &[],
-        });
-        progress.observe(&Event::TagStarted { mirror, tag });
-        progress.observe(&Event::TagSized { mirror, tag, bytes: 10_000_000_000 });
-        progress.observe(&Event::BytesCopied { mirror, tag, bytes: 1_234_567_890 });
+        let tell = |kind: EventKind<'_>| progress.observe(&samples::event(&pass, kind));
+        tell(EventKind::PassStarted);
+        tell(EventKind::TagsSelected { listed: 40_000, selected: 30_000, newest_first: &[] });
+        tell(EventKind::TagStarted { tag });
+        tell(EventKind::TagSized { tag, bytes: 10_000_000_000 });
+        tell(EventKind::BytesCopied { tag, bytes: 1_234_567_890 });
         progress.clear();
         let drawn = screen.drawn.lock().unwrap().clone();
         assert!(drawn.iter().any(|line| line.contains("GiB")), "{drawn:?}");

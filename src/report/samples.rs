@@ -6,7 +6,8 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use crate::event::{
-    Blobs, Ending, Fault, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals,
+    Blobs, Ending, Event, EventKind, Fault, MirrorSummary, Pair, PassId, RunOutcome, RunSummary, TagOutcome,
+    TagSummary, Totals,
 };
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
@@ -21,6 +22,16 @@ pub(super) fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
 
 pub(super) fn tag(text: &str) -> Tag {
     text.parse().unwrap()
+}
+
+/// A pass over the mirror of this name.
+pub(super) fn pass(mirror: &str) -> PassId {
+    let target = format!("registry.test/oracle/{mirror}");
+    PassId { pair: Pair { mirror: mirror.to_owned(), target }, generation: 1, number: 1 }
+}
+
+pub(super) fn event<'a>(pass: &'a PassId, kind: EventKind<'a>) -> Event<'a> {
+    Event { at: Timestamp::UNIX_EPOCH, pass: Some(pass), kind }
 }
 
 /// A mirror without tags.

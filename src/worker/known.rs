@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use jiff::Timestamp;
 
 use crate::config::{Mirror, Schedule};
-use crate::event::{MirrorSummary, RunOutcome, TagOutcome, TagSummary};
+use crate::event::{MirrorSummary, PassId, RunOutcome, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::plan::{Action, Step};
 use crate::worker::history::{History, PassRecord};
@@ -17,6 +17,8 @@ const FAILURES_MAX: usize = 20;
 /// What is known of a mirror. The clock is passed in.
 #[derive(Debug)]
 pub(super) struct Known {
+    /// The configuration since which it has this source and this target: passes of those before were about another.
+    since: u64,
     source: String,
     target: String,
     schedule: Option<String>,
@@ -39,8 +41,6 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) pass: u64,
-    /// Whether it says nothing of this mirror: its source or target is that of a configuration before, or it never ran.
-    is_void: bool,
     started_at: Timestamp,
     tags: Option<usize>,
     tags_done: usize,
@@ -49,8 +49,9 @@ pub(super) struct Running {
 }
 
 impl Known {
-    pub(super) fn new(mirror: &Mirror) -> Self {
+    pub(super) fn new(mirror: &Mirror, generation: u64) -> Self {
         Self {
+            since: generation,
             source: mirror.source.to_string(),
             target: mirror.target.to_string(),
             schedule: mirror.schedule.as_ref().map(Schedule::to_string),
@@ -69,35 +70,26 @@ impl Known {
     }
 
     /// Takes what a new configuration says of the mirror. What was known of another source or target is forgotten.
-    pub(super) fn configure(&mut self, mirror: &Mirror) {
-        let new = Self::new(mirror);
+    pub(super) fn configure(&mut self, mirror: &Mirror, generation: u64) {
+        let new = Self::new(mirror, generation);
         if (&new.source, &new.target) == (&self.source, &self.target) {
             self.schedule = new.schedule;
             // Whoever keeps the schedules says it again, if there still is one.
             self.next_run = None;
         } else {
-            let (mut running, history) = (self.running.take(), std::mem::take(&mut self.history));
-            if let Some(running) = &mut running {
-                running.is_void = true;
-            }
+            let (running, history) = (self.running.take(), std::mem::take(&mut self.history));
             *self = Self { running, history, ..new };
         }
     }
 
     pub(super) fn begin(&mut self, pass: u64, now: Timestamp) {
-        self.running = Some(Running {
-            pass,
-            is_void: false,
-            started_at: now,
-            tags: None,
-            tags_done: 0,
-            sizes: HashMap::new(),
-        });
+        self.running =
+            Some(Running { pass, started_at: now, tags: None, tags_done: 0, sizes: HashMap::new() });
     }
 
-    /// Whether the pass under way is about this mirror as it is configured now.
-    pub(super) fn is_concerned(&self) -> bool {
-        self.running.as_ref().is_some_and(|running| !running.is_void)
+    /// Whether a pass is about this mirror as it is configured now.
+    pub(super) fn is_concerned(&self, pass: &PassId) -> bool {
+        pass.generation >= self.since
     }
 
     pub(super) fn selected(&mut self, selected: usize, newest_first: &[&Tag]) {
@@ -161,12 +153,16 @@ impl Known {
         self.count_stale(now);
     }
 
-    pub(super) fn finished(&mut self, summary: &MirrorSummary, now: Timestamp) {
-        if self.is_concerned() {
+    pub(super) fn finished(&mut self, pass: &PassId, summary: &MirrorSummary, now: Timestamp) {
+        let is_concerned = self.is_concerned(pass);
+        if is_concerned {
             self.conclude(summary, now);
         }
         let counts = [summary.count(TagOutcome::Copied), summary.failed()];
-        self.end(summary.outcome, summary.error.clone(), counts, now);
+        let record = self.end(summary.outcome, summary.error.clone(), counts, now);
+        if is_concerned {
+            self.last_run = record;
+        }
     }
 
     fn conclude(&mut self, summary: &MirrorSummary, now: Timestamp) {
@@ -183,11 +179,8 @@ impl Known {
     }
 
     /// A pass was asked for that for this reason never came to its turn. It found out nothing.
-    pub(super) fn dropped(&mut self, reason: &str, now: Timestamp) {
-        if let Some(running) = &mut self.running {
-            running.is_void = true;
-        }
-        self.end(RunOutcome::Failed, Some(reason.to_owned()), [0, 0], now);
+    pub(super) fn dropped(&mut self, reason: &str, now: Timestamp) -> Option<PassRecord> {
+        self.end(RunOutcome::Failed, Some(reason.to_owned()), [0, 0], now)
     }
 
     /// Records the end of the pass under way. `copied` and `failed` count its tags.
@@ -197,13 +190,11 @@ impl Known {
         error: Option<String>,
         [copied, failed]: [u64; 2],
         now: Timestamp,
-    ) {
-        let Some(Running { pass, is_void, started_at, .. }) = self.running.take() else { return };
+    ) -> Option<PassRecord> {
+        let Running { pass, started_at, .. } = self.running.take()?;
         let record = PassRecord { pass, started_at, finished_at: now, outcome, error, copied, failed };
-        if !is_void {
-            self.last_run = Some(record.clone());
-        }
-        self.history.push(record);
+        self.history.push(record.clone());
+        Some(record)
     }
 
     pub(super) fn status(&self, name: &str, is_asked: bool, bytes: u64, size: u64) -> Status {

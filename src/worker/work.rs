@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::Mirror;
-use crate::event::Event;
+use crate::event::{EventKind, PassId};
 use crate::pass::{Mode, Stop};
 use crate::worker::known::Known;
 use crate::worker::run::PassState;
@@ -42,11 +42,11 @@ pub struct Fingerprint {
 }
 
 impl Worker {
-    pub(super) fn new(mirror: &Mirror) -> Self {
+    pub(super) fn new(mirror: &Mirror, generation: u64) -> Self {
         Self {
             name: mirror.name.clone(),
             trigger: Trigger::default(),
-            known: Mutex::new(Known::new(mirror)),
+            known: Mutex::new(Known::new(mirror, generation)),
             bytes: AtomicU64::default(),
             size: AtomicU64::default(),
             updates: AtomicU64::default(),
@@ -73,18 +73,18 @@ impl Worker {
                 },
                 slot = app.slot() => slot,
             };
-            self.begin();
-            if let Some(pass) = app.pass(&slot, &self.name) {
+            let number = self.begin();
+            if let Some(pass) = app.pass(&slot, &self.name, number) {
                 pass.run(Mode::Sync, stop).await;
             } else {
-                self.update(|known| known.dropped("the mirror is no longer configured", Timestamp::now()));
+                self.drop_pass("the mirror is no longer configured");
                 changed();
             }
         }
         // Whoever waits for the pass is told that it never comes.
         if self.trigger.is_asked() {
             self.begin();
-            self.update(|known| known.dropped("tagferry was told to stop before its turn", Timestamp::now()));
+            self.drop_pass("tagferry was told to stop before its turn");
             changed();
         }
     }
@@ -126,41 +126,49 @@ impl Worker {
         }
     }
 
-    pub(super) fn configure(&self, mirror: &Mirror) {
-        self.update(|known| known.configure(mirror));
+    pub(super) fn configure(&self, mirror: &Mirror, generation: u64) {
+        self.update(|known| known.configure(mirror, generation));
     }
 
     /// Takes an event of a pass over this mirror.
-    pub(super) fn observe(&self, event: &Event<'_>) {
-        let now = Timestamp::now();
-        match *event {
-            Event::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
-            Event::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
-            Event::TagsSelected { selected, newest_first, .. } => {
-                self.learn(|known| known.selected(selected, newest_first));
+    pub(super) fn observe(&self, pass: &PassId, at: Timestamp, kind: &EventKind<'_>) {
+        match *kind {
+            EventKind::TagSized { bytes, .. } => drop(self.size.fetch_add(bytes, Relaxed)),
+            EventKind::BytesCopied { bytes, .. } => drop(self.bytes.fetch_add(bytes, Relaxed)),
+            EventKind::TagsSelected { selected, newest_first, .. } => {
+                self.learn(pass, |known| known.selected(selected, newest_first));
             }
-            Event::TagsPlanned { steps, failed, .. } => {
-                self.learn(|known| known.planned(steps, failed, now));
+            EventKind::TagsPlanned { steps, failed, .. } => {
+                self.learn(pass, |known| known.planned(steps, failed, at));
             }
-            Event::TagStarted { tag, .. } => self.learn(|known| known.tag_started(tag)),
-            Event::BlobArrived { tag, size, .. } => self.learn(|known| known.blob_arrived(tag, size)),
-            Event::TagFinished { summary, .. } => self.learn(|known| known.tag_finished(summary, now)),
-            Event::MirrorFinished { summary } => self.update(|known| known.finished(summary, now)),
-            Event::MirrorStarted { .. } | Event::Requested { .. } | Event::Retried { .. } => {}
+            EventKind::TagStarted { tag } => self.learn(pass, |known| known.tag_started(tag)),
+            EventKind::BlobArrived { tag, size, .. } => {
+                self.learn(pass, |known| known.blob_arrived(tag, size));
+            }
+            EventKind::TagFinished { summary } => self.learn(pass, |known| known.tag_finished(summary, at)),
+            EventKind::PassFinished { summary, .. } => {
+                self.update(|known| known.finished(pass, summary, at));
+            }
+            EventKind::PassStarted | EventKind::Requested { .. } | EventKind::Retried { .. } => {}
         }
     }
 
-    fn begin(&self) {
+    fn begin(&self) -> u64 {
         let pass = self.trigger.begin();
         self.bytes.store(0, Relaxed);
         self.size.store(0, Relaxed);
         self.update(|known| known.begin(pass, Timestamp::now()));
+        pass
     }
 
-    /// Takes what the pass under way found out.
-    fn learn(&self, learn: impl FnOnce(&mut Known)) {
+    fn drop_pass(&self, reason: &str) {
+        self.update(|known| drop(known.dropped(reason, Timestamp::now())));
+    }
+
+    /// Takes what a pass found out.
+    fn learn(&self, pass: &PassId, learn: impl FnOnce(&mut Known)) {
         self.update(|known| {
-            if known.is_concerned() {
+            if known.is_concerned(pass) {
                 learn(known);
             }
         });

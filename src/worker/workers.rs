@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use crate::config::{Mirror, UnknownMirror};
-use crate::event::{Event, Observer};
+use crate::event::{Event, EventKind, Observer};
 use crate::worker::run::{Run, RunState, RunStatus, Runs};
 use crate::worker::work::Worker;
 
@@ -33,17 +33,17 @@ struct Configured {
 impl Workers {
     /// Takes the mirrors of a configuration, and gives the workers of those that there never were before: they have to
     /// be put to work. The others go on with what they do and what is known of them.
-    pub fn configure(&self, mirrors: &[Mirror]) -> Vec<Arc<Worker>> {
+    pub fn configure(&self, mirrors: &[Mirror], generation: u64) -> Vec<Arc<Worker>> {
         let mut configured = self.configured.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Vec::new();
         configured.list.clear();
         for mirror in mirrors {
             let worker = configured.by_name.entry(mirror.name.clone()).or_insert_with(|| {
-                let worker = Arc::new(Worker::new(mirror));
+                let worker = Arc::new(Worker::new(mirror, generation));
                 new.push(Arc::clone(&worker));
                 worker
             });
-            worker.configure(mirror);
+            worker.configure(mirror, generation);
             let worker = Arc::clone(worker);
             configured.list.push(worker);
         }
@@ -105,21 +105,14 @@ impl Workers {
 
 impl Observer for Workers {
     fn observe(&self, event: &Event<'_>) {
-        let name = match *event {
-            Event::MirrorFinished { summary } => &summary.name,
-            Event::MirrorStarted { mirror }
-            | Event::TagsSelected { mirror, .. }
-            | Event::TagsPlanned { mirror, .. }
-            | Event::TagStarted { mirror, .. }
-            | Event::TagSized { mirror, .. }
-            | Event::BytesCopied { mirror, .. }
-            | Event::BlobArrived { mirror, .. }
-            | Event::TagFinished { mirror, .. } => mirror,
-            Event::Requested { .. } | Event::Retried { .. } => return,
-        };
-        let Some(worker) = self.get(name) else { return };
-        worker.observe(event);
-        if !matches!(event, Event::TagSized { .. } | Event::BytesCopied { .. } | Event::BlobArrived { .. }) {
+        use EventKind::{BlobArrived, BytesCopied, Requested, Retried, TagSized};
+        let Some(pass) = event.pass else { return };
+        let Some(worker) = self.get(&pass.pair.mirror) else { return };
+        worker.observe(pass, event.at, &event.kind);
+        if !matches!(
+            event.kind,
+            TagSized { .. } | BytesCopied { .. } | BlobArrived { .. } | Requested { .. } | Retried { .. }
+        ) {
             self.changed();
         }
     }

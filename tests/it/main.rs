@@ -13,6 +13,7 @@ mod collector;
 mod deploy;
 mod docs;
 mod ecr;
+mod events;
 mod fakes;
 mod faults;
 mod graphs;

@@ -33,7 +33,7 @@ async fn page() -> String {
     }
     source.fault(Fault::new(Match::tags(), Action::throttle(None)).once());
     let metrics = Arc::new(Metrics::new(Timestamp::now));
-    metrics.set_mirrors(["app"]);
+    metrics.set_mirrors(["app"], 1);
     let app = Box::pin(app(&mirror(&source, &target, APP), metrics.clone())).await;
     for _ in 0..2 {
         Box::pin(app.run(Mode::Sync, &Stop::default())).await;

@@ -9,9 +9,10 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, USE
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
 use axum::{Router, body};
+use jiff::Timestamp;
 use serde_json::Value;
 use tagferry::config::Config;
-use tagferry::event::{self, Ending, Event, MirrorSummary, Observer, RunOutcome};
+use tagferry::event::{self, Ending, Event, EventKind, MirrorSummary, Observer, RunOutcome};
 use tagferry::notice;
 use tagferry::notice::{Notifier, Patience};
 use tagferry::registry::Retry;
@@ -122,7 +123,8 @@ fn finish(notifier: &Notifier, error: Option<&str>) {
         selection: None,
         ending: Ending::Finished,
     };
-    notifier.observe(&Event::MirrorFinished { summary: &summary });
+    let kind = EventKind::PassFinished { summary: &summary, took: Duration::ZERO };
+    notifier.observe(&Event { at: Timestamp::now(), pass: None, kind });
 }
 
 /// Tells these receivers of passes that failed so, and returns when all is delivered or given up.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use tagferry::app::{App, Options};
 use tagferry::config::Config;
-use tagferry::event::{Event, MirrorSummary, Observer, RunOutcome, RunSummary, TagOutcome, TagSummary};
+use tagferry::event::{
+    Event, EventKind, MirrorSummary, Observer, RunOutcome, RunSummary, TagOutcome, TagSummary,
+};
 use tagferry::pass::{Mode, Stop};
 use tagferry::registry::Retry;
 
@@ -159,9 +161,9 @@ pub(crate) struct Bytes {
 
 impl Observer for Bytes {
     fn observe(&self, event: &Event<'_>) {
-        match event {
-            Event::TagSized { bytes, .. } => self.sized.fetch_add(*bytes, Relaxed),
-            Event::BytesCopied { bytes, .. } => self.copied.fetch_add(*bytes, Relaxed),
+        match event.kind {
+            EventKind::TagSized { bytes, .. } => self.sized.fetch_add(bytes, Relaxed),
+            EventKind::BytesCopied { bytes, .. } => self.copied.fetch_add(bytes, Relaxed),
             _ => 0,
         };
     }

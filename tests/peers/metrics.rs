@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tagferry::event::{
-    Arrival, Blobs, Ending, Event, Fault, MirrorSummary, Observer, RunOutcome, TagOutcome, TagSummary,
+    Arrival, Blobs, Ending, Event, EventKind, Fault, MirrorSummary, Observer, Pair, PassId, RunOutcome,
+    TagOutcome, TagSummary,
 };
 use tagferry::metrics::Metrics;
 use tagferry::oci::{Digest, Tag};
@@ -25,7 +27,7 @@ const HOST: &str = "container-registry.oracle.com";
 /// The metrics after a pass over one mirror, in which a tag was copied, and before any over a second one.
 fn after_a_pass() -> Metrics {
     let metrics = Metrics::new(Timestamp::now);
-    metrics.set_mirrors(["java/jdk", ODD]);
+    metrics.set_mirrors(["java/jdk", ODD], 1);
     let (mirror, tag, digest) = ("java/jdk", &"21.0.7".parse::<Tag>().unwrap(), Digest::of(b"21.0.7"));
     let summary = &TagSummary {
         tag: tag.clone(),
@@ -51,21 +53,23 @@ fn after_a_pass() -> Metrics {
         ending: Ending::Finished,
     };
     let story = [
-        Event::MirrorStarted { mirror },
-        Event::Retried { host: HOST, reason: "throttled" },
-        Event::Requested { host: HOST, method: "GET", status: Some(200) },
-        Event::Requested { host: HOST, method: "GET", status: None },
-        Event::TagsSelected { mirror, listed: 3, selected: 1, newest_first: &[] },
-        Event::TagsPlanned { mirror, steps: &[step], failed: &[] },
-        Event::TagStarted { mirror, tag },
-        Event::TagSized { mirror, tag, bytes: 1_000 },
-        Event::BytesCopied { mirror, tag, bytes: 1_000 },
-        Event::BlobArrived { mirror, tag, digest, size: 1_000, arrival: Arrival::Uploaded },
-        Event::TagFinished { mirror, summary },
-        Event::MirrorFinished { summary: pass },
+        EventKind::PassStarted,
+        EventKind::Retried { host: HOST, reason: "throttled" },
+        EventKind::Requested { host: HOST, method: "GET", status: Some(200) },
+        EventKind::Requested { host: HOST, method: "GET", status: None },
+        EventKind::TagsSelected { listed: 3, selected: 1, newest_first: &[] },
+        EventKind::TagsPlanned { steps: &[step], failed: &[] },
+        EventKind::TagStarted { tag },
+        EventKind::TagSized { tag, bytes: 1_000 },
+        EventKind::BytesCopied { tag, bytes: 1_000 },
+        EventKind::BlobArrived { tag, digest, size: 1_000, arrival: Arrival::Uploaded },
+        EventKind::TagFinished { summary },
+        EventKind::PassFinished { summary: pass, took: Duration::from_secs(1) },
     ];
-    for event in &story {
-        metrics.observe(event);
+    let pair = Pair { mirror: mirror.to_owned(), target: pass.target.clone() };
+    let id = PassId { pair, generation: 1, number: 1 };
+    for kind in story {
+        metrics.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }
     metrics
 }

@@ -238,7 +238,7 @@ fn changes_are_told_once_and_in_order() {
                 - {source: r.example/b, target: \"oci:b\", tags: [{match: .}]}\n";
     let config = crate::config::Config::parse("t.yaml", yaml, &|_| None).unwrap();
     let workers = Workers::default();
-    workers.configure(&config.mirrors);
+    workers.configure(&config.mirrors, 1);
     let changes = Changes::new(at(NOW));
     let names = |changed: &[Arc<crate::worker::Worker>]| -> Vec<String> {
         changed.iter().map(|worker| worker.name.clone()).collect()
