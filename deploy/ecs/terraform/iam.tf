@@ -8,11 +8,16 @@ locals {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.this.arn}:*"
       },
-      {
+      var.config_secret_arn == null ? {
         Sid      = "Configuration"
         Effect   = "Allow"
         Action   = ["ssm:GetParameters"]
         Resource = local.config_parameter_arn
+        } : {
+        Sid      = "Configuration"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = var.config_secret_arn
       },
     ],
     local.is_open ? [
@@ -55,15 +60,15 @@ resource "aws_iam_role_policy" "execution" {
 module "policies" {
   source = "./policies"
 
-  partition            = local.partition
-  region               = local.region
-  account              = local.account
-  target_repositories  = var.target_repositories
-  create_repositories  = var.create_repositories
-  ocr_secret_arn       = var.ocr_secret_arn
-  mirror_role_arn      = var.mirror_role_arn
-  notice_topic_arn     = var.notice_topic_arn
-  notice_event_bus_arn = var.notice_event_bus_arn
+  partition              = local.partition
+  region                 = local.region
+  account                = local.account
+  target_repository_arns = var.target_repository_arns
+  create_repositories    = var.create_repositories
+  secret_arns            = var.secret_arns
+  mirror_role_arn        = var.mirror_role_arn
+  notice_topic_arn       = var.notice_topic_arn
+  notice_event_bus_arn   = var.notice_event_bus_arn
 }
 
 resource "aws_iam_role" "task" {

@@ -7,13 +7,26 @@ locals {
   region    = data.aws_region.current.region
   account   = data.aws_caller_identity.current.account_id
 
+  cluster_arn = var.cluster_arn == null ? aws_ecs_cluster.this[0].arn : var.cluster_arn
+  # The last part of an ARN, after `cluster/`.
+  cluster_name = reverse(split("/", local.cluster_arn))[0]
+
   config_parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.config_parameter}"
 
   is_service = var.mode == "service"
   # Others reach the API of the service only where they have to show a token.
   is_open = local.is_service && var.api_token_secret_arn != null
 
+  has_target_group = local.is_open && var.target_group_arn != null
+
   command = local.is_open ? ["serve", "--listen", "0.0.0.0:8080"] : local.is_service ? ["serve"] : ["sync"]
+}
+
+resource "aws_ecs_cluster" "this" {
+  # checkov:skip=CKV_AWS_65: Container Insights costs more than the task does; the alarms need none of it
+  count = var.cluster_arn == null ? 1 : 0
+
+  name = var.name
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -47,12 +60,13 @@ resource "aws_ecs_task_definition" "this" {
       linuxParameters        = { capabilities = { drop = ["ALL"] } }
       # Copies in flight have shutdown_grace, 25 s, to end.
       stopTimeout = 30
-      environment = [{ name = "OCR_SECRET_ARN", value = var.ocr_secret_arn }]
+      # `sync` writes CloudWatch's metrics into its log, in a namespace of the same name: docs/metrics.md.
+      environment = local.is_service ? [] : [{ name = "TAGFERRY_METRICS", value = "emf=${var.name}" }]
       secrets = concat(
-        [{ name = "TAGFERRY_CONFIG_YAML", valueFrom = local.config_parameter_arn }],
+        [{ name = "TAGFERRY_CONFIG_YAML", valueFrom = var.config_secret_arn == null ? local.config_parameter_arn : var.config_secret_arn }],
         local.is_open ? [{ name = "TAGFERRY_API_TOKEN", valueFrom = var.api_token_secret_arn }] : [],
       )
-      portMappings = local.is_open ? [{ containerPort = 8080, protocol = "tcp" }] : []
+      portMappings = local.is_open ? [{ name = "http", containerPort = 8080, protocol = "tcp", appProtocol = "http" }] : []
       healthCheck = local.is_service ? {
         command     = ["CMD", "/usr/local/bin/tagferry", "health"]
         interval    = 30

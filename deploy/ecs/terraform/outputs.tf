@@ -1,3 +1,13 @@
+output "cluster" {
+  description = "The cluster of the task, for `aws ecs run-task`."
+  value       = local.cluster_name
+}
+
+output "alarm_topic" {
+  description = "Where alarms go; without subscribers, nobody is told."
+  value       = local.alarm_topic_arn
+}
+
 output "log_group" {
   description = "Where the logs are."
   value       = aws_cloudwatch_log_group.this.name

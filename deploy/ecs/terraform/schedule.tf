@@ -31,7 +31,7 @@ resource "aws_iam_role_policy" "schedule" {
         Effect    = "Allow"
         Action    = ["ecs:RunTask"]
         Resource  = "${aws_ecs_task_definition.this.arn_without_revision}:*"
-        Condition = { ArnEquals = { "ecs:cluster" = var.cluster_arn } }
+        Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
       },
       {
         Sid       = "HandOverRoles"
@@ -40,8 +40,23 @@ resource "aws_iam_role_policy" "schedule" {
         Resource  = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
       },
+      {
+        Sid      = "TellWhatDidNotStart"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = aws_sqs_queue.not_started[0].arn
+      },
     ]
   })
+}
+
+# Starts that EventBridge Scheduler gave up, each with the reason.
+resource "aws_sqs_queue" "not_started" {
+  count = local.is_service ? 0 : 1
+
+  name                      = "${var.name}-not-started"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
 }
 
 resource "aws_scheduler_schedule" "this" {
@@ -59,7 +74,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = var.cluster_arn
+    arn      = local.cluster_arn
     role_arn = aws_iam_role.schedule[0].arn
 
     ecs_parameters {
@@ -77,6 +92,10 @@ resource "aws_scheduler_schedule" "this" {
     retry_policy {
       maximum_event_age_in_seconds = 3600
       maximum_retry_attempts       = 3
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.not_started[0].arn
     }
   }
 }

@@ -62,14 +62,21 @@ variable "schedule_timezone" {
 }
 
 variable "config_parameter" {
-  description = "The name of the SSM parameter that holds the configuration, without its leading slash."
+  description = "The name of the SSM parameter that holds the configuration, up to 8 KB, without its leading slash."
   type        = string
   default     = "tagferry/config"
 }
 
-variable "ocr_secret_arn" {
-  description = "The ARN of the secret whose JSON holds username and password for the source; OCR_SECRET_ARN in the configuration."
+variable "config_secret_arn" {
+  description = "The ARN of a secret that is the configuration, up to 64 KB, instead of config_parameter; null for none."
   type        = string
+  default     = null
+}
+
+variable "secret_arns" {
+  description = "The ARNs of the secrets that the configuration names as logins; none for public sources."
+  type        = list(string)
+  default     = []
 }
 
 variable "api_token_secret_arn" {
@@ -79,7 +86,7 @@ variable "api_token_secret_arn" {
 }
 
 variable "api_client_security_group_id" {
-  description = "Mode service: the security group of those who may ask the API on port 8080."
+  description = "Mode service: the security group of those who may ask on port 8080, such as a load balancer's."
   type        = string
   default     = null
 
@@ -89,10 +96,31 @@ variable "api_client_security_group_id" {
   }
 }
 
-variable "target_repositories" {
-  description = "The name of the target repositories, with * for a part of it."
+variable "target_group_arn" {
+  description = "Mode service: the target group (type ip, health check /readyz) that the page is put behind; null for none."
   type        = string
-  default     = "oracle/*"
+  default     = null
+
+  validation {
+    condition     = var.target_group_arn == null || var.api_token_secret_arn != null
+    error_message = "target_group_arn lets others reach the API, so it needs api_token_secret_arn."
+  }
+}
+
+variable "service_connect_namespace" {
+  description = "Mode service: the Cloud Map namespace in which services of ECS find the page as http://tagferry:8080; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.service_connect_namespace == null || var.api_token_secret_arn != null
+    error_message = "service_connect_namespace lets others reach the API, so it needs api_token_secret_arn."
+  }
+}
+
+variable "target_repository_arns" {
+  description = "The ARNs of the target repositories, with * for a part of a name, such as arn:aws:ecr:ap-northeast-1:123456789012:repository/oracle/*."
+  type        = list(string)
 }
 
 variable "create_repositories" {
@@ -120,8 +148,9 @@ variable "notice_event_bus_arn" {
 }
 
 variable "cluster_arn" {
-  description = "The ARN of an ECS cluster with Fargate."
+  description = "The ARN of an ECS cluster with Fargate; null, one is made here."
   type        = string
+  default     = null
 }
 
 variable "vpc_id" {
@@ -144,4 +173,27 @@ variable "log_retention_days" {
   description = "How long logs are kept, in days."
   type        = number
   default     = 365
+}
+
+variable "fresh_hours" {
+  description = "Alarm where no run succeeded for so many hours; more than two intervals of the schedule."
+  type        = number
+  default     = 13
+
+  validation {
+    condition     = var.fresh_hours >= 2 && var.fresh_hours <= 168
+    error_message = "fresh_hours is a number from 2 to 168."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "The SNS topic that alarms go to; null, one is made here."
+  type        = string
+  default     = null
+}
+
+variable "alarm_email" {
+  description = "Who is told by mail, once they have confirmed it; for the topic that is made here. Null for nobody."
+  type        = string
+  default     = null
 }

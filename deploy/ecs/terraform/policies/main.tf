@@ -8,18 +8,18 @@ variable "partition" {
 }
 
 variable "region" {
-  description = "The region of the target repositories."
+  description = "The region of the tasks."
   type        = string
 }
 
 variable "account" {
-  description = "The account of the target repositories."
+  description = "The account of the tasks."
   type        = string
 }
 
-variable "target_repositories" {
-  description = "The name of the target repositories, with * for a part of it."
-  type        = string
+variable "target_repository_arns" {
+  description = "The ARNs of the target repositories, with * for a part of a name."
+  type        = list(string)
 }
 
 variable "create_repositories" {
@@ -27,9 +27,9 @@ variable "create_repositories" {
   type        = bool
 }
 
-variable "ocr_secret_arn" {
-  description = "The ARN of the secret that holds the login of the source."
-  type        = string
+variable "secret_arns" {
+  description = "The ARNs of the secrets that hold logins."
+  type        = list(string)
 }
 
 variable "mirror_role_arn" {
@@ -48,8 +48,6 @@ variable "notice_event_bus_arn" {
 }
 
 locals {
-  repositories = "arn:${var.partition}:ecr:${var.region}:${var.account}:repository/${var.target_repositories}"
-
   statements = {
     mirror = [
       {
@@ -71,23 +69,23 @@ locals {
           "ecr:PutImage",
           "ecr:UploadLayerPart",
         ]
-        Resource = local.repositories
+        Resource = var.target_repository_arns
       },
     ]
     secret = [
-      {
+      for resources in length(var.secret_arns) > 0 ? [var.secret_arns] : [] : {
         Sid      = "ReadLogin"
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]
-        Resource = var.ocr_secret_arn
-      },
+        Resource = resources
+      }
     ]
     create = [
-      for resource in var.create_repositories ? [local.repositories] : [] : {
+      for resources in var.create_repositories ? [var.target_repository_arns] : [] : {
         Sid      = "Create"
         Effect   = "Allow"
         Action   = ["ecr:CreateRepository", "ecr:PutLifecyclePolicy", "ecr:TagResource"]
-        Resource = resource
+        Resource = resources
       }
     ]
     assume-role = [
