@@ -1,6 +1,6 @@
 # The menu of this repository. The first two are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test peers reliability bench soak lint deploy-check image-test fmt docs deny gate
+.PHONY: help quickstart test peers flakes reliability bench soak lint deploy-check image-test fmt docs deny gate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ test: peers ## run every test, those against independent programs too
 
 peers: ## install the programs that tests/peers/ talks to, where missing
 	scripts/peers
+
+flakes: peers ## find tests that depend on luck: all of them 20 times on busy processors, 20 times on one (hours)
+	scripts/flakes
 
 reliability: ## repeat what docs/reliability.md reports, with its figures (some minutes)
 	scripts/reliability

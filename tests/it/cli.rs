@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::fake::{Action, Face, Fault, Match, Registry, image};
-use crate::program::{Program, Ran};
+use crate::world::program::{Program, Ran};
 use crate::world::{APP, Side, mirror};
 
 const FIVE_FAULTS: &str = "\

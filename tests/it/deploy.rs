@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::Program;
+use crate::world::program::Program;
 
 #[test]
 fn the_configurations_of_deploy_are_right() {

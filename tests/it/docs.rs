@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::program::Program;
+use crate::world::program::Program;
 
 /// What the fragments below stand beside, so that each is a whole configuration.
 const MIRROR: &str = "
@@ -36,7 +36,7 @@ fn root() -> PathBuf {
 /// Every Markdown file that is for people, with its text.
 fn documents() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["docs", "deploy"].map(|name| root().join(name)).into();
+    let mut folders: Vec<PathBuf> = ["docs", "deploy", "tests"].map(|name| root().join(name)).into();
     let mut add = |path: &Path| found.push((path.to_owned(), fs::read_to_string(path).unwrap()));
     for entry in fs::read_dir(root()).unwrap() {
         let path = entry.unwrap().path();

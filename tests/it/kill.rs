@@ -9,7 +9,7 @@ use tagferry::oci::Digest;
 use crate::fake::{
     Action, Draft, Ecr, Face, Fault, Format, Gate, Image, Match, Registry, Route, Server, index, random_bytes,
 };
-use crate::program::Program;
+use crate::world::program::Program;
 use crate::world::{APP, mirror};
 
 const SYNC: &[&str] = &["sync", "--output", "json"];

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image};
-use crate::program::Program;
-use crate::serve::{PATIENCE, World, passes};
+use crate::world::daemon::{PATIENCE, World, passes};
+use crate::world::program::Program;
 use crate::world::{APP, mirror};
 
 /// As many as may listen to events at once.

@@ -4,8 +4,10 @@ use serde_json::json;
 use tagferry::event::RunOutcome;
 
 use crate::fake::{Action, Auth, Bearer, Face, Fault, Gate, Layout, Licence, Match, Registry, Reply, image};
-use crate::source::{copies, push_three, three_tags};
-use crate::world::{APP, Side, assert_says, assert_succeeded, copy, mirror, mirror_error, sync};
+use crate::world::{
+    APP, Side, assert_says, assert_succeeded, copies, copy, mirror, mirror_error, push_three, sync,
+    three_tags,
+};
 
 #[tokio::test]
 async fn every_face_is_read_with_one_token_at_most() {

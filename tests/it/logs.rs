@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::fake::{Action, Ecr, Face, Fault, Match, Registry, Reply, image};
-use crate::program::{Program, Ran};
+use crate::world::program::{Program, Ran};
 use crate::world::{APP, mirror};
 
 /// Two tags of different images.

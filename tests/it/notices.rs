@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
-use crate::program::{Program, Ran};
+use crate::world::program::{Program, Ran};
 use crate::world::{APP, Side, mirror};
 
 /// Nothing that is meant to happen takes longer.

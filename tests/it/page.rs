@@ -10,8 +10,8 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use serde_json::Value;
 
 use crate::fake::{Face, Match, Registry, image};
-use crate::program::{Program, Running};
 use crate::world::assert_says;
+use crate::world::program::{Program, Running};
 
 const MIRRORS: &str = "\
 mirrors:

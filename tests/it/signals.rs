@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
-use crate::program::{Program, Running};
+use crate::world::program::{Program, Running};
 use crate::world::{APP, mirror};
 
 /// A program that is told to stop and then ends within this time did not wait for anything.

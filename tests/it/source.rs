@@ -10,28 +10,10 @@ use crate::fake::{
     Accept, Action, DigestHeader, Face, Fault, Format, Kind, LinkStyle, Match, Registry, Reply, image, index,
     oci_image,
 };
-use crate::world::{APP, Side, assert_says, assert_succeeded, copy, mirror, mirror_error, only, plan};
-
-/// A source with three tags of `app`.
-pub(crate) async fn three_tags(face: Face) -> Registry {
-    let source = Registry::start(face).await;
-    push_three(&source);
-    source
-}
-
-pub(crate) fn push_three(source: &Registry) {
-    for tag in ["1.0", "1.1", "latest"] {
-        source.push("app", tag, &image(&["base", tag]));
-    }
-}
-
-/// Copies `app` to an empty registry, and fails the test unless all of it arrives.
-pub(crate) async fn copies(source: &Registry) {
-    let target = Registry::start(Face::Open).await;
-    assert_succeeded(&copy(source, &target).await);
-    assert_eq!(target.tags("app"), source.tags("app"));
-    target.assert_consistent();
-}
+use crate::world::{
+    APP, Side, assert_says, assert_succeeded, copies, copy, mirror, mirror_error, only, plan, push_three,
+    three_tags,
+};
 
 /// A registry whose tag list has 2,500 tags and comes in pages.
 async fn many_tags(link: LinkStyle) -> Registry {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
-use crate::collector::{Collector, Span};
 use crate::fake::{Action, Ecr, Face, Fault, Match, PASSWORD, Registry, image};
-use crate::program::Program;
+use crate::world::collector::{Collector, Span};
+use crate::world::program::Program;
 use crate::world::{APP, Side, mirror};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

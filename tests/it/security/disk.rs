@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::fake::{Action, Ecr, Face, Fault, Gate, Match};
-use crate::program::{Program, Ran};
-use crate::source::three_tags;
-use crate::world::{APP, mirror};
+use crate::world::program::{Program, Ran};
+use crate::world::{APP, mirror, three_tags};
 
 /// Everything below a folder.
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -5,8 +5,9 @@ use tagferry::event::TagOutcome;
 use tagferry::oci::{Digest, MediaType};
 
 use crate::fake::{Action, Face, Fault, Format, Image, Match, Registry, Reply, image, index, oci_image};
-use crate::source::{copies, three_tags};
-use crate::world::{APP, assert_says, assert_succeeded, copy, mirror, sync, tag, tag_error};
+use crate::world::{
+    APP, assert_says, assert_succeeded, copies, copy, mirror, sync, tag, tag_error, three_tags,
+};
 
 /// A word of each faulty digest; none may ever be part of an address.
 const MARK: &str = "etc/passwd";

@@ -10,9 +10,10 @@ use crate::fake::{
     ACCESS_KEY, Action, Ecr, Face, Fault, Image, Location, Match, PASSWORD, Registry, Reply, Server, USER,
     image,
 };
-use crate::program::Program;
-use crate::source::three_tags;
-use crate::world::{APP, Side, assert_says, assert_succeeded, copy, mirror, mirror_error, sync, tag_error};
+use crate::world::program::Program;
+use crate::world::{
+    APP, Side, assert_says, assert_succeeded, copy, mirror, mirror_error, sync, tag_error, three_tags,
+};
 
 /// A source with one tag, and its image.
 async fn one_tag(face: Face) -> (Registry, Image) {

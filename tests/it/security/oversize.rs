@@ -5,9 +5,8 @@ use std::process::Stdio;
 use tagferry::event::RunSummary;
 
 use crate::fake::{Action, Face, Fault, Flood, Gate, Match, Registry, image};
-use crate::program::{Program, Ran};
-use crate::source::three_tags;
-use crate::world::{APP, copy, mirror, mirror_error, only, sync, tag_error};
+use crate::world::program::{Program, Ran};
+use crate::world::{APP, copy, mirror, mirror_error, only, sync, tag_error, three_tags};
 
 const MIB: u64 = 1024 * 1024;
 /// What is written into a connection and never read: the kernel's buffers at both its ends, which may grow to dozens.

@@ -10,9 +10,8 @@ use http::header::LOCATION;
 use crate::fake::{
     ACCESS_KEY, Action, Ecr, Face, Fault, Licence, Match, PASSWORD, REGION, Registry, Reply, USER, image,
 };
-use crate::program::Program;
-use crate::source::three_tags;
-use crate::world::{QUICK, Side};
+use crate::world::program::Program;
+use crate::world::{QUICK, Side, three_tags};
 
 /// Secrets that only this test knows.
 const WRONG_PASSWORD: &str = "wrong-password-of-us";

@@ -14,7 +14,7 @@ use tagferry::event::{
 use tagferry::pass::{Mode, Stop};
 use tagferry::registry::Retry;
 
-use crate::fake::{ACCESS_KEY, ACCOUNT, Ecr, PASSWORD, REGION, Registry, USER};
+use crate::fake::{ACCESS_KEY, ACCOUNT, Ecr, Face, PASSWORD, REGION, Registry, USER, image};
 
 /// Faults are retried as often as in real life, and sooner.
 const RETRY: Retry =
@@ -49,6 +49,27 @@ pub(crate) const APP: &str = "  - {source: SOURCE/app, target: TARGET/app, tags:
 /// Runs the mirror of `app` once.
 pub(crate) async fn copy(source: impl Into<Side>, target: impl Into<Side>) -> RunSummary {
     sync(&mirror(source, target, APP)).await
+}
+
+/// A source with three tags of `app`.
+pub(crate) async fn three_tags(face: Face) -> Registry {
+    let source = Registry::start(face).await;
+    push_three(&source);
+    source
+}
+
+pub(crate) fn push_three(source: &Registry) {
+    for tag in ["1.0", "1.1", "latest"] {
+        source.push("app", tag, &image(&["base", tag]));
+    }
+}
+
+/// Copies `app` to an empty registry, and fails the test unless all of it arrives.
+pub(crate) async fn copies(source: &Registry) {
+    let target = Registry::start(Face::Open).await;
+    assert_succeeded(&copy(source, &target).await);
+    assert_eq!(target.tags("app"), source.tags("app"));
+    target.assert_consistent();
 }
 
 /// A configuration with these mirrors and the settings of their two hosts.
