@@ -13,7 +13,7 @@ use crate::layout;
 use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::registry;
-use crate::registry::{Refusal, Started};
+use crate::registry::{Refusal, Started, code};
 
 /// So many questions about one image are under way at once; the registry's own limits come on top.
 const QUESTIONS_MAX: usize = 16;
@@ -281,7 +281,7 @@ impl Error {
             return error.is_missing_reference();
         }
         self.refusal().is_some_and(|refusal| {
-            let codes = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
+            let codes = [code::MANIFEST_BLOB_UNKNOWN, code::BLOB_UNKNOWN, code::MANIFEST_UNKNOWN];
             let by_code = codes.iter().any(|code| refusal.has_code(code));
             by_code
                 || (refusal.status == StatusCode::NOT_FOUND || refusal.status == StatusCode::BAD_REQUEST)
@@ -293,12 +293,12 @@ impl Error {
     pub fn is_missing_repository(&self) -> bool {
         match self {
             Self::Ecr(error) => error.is_repository_missing(),
-            _ => self.refusal().is_some_and(|refusal| refusal.has_code("NAME_UNKNOWN")),
+            _ => self.refusal().is_some_and(|refusal| refusal.has_code(code::NAME_UNKNOWN)),
         }
     }
 
     /// Whether a tag was refused because it exists and cannot be overwritten.
     pub fn is_immutable_tag(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.has_code("TAG_INVALID") && refusal.says("immutable"))
+        self.refusal().is_some_and(|refusal| refusal.has_code(code::TAG_INVALID) && refusal.says("immutable"))
     }
 }

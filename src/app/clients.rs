@@ -16,7 +16,7 @@ use crate::login;
 use crate::login::{DockerConfig, DockerFiles, Login, PasswordFile};
 use crate::oci::{Host, Name};
 use crate::registry;
-use crate::registry::{Client, Limits, Ranges, Tap};
+use crate::registry::{Client, Limits, Ranges, RequestObserver};
 use crate::target::Target;
 
 /// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below, all of us
@@ -39,7 +39,7 @@ impl Options {
 /// Makes clients as they are asked for.
 pub(super) struct Clients {
     options: Options,
-    tap: Tap,
+    observer: RequestObserver,
     /// One for all, as it is about memory.
     ranges: Ranges,
     registries: BTreeMap<Host, Client>,
@@ -51,11 +51,11 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(config: &Config, options: Options, tap: Tap) -> Self {
+    pub(super) fn new(config: &Config, options: Options, observer: RequestObserver) -> Self {
         let ranges = Ranges::new(config.concurrency.ranges, options.slow);
         let (registries, apis, layouts, tokens) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { options, tap, ranges, registries, apis, layouts, tokens }
+        Self { options, observer, ranges, registries, apis, layouts, tokens }
     }
 
     /// Whether any of the clients made so far is one of AWS.
@@ -112,7 +112,7 @@ impl Clients {
             stall_timeout: config.timeouts.stall,
             retry: self.options.retry,
             ranges: self.ranges.clone(),
-            tap: Arc::clone(&self.tap),
+            observer: Arc::clone(&self.observer),
         };
         let client = Client::new(host, options)?;
         self.registries.insert(host.clone(), client.clone());
@@ -160,7 +160,7 @@ impl Clients {
             endpoint_url: ecr.endpoint_url.clone(),
             fips: known.as_ref().is_some_and(|host| host.fips),
             dual_stack: known.as_ref().is_some_and(|host| host.dual_stack),
-            tap: Arc::clone(&self.tap),
+            observer: Arc::clone(&self.observer),
         };
         let api = ecr::Api::load(options).await;
         self.apis.insert(host.clone(), api.clone());

@@ -1,8 +1,8 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
 mod clients;
+mod shared;
 mod slots;
-mod under_way;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ use crate::oci;
 use crate::oci::Host;
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
-use crate::registry::{Exchange, Retry, Slow, Tap};
+use crate::registry::{Exchange, RequestObserver, Retry, Slow};
 use crate::target::Target;
 use crate::text::chain;
 
 use self::clients::Clients;
+use self::shared::SharedState;
 use self::slots::Slots;
-use self::under_way::UnderWay;
 
 pub use self::slots::Slot;
 
@@ -59,7 +59,7 @@ pub struct App {
     sides: Vec<Sides>,
     /// How many mirrors of a daemon at once.
     slots: Arc<Slots>,
-    under_way: UnderWay,
+    shared: SharedState,
     requests: Arc<AtomicU64>,
     /// How many runs there were.
     runs: AtomicU64,
@@ -110,8 +110,7 @@ impl App {
     /// Makes every client. Reads files, contacts nobody.
     pub async fn new(config: Config, options: Options, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let requests = Arc::<AtomicU64>::default();
-        let mut clients =
-            Clients::new(&config, options.clone(), tap(Arc::clone(&requests), Arc::clone(&observer)));
+        let mut clients = Clients::new(&config, options.clone(), request_observer(&requests, &observer));
         let mut sides = Vec::with_capacity(config.mirrors.len());
         for Mirror { name, source, target, .. } in &config.mirrors {
             let Endpoint::Registry(source) = source else { return Err(Error::Source(name.clone())) };
@@ -119,7 +118,7 @@ impl App {
             sides.push((source, clients.target(&config, target).await?));
         }
         let slots = Arc::new(Slots::new(config.concurrency.mirrors));
-        let under_way = UnderWay::new(config.concurrency.blobs);
+        let shared = SharedState::new(config.concurrency.blobs);
         Ok(Self {
             config,
             options,
@@ -128,7 +127,7 @@ impl App {
             clients,
             sides,
             slots,
-            under_way,
+            shared,
             requests,
             runs: AtomicU64::default(),
         })
@@ -204,11 +203,11 @@ impl App {
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
         };
-        Pass { mirror, copier, tags_max: self.config.concurrency.tags }
+        Pass { mirror, copier, concurrent_tags: self.config.concurrency.tags }
     }
 
     fn shared(&self) -> Arc<Shared> {
-        self.under_way.join(|blob_slots| Shared {
+        self.shared.join(|blob_slots| Shared {
             inflight: Inflight::default(),
             siblings: Siblings::new(self.sides.iter().map(|(_, target)| target.clone()).collect()),
             blob_slots,
@@ -252,7 +251,8 @@ async fn in_order<F: Future>(work: impl Iterator<Item = F>, at_once: NonZeroUsiz
 }
 
 /// Counts requests, and passes them on to whoever observes the run.
-fn tap(requests: Arc<AtomicU64>, observer: Arc<dyn Observer>) -> Tap {
+fn request_observer(requests: &Arc<AtomicU64>, observer: &Arc<dyn Observer>) -> RequestObserver {
+    let (requests, observer) = (Arc::clone(requests), Arc::clone(observer));
     Arc::new(move |exchange| match *exchange {
         Exchange::Requested { host, method, status } => {
             requests.fetch_add(1, Relaxed);

@@ -21,16 +21,16 @@ const TOKEN_VARIABLE: &str = "TAGFERRY_API_TOKEN";
 
 /// The configuration that `--config` (here `path`), the environment or the working directory gives.
 pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
-    let place = Place::find(path, variable(TEXT_VARIABLE));
-    let origin = place.to_string();
-    let text = place.read().map_err(|error| unreadable(&place, &error))?;
+    let origin = Origin::find(path, variable(TEXT_VARIABLE));
+    let text = origin.read().map_err(|error| unreadable(&origin, &error))?;
+    let origin = origin.to_string();
     Config::parse(&origin, &text, &variable).map_err(|faults| faulty(&origin, &faults))
 }
 
 /// The same, and the default where nobody names a configuration and there is none.
 pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, Failure> {
-    match Place::find(path, variable(TEXT_VARIABLE)) {
-        Place::Default if !Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
+    match Origin::find(path, variable(TEXT_VARIABLE)) {
+        Origin::Default if !Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
         _ => load(path),
     }
 }
@@ -48,14 +48,14 @@ pub(super) fn api_token() -> Option<SecretString> {
 
 /// Where the text is. `Display` is what messages call it.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum Origin {
     Stdin,
     File(PathBuf),
     Variable(String),
     Default,
 }
 
-impl Place {
+impl Origin {
     /// What is said on the command line wins over the environment, and that over the working directory.
     fn find(path: Option<&Path>, text: Option<String>) -> Self {
         match (path, text) {
@@ -76,7 +76,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("stdin"),
@@ -91,9 +91,9 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn unreadable(place: &Place, error: &io::Error) -> Failure {
-    let mut text = format!("cannot read the configuration {place}: {error}");
-    let is_missing = *place == Place::Default && error.kind() == io::ErrorKind::NotFound;
+fn unreadable(origin: &Origin, error: &io::Error) -> Failure {
+    let mut text = format!("cannot read the configuration {origin}: {error}");
+    let is_missing = *origin == Origin::Default && error.kind() == io::ErrorKind::NotFound;
     if is_missing && Path::new(OTHER_PATH).exists() {
         text += "\nhint: there is a tagferry.yml: rename it, or use `--config tagferry.yml`";
     } else if is_missing {
@@ -114,16 +114,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(path: Option<&str>, text: Option<&str>, expected: &Place) {
-        assert_eq!(&Place::find(path.map(Path::new), text.map(str::to_owned)), expected);
+    fn check(path: Option<&str>, text: Option<&str>, expected: &Origin) {
+        assert_eq!(&Origin::find(path.map(Path::new), text.map(str::to_owned)), expected);
     }
 
     #[test]
     fn the_command_line_wins_over_the_environment_and_that_over_the_default() {
-        check(Some("a.yaml"), Some("mirrors: []"), &Place::File("a.yaml".into()));
-        check(Some("-"), Some("mirrors: []"), &Place::Stdin);
-        check(None, Some("mirrors: []"), &Place::Variable("mirrors: []".to_owned()));
-        check(None, Some(""), &Place::Default);
-        check(None, None, &Place::Default);
+        check(Some("a.yaml"), Some("mirrors: []"), &Origin::File("a.yaml".into()));
+        check(Some("-"), Some("mirrors: []"), &Origin::Stdin);
+        check(None, Some("mirrors: []"), &Origin::Variable("mirrors: []".to_owned()));
+        check(None, Some(""), &Origin::Default);
+        check(None, None, &Origin::Default);
     }
 }

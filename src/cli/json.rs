@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::cli::context::context;
 
 /// One flat object a line: time, level, message, the fields, and where in the program it is.
-pub(super) struct Json<T>(pub(super) T);
+pub(super) struct JsonLines<T>(pub(super) T);
 
 /// The fields of an event, the message first where there is one.
 #[derive(Default)]
@@ -26,7 +26,7 @@ struct Fields {
     target: Option<String>,
 }
 
-impl<S, N, T> FormatEvent<S, N> for Json<T>
+impl<S, N, T> FormatEvent<S, N> for JsonLines<T>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -121,7 +121,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt()
             .with_writer(text.writer())
             .fmt_fields(JsonFields::new())
-            .event_format(Json(()))
+            .event_format(JsonLines(()))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::error!(mirror = "a", tag = %"1", seconds = 0.5, bytes = 7, is_new = true, "Two\nlines \u{1b}");

@@ -19,8 +19,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::exit::{ExitCode, Failure};
-use crate::cli::json::Json;
-use crate::cli::prose::Prose;
+use crate::cli::json::JsonLines;
+use crate::cli::text::TextLines;
 use crate::cli::traces::Traces;
 use crate::report::Progress;
 
@@ -65,9 +65,9 @@ impl Logging {
         let logs = tracing_subscriber::fmt::layer().with_writer(writer).fmt_fields(JsonFields::new());
         let logs = match self.log_format {
             Format::Text => {
-                logs.with_ansi(has_colour()).event_format(Prose(SystemTime)).with_filter(filter).boxed()
+                logs.with_ansi(has_colour()).event_format(TextLines(SystemTime)).with_filter(filter).boxed()
             }
-            Format::Json => logs.event_format(Json(SystemTime)).with_filter(filter).boxed(),
+            Format::Json => logs.event_format(JsonLines(SystemTime)).with_filter(filter).boxed(),
         };
         let (traces, fault) = Traces::start(|name| env::var(name).ok())
             .map_or_else(|fault| (None, Some(fault)), |traces| (traces, None));

@@ -9,13 +9,13 @@ mod context;
 mod exit;
 mod json;
 mod logging;
-mod prose;
 mod run;
 mod shard;
 mod signals;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod text;
 mod traces;
 
 use std::path::PathBuf;

@@ -9,8 +9,8 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::config::ecr::{endpoint_url, is_region};
-use crate::config::raw;
 use crate::config::raw_notice;
+use crate::config::secret::Secret;
 use crate::yaml::{Document, Path};
 
 /// Headers that say how the request is made, which is ours to say.
@@ -134,9 +134,9 @@ impl Given {
 }
 
 /// An address of which no part is repeated, be it right or wrong.
-fn secret_url(raw: Option<raw::Password>, path: &Path, document: &mut Document) -> Option<SecretUrl> {
+fn secret_url(raw: Option<Secret>, path: &Path, document: &mut Document) -> Option<SecretUrl> {
     let hint = "write where to send, best as a variable such as `url: \"${NOTICE_URL}\"`";
-    let raw::Password(text) = document.required(raw, path, hint)?;
+    let Secret(text) = document.required(raw, path, hint)?;
     let text = text.expose_secret().trim();
     if text.is_empty() {
         document.report_empty(path);
@@ -161,9 +161,9 @@ fn secret_url(raw: Option<raw::Password>, path: &Path, document: &mut Document) 
     Some(SecretUrl(url))
 }
 
-fn headers(raw: BTreeMap<String, raw::Password>, path: &Path, document: &mut Document) -> HeaderMap {
+fn headers(raw: BTreeMap<String, Secret>, path: &Path, document: &mut Document) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (key, raw::Password(value)) in raw {
+    for (key, Secret(value)) in raw {
         let path = path.key(&key);
         let Ok(name) = key.parse::<HeaderName>() else {
             document.report_key(

@@ -17,6 +17,7 @@ mod raw_notice;
 mod registry;
 mod rule;
 mod schedule;
+mod secret;
 mod settings;
 
 #[cfg(any(test, fuzzing))]

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::config::raw_notice::Notice;
+use crate::config::secret::Secret;
 
 /// More than this at a time is a slip: it would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
@@ -148,22 +148,11 @@ pub(super) struct Credentials {
     pub(super) username: Option<String>,
     /// The password or token; best from a variable.
     #[schemars(example = "${OCR_AUTH_TOKEN}")]
-    pub(super) password: Option<Password>,
+    pub(super) password: Option<Secret>,
     /// A file that holds the password or token; read again when needed; relative to the working directory.
     pub(super) password_file: Option<String>,
     /// The ARN or name of a secret in AWS Secrets Manager whose JSON holds `username` and `password`.
     pub(super) secret: Option<String>,
-}
-
-/// A text that is never shown.
-#[derive(JsonSchema)]
-#[schemars(inline)]
-pub(super) struct Password(#[schemars(with = "String")] pub(super) SecretString);
-
-impl<'de> Deserialize<'de> for Password {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(text.into()))
-    }
 }
 
 /// How hard a registry may be asked.

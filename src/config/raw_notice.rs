@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::notice::NoticeKind;
-use crate::config::raw::Password;
+use crate::config::secret::Secret;
 
 /// One place that is told: exactly one of `webhook`, `slack`, `sns` and `eventbridge`.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -39,9 +39,9 @@ pub(super) struct Notice {
 pub(super) struct Webhook {
     /// Where to send; best from a variable. It is never shown but for its scheme and host.
     #[schemars(example = "${NOTICE_URL}")]
-    pub(super) url: Option<Password>,
+    pub(super) url: Option<Secret>,
     /// Headers to send along; their values are never shown.
-    pub(super) headers: BTreeMap<String, Password>,
+    pub(super) headers: BTreeMap<String, Secret>,
 }
 
 /// A receiver of Slack's messages.
@@ -51,7 +51,7 @@ pub(super) struct Webhook {
 pub(super) struct Slack {
     /// The address that Slack gave for the channel; best from a variable. It is never shown but for its scheme and host.
     #[schemars(example = "${SLACK_WEBHOOK_URL}")]
-    pub(super) url: Option<Password>,
+    pub(super) url: Option<Secret>,
 }
 
 /// An Amazon SNS topic.

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::ecr::Ecr;
 use crate::config::raw;
+use crate::config::secret::Secret;
 use crate::ecr::EcrHost;
 use crate::oci::Host;
 use crate::yaml::{Document, Path};
@@ -189,11 +190,11 @@ impl Credentials {
         };
         let username = document.text(username, &username_path);
         match (raw.password, raw.password_file) {
-            (Some(raw::Password(password)), _) if password.expose_secret().is_empty() => {
+            (Some(Secret(password)), _) if password.expose_secret().is_empty() => {
                 document.report_empty(&password_path);
                 None
             }
-            (Some(raw::Password(password)), _) => {
+            (Some(Secret(password)), _) => {
                 Some(Self::Password { username: username?, password: without_line_break(&password) })
             }
             (None, file) => {

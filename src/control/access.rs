@@ -21,7 +21,7 @@ pub enum Access {
 
 /// Why somebody may not.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum AccessDenied {
     #[error("this needs the header `Authorization: Bearer TOKEN` with the daemon's TAGFERRY_API_TOKEN")]
     NoToken,
     #[error("this is not the daemon's TAGFERRY_API_TOKEN")]
@@ -41,7 +41,7 @@ pub(super) enum Refusal {
     ForeignForm,
 }
 
-impl Refusal {
+impl AccessDenied {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
@@ -61,22 +61,22 @@ impl Access {
     }
 
     /// Checks a request. `given` is a token from elsewhere than the header.
-    pub(super) fn check(&self, headers: &HeaderMap, given: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, headers: &HeaderMap, given: Option<&str>) -> Result<(), AccessDenied> {
         match self {
             Self::Token(token) => match given.or_else(|| bearer(headers)) {
-                None => Err(Refusal::NoToken),
+                None => Err(AccessDenied::NoToken),
                 Some(given) if is_equal(given, token) => Ok(()),
-                Some(_) => Err(Refusal::WrongToken),
+                Some(_) => Err(AccessDenied::WrongToken),
             },
             Self::Local if is_local(headers) => Ok(()),
-            Self::Local => Err(Refusal::Foreign),
-            Self::Nobody => Err(Refusal::NoTokenSet),
+            Self::Local => Err(AccessDenied::Foreign),
+            Self::Nobody => Err(AccessDenied::NoTokenSet),
         }
     }
 }
 
 /// Refuses a form that a browser sends from a page of another site. What is no browser says nothing of where it is.
-pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check_form(headers: &HeaderMap) -> Result<(), AccessDenied> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let is_ours = match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
         // Browsers send this over TLS and on this machine. Unlike the other, it is right behind any proxy.
@@ -84,7 +84,7 @@ pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
         (None, Some(origin)) => origin.split_once("://").map(|(_, host)| host) == text(HOST.as_str()),
         (None, None) => true,
     };
-    if is_ours { Ok(()) } else { Err(Refusal::ForeignForm) }
+    if is_ours { Ok(()) } else { Err(AccessDenied::ForeignForm) }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -129,7 +129,7 @@ mod tests {
         let access = Access::new(token.map(Into::into), listen.parse().unwrap());
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let result = access.check(&headers.collect(), None);
-        result.map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        result.map_or_else(|denied| denied.status().as_u16(), |()| 200)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::config::UnknownMirror;
-use crate::control::access::Refusal;
+use crate::control::access::AccessDenied;
 
 /// Why a request is not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub(super) enum Error {
     #[error("no run `{0}` is remembered: the last thousand are, since the start")]
     Run(String),
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] AccessDenied),
     #[error("tagferry is stopping and takes no work")]
     Stopping,
     #[error("too many listen already: close a page, or ask /api/v1/mirrors now and then")]
@@ -44,7 +44,7 @@ impl Error {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
-            Self::Refused(refusal) => refusal.status(),
+            Self::Refused(denied) => denied.status(),
             Self::Stopping | Self::Listeners => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,

@@ -63,7 +63,7 @@ pub enum ClientError {
 
 /// An answer that is none.
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorBody {
     error: String,
 }
 
@@ -144,7 +144,7 @@ impl Client {
             return Ok(response);
         }
         let (status, body) = (response.status(), response.text().await.unwrap_or_default());
-        let refusal = serde_json::from_str(&body).map(|Refusal { error }| error);
+        let refusal = serde_json::from_str(&body).map(|ErrorBody { error }| error);
         let said = refusal.unwrap_or_else(|_| body.chars().take(ERROR_MAX_CHARS).collect());
         Err(ClientError::Refused { url: url.clone(), status, said })
     }

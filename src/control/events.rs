@@ -9,7 +9,7 @@ use futures_util::stream::Stream;
 
 use crate::control::answer::Error;
 use crate::control::api::Overview;
-use crate::control::follow::{Teller, follow};
+use crate::control::follow::{EventRenderer, follow};
 use crate::control::{Configuration, Control};
 use crate::worker::Worker;
 
@@ -27,8 +27,8 @@ pub(super) async fn events(
     follow(control, None, Json { known: None })
 }
 
-impl Teller for Json {
-    fn tell(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
+impl EventRenderer for Json {
+    fn render(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
         let configuration = control.configuration();
         if self.known.as_ref() == Some(&configuration) {
             let event =

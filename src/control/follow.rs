@@ -22,16 +22,16 @@ const PROGRESS: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(3);
 
 /// Puts into words what changed.
-pub(super) trait Teller: Send + 'static {
+pub(super) trait EventRenderer: Send + 'static {
     /// The events that say so; none where it is not worth one. `changed` are all mirrors at first, unless the listener
     /// has seen some of what changed.
-    fn tell(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event>;
+    fn render(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event>;
 }
 
 /// A listener.
 struct Follower<T> {
     control: Arc<Control>,
-    teller: T,
+    renderer: T,
     changes: watch::Receiver<u64>,
     mark: Option<Mark>,
     has_begun: bool,
@@ -43,12 +43,12 @@ struct Follower<T> {
 pub(super) fn follow(
     control: Arc<Control>,
     since: Option<Mark>,
-    teller: impl Teller,
+    renderer: impl EventRenderer,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
     let place = control.changes.listener().ok_or(Error::Listeners)?;
     let stopping = control.stopping.clone().cancelled_owned();
     let changes = control.workers.changes();
-    let follower = Follower { control, teller, changes, mark: since, has_begun: false, _place: place };
+    let follower = Follower { control, renderer, changes, mark: since, has_begun: false, _place: place };
     let bursts = unfold(follower, |mut follower| async move {
         let events = follower.next().await?;
         Some((stream::iter(events.into_iter().map(Ok)), follower))
@@ -61,7 +61,7 @@ pub(super) fn last_event(headers: &HeaderMap) -> Option<Mark> {
     headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
-impl<T: Teller> Follower<T> {
+impl<T: EventRenderer> Follower<T> {
     async fn next(&mut self) -> Option<Vec<Event>> {
         if self.has_begun {
             tokio::time::sleep(PAUSE).await;
@@ -73,7 +73,7 @@ impl<T: Teller> Follower<T> {
         }
         self.changes.mark_unchanged();
         let (changed, mark) = self.control.changes.since(self.mark, self.control.workers.all());
-        let mut events = self.teller.tell(&self.control, &changed);
+        let mut events = self.renderer.render(&self.control, &changed);
         if !self.has_begun {
             events.insert(0, Event::default().retry(RETRY).comment("tagferry"));
         }

@@ -17,11 +17,11 @@ pub struct Inflight {
     /// By registry and digest. Held for look-ups only.
     blobs: Mutex<HashMap<(String, Digest), Entry>>,
     /// The manifests written, with all below them. Held for look-ups only.
-    manifests: Mutex<HashSet<(Place, Digest)>>,
+    manifests: Mutex<HashSet<(Holder, Digest)>>,
 }
 
 /// A registry and a repository in it; none in a target without repositories.
-type Place = (String, Option<Repository>);
+type Holder = (String, Option<Repository>);
 
 #[derive(Clone, Debug)]
 struct Entry {

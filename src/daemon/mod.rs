@@ -3,8 +3,8 @@
 //! Passes and notices are futures of the daemon's own, as copies are futures of theirs: they wait for sockets nearly all
 //! of the time, and the sockets have tasks. The control plane is a task, so that it answers whatever a pass computes.
 
-mod conductor;
-mod crew;
+mod supervisor;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -31,8 +31,8 @@ use crate::pass::Stop;
 use crate::schedule::Clock;
 use crate::worker::Workers;
 
-use self::conductor::{Conductor, Maker};
-use self::crew::crew;
+use self::supervisor::{AppBuilder, Supervisor};
+use self::tasks::run_all;
 
 /// Notices that wait when everything else has ended are given this time: ECS and Kubernetes kill 30 seconds after the
 /// signal, of which the copies in flight have 25.
@@ -74,8 +74,8 @@ pub enum Error {
 
 /// A daemon, ready to run.
 pub struct Daemon {
-    conductor: Conductor,
-    crew: crew::Ends,
+    supervisor: Supervisor,
+    tasks: tasks::Ends,
     listener: TcpListener,
 }
 
@@ -98,10 +98,10 @@ impl Daemon {
             configuration: Mutex::new(Configuration { loaded_at: now, error: None }),
         };
         let clock = Clock::start().await.map_err(Error::Clock)?;
-        let maker = Maker::new(reload, options, Arc::new(Observers(observers)));
-        let (starts, crew) = crew::channels();
-        let conductor = Conductor::new(maker, config, Arc::new(control), clock, starts).await?;
-        Ok(Self { conductor, crew, listener })
+        let builder = AppBuilder::new(reload, options, Arc::new(Observers(observers)));
+        let (starts, tasks) = tasks::channels();
+        let supervisor = Supervisor::new(builder, config, Arc::new(control), clock, starts).await?;
+        Ok(Self { supervisor, tasks, listener })
     }
 
     /// Where the control plane listens.
@@ -113,7 +113,7 @@ impl Daemon {
     ///
     /// As long as it is held, so is what was made of that configuration, and its notices do not end.
     pub fn grace(&self) -> impl FnOnce() -> Duration + use<> {
-        let apps = self.conductor.apps();
+        let apps = self.supervisor.apps();
         move || apps.borrow().config().shutdown_grace
     }
 
@@ -121,16 +121,16 @@ impl Daemon {
     ///
     /// Ends when everything has: passes under way finish unless `stop.hard` drops what they copy.
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
-        let Self { mut conductor, crew: ends, listener } = self;
+        let Self { mut supervisor, tasks: ends, listener } = self;
         // Before anybody can ask: "sync now" for all mirrors means all.
-        conductor.start(&[], &stop);
-        let control = conductor.control();
+        supervisor.start(&[], &stop);
+        let control = supervisor.control();
         let goodbye = CancellationToken::new();
         let mut server = JoinSet::new();
         server.spawn(control::serve(listener, Arc::clone(&control), goodbye.clone()));
-        let conduct = async move {
+        let supervise = async move {
             let ended = tokio::select! {
-                ended = conductor.conduct(&stop, reloads) => ended,
+                ended = supervisor.supervise(&stop, reloads) => ended,
                 Some(Err(error)) = server.join_next() => Err(Error::Task(error)),
             };
             stop.soft.cancel();
@@ -138,8 +138,8 @@ impl Daemon {
             control.workers.changed();
             (ended, server)
         };
-        let passes = pin!(join(conduct, crew(ends.passes)));
-        let notices = pin!(crew(ends.notices));
+        let passes = pin!(join(supervise, run_all(ends.passes)));
+        let notices = pin!(run_all(ends.notices));
         let (ended, mut server) = match select(passes, notices).await {
             Either::Left(((ended, ()), notices)) => {
                 if tokio::time::timeout(NOTICES_MAX, notices).await.is_err() {

@@ -16,7 +16,7 @@ use url::Url;
 use crate::aws;
 use crate::aws::Call;
 use crate::oci::Repository;
-use crate::registry::{Exchange, Tap};
+use crate::registry::{Exchange, RequestObserver};
 
 /// Of every request: the API is of AWS' JSON kind.
 const METHOD: &str = "POST";
@@ -39,7 +39,7 @@ pub struct Options {
     /// Whether to use the dual-stack (IPv4 and IPv6) endpoint.
     pub dual_stack: bool,
     /// Who is told of each request.
-    pub tap: Tap,
+    pub observer: RequestObserver,
 }
 
 /// The ECR API of one registry. A clone is the same client.
@@ -62,7 +62,7 @@ impl Api {
 
     /// Makes the client with settings at hand.
     pub(super) fn new(options: Options, config: &SdkConfig) -> Self {
-        let mut builder = Builder::from(config).interceptor(Counter(options.tap));
+        let mut builder = Builder::from(config).interceptor(Counter(options.observer));
         if let Some(url) = options.endpoint_url {
             builder = builder.endpoint_url(url);
         } else {
@@ -106,7 +106,7 @@ fn partition(region: &str) -> &'static str {
 }
 
 /// Tells of each attempt, retries included.
-struct Counter(Tap);
+struct Counter(RequestObserver);
 
 impl fmt::Debug for Counter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,11 +188,11 @@ mod tests {
         })
         .await;
         let told = Arc::new(Mutex::new(Vec::new()));
-        let tap: Tap = {
+        let observer: RequestObserver = {
             let told = Arc::clone(&told);
             Arc::new(move |exchange: &Exchange<'_>| told.lock().unwrap().push(format!("{exchange:?}")))
         };
-        let options = Options { tap, ..aws.options() };
+        let options = Options { observer, ..aws.options() };
         let answer = Api::new(options, &testing::config()).client.get_authorization_token().send().await;
         assert!(answer.is_ok());
         let host = aws.url.authority().to_owned();
@@ -213,10 +213,10 @@ mod tests {
     #[tokio::test]
     async fn missing_credentials_are_told_as_such_and_send_nothing() {
         let aws = FakeAws::start(|_, _, _| (200, json!({}))).await;
-        let tap: Tap = Arc::new(|exchange: &Exchange<'_>| panic!("{exchange:?}"));
+        let observer: RequestObserver = Arc::new(|exchange: &Exchange<'_>| panic!("{exchange:?}"));
         let provider = SharedCredentialsProvider::new(NoProvider);
         let config = testing::config().into_builder().credentials_provider(provider).build();
-        let text = failure(Api::new(Options { tap, ..aws.options() }, &config)).await;
+        let text = failure(Api::new(Options { observer, ..aws.options() }, &config)).await;
         assert!(text.contains("no AWS credentials found: give the task"), "{text}");
         assert!(aws.calls().is_empty());
     }

@@ -15,7 +15,7 @@ impl FakeAws {
             endpoint_url: Some(self.url.clone()),
             fips: false,
             dual_stack: false,
-            tap: Arc::new(|_| {}),
+            observer: Arc::new(|_| {}),
         }
     }
 

@@ -10,7 +10,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::config;
 use crate::notice::Notice;
-use crate::notice::destination::{Failure, Outbox};
+use crate::notice::destination::DestinationClient;
+use crate::notice::error::SendError;
 use crate::registry::Retry;
 
 /// How patiently a notice is sent to a destination that does not take it.
@@ -37,20 +38,20 @@ impl Default for Patience {
 
 /// Empties the queues.
 pub struct Delivery {
-    outlets: Vec<Outlet>,
+    receivers: Vec<QueueReceiver>,
     aws: Option<SharedCredentialsProvider>,
     patience: Patience,
 }
 
 /// A destination and what waits for it.
-pub(super) struct Outlet {
+pub(super) struct QueueReceiver {
     pub(super) destination: config::Destination,
     pub(super) queue: mpsc::Receiver<Notice>,
 }
 
 impl Delivery {
-    pub(super) fn new(outlets: Vec<Outlet>, aws: Option<SharedCredentialsProvider>) -> Self {
-        Self { outlets, aws, patience: Patience::default() }
+    pub(super) fn new(receivers: Vec<QueueReceiver>, aws: Option<SharedCredentialsProvider>) -> Self {
+        Self { receivers, aws, patience: Patience::default() }
     }
 
     /// The same delivery with another patience.
@@ -64,20 +65,20 @@ impl Delivery {
     /// Ends when the [`Notifier`](super::Notifier) was dropped and all queues are empty; at once where there is no
     /// destination. What cannot be delivered is logged, once for a notice. Dropping this future drops what waits.
     pub async fn run(self) {
-        let Self { outlets, aws, patience } = self;
-        join_all(outlets.into_iter().map(|outlet| drain(outlet, aws.clone(), patience))).await;
+        let Self { receivers, aws, patience } = self;
+        join_all(receivers.into_iter().map(|receiver| drain(receiver, aws.clone(), patience))).await;
     }
 
     #[cfg(test)]
-    pub(super) fn into_outlets(self) -> Vec<Outlet> {
-        self.outlets
+    pub(super) fn into_receivers(self) -> Vec<QueueReceiver> {
+        self.receivers
     }
 }
 
-async fn drain(outlet: Outlet, aws: Option<SharedCredentialsProvider>, patience: Patience) {
-    let Outlet { destination, mut queue } = outlet;
-    let outbox = match Outbox::open(&destination, aws, patience.answer).await {
-        Ok(outbox) => outbox,
+async fn drain(receiver: QueueReceiver, aws: Option<SharedCredentialsProvider>, patience: Patience) {
+    let QueueReceiver { destination, mut queue } = receiver;
+    let client = match DestinationClient::open(&destination, aws, patience.answer).await {
+        Ok(client) => client,
         Err(cause) => {
             error!("No notice is sent to {destination}: {cause}");
             return;
@@ -85,10 +86,10 @@ async fn drain(outlet: Outlet, aws: Option<SharedCredentialsProvider>, patience:
     };
     while let Some(notice) = queue.recv().await {
         let (kind, mirror) = (notice.kind.as_str(), &notice.mirror);
-        match send(&outbox, &notice, &destination, patience).await {
+        match send(&client, &notice, &destination, patience).await {
             Ok(()) => debug!(mirror, kind, "Told {destination} of `{mirror}` ({kind})"),
-            Err(failure) => {
-                warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {failure}");
+            Err(error) => {
+                warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {error}");
             }
         }
     }
@@ -96,20 +97,20 @@ async fn drain(outlet: Outlet, aws: Option<SharedCredentialsProvider>, patience:
 
 /// Sends one notice, and tries again what may pass.
 async fn send(
-    outbox: &Outbox,
+    client: &DestinationClient,
     notice: &Notice,
     destination: &config::Destination,
     patience: Patience,
-) -> Result<(), Failure> {
+) -> Result<(), SendError> {
     let deadline = Instant::now() + patience.total;
     let mut budget = patience.retry.budget();
     loop {
-        let Err(failure) = outbox.send(notice).await else { return Ok(()) };
-        let Failure::Transient { asked, .. } = failure else { return Err(failure) };
+        let Err(error) = client.send(notice).await else { return Ok(()) };
+        let SendError::Transient { asked, .. } = error else { return Err(error) };
         let pause = budget.spend(asked).filter(|pause| Instant::now() + *pause <= deadline);
-        let Some(pause) = pause else { return Err(failure) };
+        let Some(pause) = pause else { return Err(error) };
         let seconds = pause.as_secs_f64();
-        info!("Trying {destination} again in {seconds:.1} s: {failure}");
+        info!("Trying {destination} again in {seconds:.1} s: {error}");
         tokio::time::sleep(pause).await;
     }
 }

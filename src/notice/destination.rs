@@ -1,4 +1,4 @@
-//! A destination, ready to be sent to, and why it does not take a notice.
+//! A destination, ready to be sent to.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::config::Destination;
 use crate::notice::Notice;
+use crate::notice::error::SendError;
 #[cfg(feature = "aws-notices")]
 use crate::notice::eventbridge::Bus;
 use crate::notice::fit;
@@ -21,29 +22,14 @@ use crate::text::chain;
 const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
 
 /// A destination, ready to be sent to.
-pub(super) enum Outbox {
+pub(super) enum DestinationClient {
     Webhook(Webhook),
     Slack(Webhook),
     Sns(Box<Topic>),
     EventBridge(Box<Bus>),
 }
 
-/// Why a destination did not take a notice. Holds no secret.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Failure {
-    /// It will not take it later either.
-    #[error("{0}")]
-    Final(String),
-    /// It may take it later.
-    #[error("{text}")]
-    Transient {
-        text: String,
-        /// How long it wants to be left alone, if it says.
-        asked: Option<Duration>,
-    },
-}
-
-impl Outbox {
+impl DestinationClient {
     /// Makes the client. Contacts nobody. Fails where the machine has no certificate authorities.
     pub(super) async fn open(
         destination: &Destination,
@@ -64,7 +50,7 @@ impl Outbox {
     }
 
     /// Sends once.
-    pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
+    pub(super) async fn send(&self, notice: &Notice) -> Result<(), SendError> {
         match self {
             Self::Webhook(webhook) => {
                 webhook.post(fit::bytes(notice, DOCUMENT_MAX_BYTES, Notice::json)).await

@@ -11,7 +11,7 @@ use crate::aws;
 use crate::config::NoticeKind;
 use crate::notice::Notice;
 use crate::notice::call::answer;
-use crate::notice::destination::Failure;
+use crate::notice::error::SendError;
 use crate::notice::fit;
 use crate::text::excerpt;
 
@@ -39,7 +39,7 @@ impl Bus {
         Self { client: Client::from_conf(builder.build()), name }
     }
 
-    pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
+    pub(super) async fn send(&self, notice: &Notice) -> Result<(), SendError> {
         let name = &self.name;
         let resource = if name.starts_with("arn:") { name.clone() } else { format!("event-bus/{name}") };
         let call = aws::Call { service: "events", operation: "PutEvents", resource };
@@ -61,15 +61,15 @@ impl Bus {
 }
 
 /// The SDK does not try again what is refused inside an answer that succeeds.
-fn refused(call: &aws::Call, entry: Option<&PutEventsResultEntry>) -> Failure {
+fn refused(call: &aws::Call, entry: Option<&PutEventsResultEntry>) -> SendError {
     let code = entry.and_then(PutEventsResultEntry::error_code).unwrap_or("no code");
     let message = entry.and_then(PutEventsResultEntry::error_message).unwrap_or("no message");
     let text = format!("{call}: the event is refused: {code}: {}", excerpt(message));
     match code {
         "InternalFailure" | "InternalException" | "ThrottlingException" => {
-            Failure::Transient { text, asked: None }
+            SendError::Transient { text, asked: None }
         }
-        _ => Failure::Final(text),
+        _ => SendError::Final(text),
     }
 }
 
@@ -85,7 +85,7 @@ fn detail_type(notice: &Notice) -> &'static str {
 mod tests {
     use super::*;
 
-    fn refusal(code: &str) -> Failure {
+    fn refusal(code: &str) -> SendError {
         let call = aws::Call { service: "events", operation: "PutEvents", resource: "*".to_owned() };
         let entry = PutEventsResultEntry::builder().error_code(code).error_message("words of AWS").build();
         refused(&call, Some(&entry))
@@ -94,13 +94,13 @@ mod tests {
     #[test]
     fn an_entry_that_is_refused_says_why() {
         let text = "events:PutEvents: the event is refused: MalformedDetail: words of AWS";
-        assert_eq!(refusal("MalformedDetail"), Failure::Final(text.to_owned()));
+        assert_eq!(refusal("MalformedDetail"), SendError::Final(text.to_owned()));
     }
 
     #[test]
     fn an_entry_that_met_a_passing_trouble_is_sent_again() {
         for code in ["InternalFailure", "ThrottlingException"] {
-            assert!(matches!(refusal(code), Failure::Transient { .. }), "{code}");
+            assert!(matches!(refusal(code), SendError::Transient { .. }), "{code}");
         }
     }
 }

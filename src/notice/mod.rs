@@ -6,13 +6,14 @@
 //! another: a queue that is full drops what comes next, and says so.
 //!
 //! What is remembered of mirrors is remembered by this process alone, so a recovery is told only by one that saw the
-//! failure. Nothing here spawns: whoever calls [`channel`] awaits the delivery.
+//! error. Nothing here spawns: whoever calls [`channel`] awaits the delivery.
 
 #[cfg(feature = "aws-notices")]
 mod call;
 mod delivery;
 mod destination;
 mod document;
+mod error;
 #[cfg(feature = "aws-notices")]
 mod eventbridge;
 mod fit;
@@ -31,8 +32,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::notice::delivery::Outlet;
-use crate::notice::notifier::Inlet;
+use crate::notice::delivery::QueueReceiver;
+use crate::notice::notifier::QueueSender;
 
 pub use delivery::{Delivery, Patience};
 pub use document::{Notice, TagNotice};
@@ -50,12 +51,12 @@ pub fn channel(
     aws: Option<SharedCredentialsProvider>,
     before: Option<&Notifier>,
 ) -> (Arc<Notifier>, Delivery) {
-    let mut inlets = Vec::with_capacity(config.notices.len());
-    let mut outlets = Vec::with_capacity(config.notices.len());
+    let mut senders = Vec::with_capacity(config.notices.len());
+    let mut receivers = Vec::with_capacity(config.notices.len());
     for notice in &config.notices {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        inlets.push(Inlet::new(notice.clone(), sender));
-        outlets.push(Outlet { destination: notice.destination.clone(), queue: receiver });
+        senders.push(QueueSender::new(notice.clone(), sender));
+        receivers.push(QueueReceiver { destination: notice.destination.clone(), queue: receiver });
     }
-    (Arc::new(Notifier::after(before, inlets)), Delivery::new(outlets, aws))
+    (Arc::new(Notifier::after(before, senders)), Delivery::new(receivers, aws))
 }

@@ -17,11 +17,11 @@ use crate::notice::history::History;
 pub struct Notifier {
     /// Guards what is known of the passes before. Held while one is judged.
     history: Arc<Mutex<History>>,
-    inlets: Vec<Inlet>,
+    senders: Vec<QueueSender>,
 }
 
 /// The queue of one destination.
-pub(super) struct Inlet {
+pub(super) struct QueueSender {
     wanted: config::Notice,
     queue: mpsc::Sender<Notice>,
     /// Whether the last notice found no room, which is said once.
@@ -30,9 +30,9 @@ pub(super) struct Inlet {
 
 impl Notifier {
     /// A notifier that knows what this one knows, or nothing.
-    pub(super) fn after(before: Option<&Self>, inlets: Vec<Inlet>) -> Self {
+    pub(super) fn after(before: Option<&Self>, senders: Vec<QueueSender>) -> Self {
         let history = before.map_or_else(Arc::default, |before| Arc::clone(&before.history));
-        Self { history, inlets }
+        Self { history, senders }
     }
 }
 
@@ -43,14 +43,14 @@ impl Observer for Notifier {
         let notices = history.judge(summary, event.at);
         drop(history);
         for notice in &notices {
-            for inlet in self.inlets.iter().filter(|inlet| inlet.wants(notice)) {
-                inlet.offer(notice.clone());
+            for sender in self.senders.iter().filter(|sender| sender.wants(notice)) {
+                sender.offer(notice.clone());
             }
         }
     }
 }
 
-impl Inlet {
+impl QueueSender {
     pub(super) fn new(wanted: config::Notice, queue: mpsc::Sender<Notice>) -> Self {
         Self { wanted, queue, is_full: AtomicBool::new(false) }
     }
@@ -108,7 +108,7 @@ mod tests {
         let drained = |mut queue: mpsc::Receiver<Notice>| {
             std::iter::from_fn(|| queue.try_recv().ok()).map(|notice| notice.kind).collect()
         };
-        delivery.into_outlets().into_iter().map(|outlet| drained(outlet.queue)).collect()
+        delivery.into_receivers().into_iter().map(|receiver| drained(receiver.queue)).collect()
     }
 
     #[test]

@@ -16,7 +16,7 @@ use url::Url;
 use crate::aws;
 use crate::notice::Notice;
 use crate::notice::call::answer;
-use crate::notice::destination::Failure;
+use crate::notice::error::SendError;
 use crate::notice::fit;
 use crate::text::{chain, cut};
 
@@ -47,9 +47,9 @@ impl Topic {
         Self { client: Client::from_conf(builder.build()), arn }
     }
 
-    pub(super) async fn send(&self, notice: &Notice) -> Result<(), Failure> {
+    pub(super) async fn send(&self, notice: &Notice) -> Result<(), SendError> {
         let call = aws::Call { service: "sns", operation: "Publish", resource: self.arn.clone() };
-        let attributes = attributes(notice).map_err(|error| Failure::Final(chain(&error)))?;
+        let attributes = attributes(notice).map_err(|error| SendError::Final(chain(&error)))?;
         let request = self
             .client
             .publish()

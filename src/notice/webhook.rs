@@ -10,7 +10,7 @@ use reqwest::{Client, Response};
 use url::Url;
 
 use crate::config::SecretUrl;
-use crate::notice::destination::Failure;
+use crate::notice::error::SendError;
 use crate::registry::retry_after;
 use crate::text::chain;
 use crate::text::excerpt;
@@ -43,7 +43,7 @@ impl Webhook {
     }
 
     /// Sends once. Whatever says 2xx has taken it.
-    pub(super) async fn post(&self, json: String) -> Result<(), Failure> {
+    pub(super) async fn post(&self, json: String) -> Result<(), SendError> {
         let request = self
             .http
             .post(self.url.expose().clone())
@@ -57,19 +57,19 @@ impl Webhook {
                 let is_final = error.is_builder();
                 let text = format!("no answer: {}", chain(&error.without_url()));
                 return Err(if is_final {
-                    Failure::Final(text)
+                    SendError::Final(text)
                 } else {
-                    Failure::Transient { text, asked: None }
+                    SendError::Transient { text, asked: None }
                 });
             }
         };
         Err(self.refusal(answer).await)
     }
 
-    async fn refusal(&self, mut answer: Response) -> Failure {
+    async fn refusal(&self, mut answer: Response) -> SendError {
         let status = answer.status();
         if status.is_redirection() && answer.headers().contains_key(LOCATION) {
-            return Failure::Final(format!(
+            return SendError::Final(format!(
                 "{status}: redirects are not followed, configure the address it leads to"
             ));
         }
@@ -86,9 +86,11 @@ impl Webhook {
         let said = self.shown(&String::from_utf8_lossy(&body));
         let text = if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
         match status {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Failure::Transient { text, asked },
-            _ if status.is_server_error() => Failure::Transient { text, asked },
-            _ => Failure::Final(text),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+                SendError::Transient { text, asked }
+            }
+            _ if status.is_server_error() => SendError::Transient { text, asked },
+            _ => SendError::Final(text),
         }
     }
 

@@ -5,7 +5,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use url::Url;
 
 use crate::notice::Notice;
-use crate::notice::destination::Failure;
+use crate::notice::error::SendError;
 
 /// A topic that cannot be sent to.
 pub(super) struct Topic;
@@ -23,7 +23,7 @@ impl Topic {
         Self
     }
 
-    pub(super) async fn send(&self, _: &Notice) -> Result<(), Failure> {
-        Err(Failure::Final("this tagferry was built without the feature `aws-notices`".to_owned()))
+    pub(super) async fn send(&self, _: &Notice) -> Result<(), SendError> {
+        Err(SendError::Final("this tagferry was built without the feature `aws-notices`".to_owned()))
     }
 }

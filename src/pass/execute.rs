@@ -57,7 +57,7 @@ impl Pass<'_> {
             let mut tag = in_plan(step);
             let result = match step.action {
                 Action::Skip if !self.mirror.referrers => Ok(None),
-                Action::Conflict => Err(Failure::Conflict(step.reason.clone())),
+                Action::Conflict => Err(StepError::Conflict(step.reason.clone())),
                 Action::Skip | Action::Copy => {
                     let span = span(step);
                     let work = self.copy_tag(step, roots.get(&step.tag), &listed, stop, &denied);
@@ -66,13 +66,13 @@ impl Pass<'_> {
                     result
                 }
             };
-            let is_denied = result.as_ref().is_err_and(Failure::is_denied);
-            let is_stopped = result.as_ref().is_err_and(Failure::is_stop);
+            let is_denied = result.as_ref().is_err_and(StepError::is_denied);
+            let is_stopped = result.as_ref().is_err_and(StepError::is_stop);
             finish(&mut tag, result);
             self.emit(EventKind::TagFinished { summary: &tag });
             (tag, is_denied, is_stopped)
         });
-        let mut done = futures_util::stream::iter(work).buffer_unordered(self.tags_max.get());
+        let mut done = futures_util::stream::iter(work).buffer_unordered(self.concurrent_tags.get());
         let mut stopped = 0;
         while let Some((tag, is_denied, is_stopped)) = done.next().await {
             // What is refused for one is what is wrong with the whole mirror.
@@ -95,12 +95,12 @@ impl Pass<'_> {
         listed: &[Tag],
         told: &Stop,
         denied: &CancellationToken,
-    ) -> Result<Option<Copied>, Failure> {
+    ) -> Result<Option<Copied>, StepError> {
         if told.soft.is_cancelled() {
-            return Err(Failure::NotStarted(Reason::Stop));
+            return Err(StepError::NotStarted(Reason::Stop));
         }
         if denied.is_cancelled() {
-            return Err(Failure::NotStarted(Reason::Denial));
+            return Err(StepError::NotStarted(Reason::Denial));
         }
         let work = async {
             let as_is = Root::Source(step.digest);
@@ -116,20 +116,20 @@ impl Pass<'_> {
         };
         let result = tokio::select! {
             result = work => result,
-            () = told.hard.cancelled() => return Err(Failure::Dropped),
+            () = told.hard.cancelled() => return Err(StepError::Dropped),
         };
         result.map_err(|error: copy::Error| {
             if error.is_denied() {
                 denied.cancel();
             }
-            Failure::Copy(error)
+            StepError::Copy(error)
         })
     }
 }
 
 /// Why a planned tag did not arrive.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum StepError {
     #[error("conflict: {0}; let the tag move, or take it out of the rules")]
     Conflict(String),
     #[error("not started: {0}")]
@@ -149,7 +149,7 @@ enum Reason {
     Denial,
 }
 
-impl Failure {
+impl StepError {
     /// Whether it is for nothing but that the run was told to stop.
     fn is_stop(&self) -> bool {
         matches!(self, Self::Dropped | Self::NotStarted(Reason::Stop))
@@ -171,7 +171,7 @@ impl Failure {
 
 /// A tag as the plan has it.
 fn in_plan(step: &Step) -> TagSummary {
-    let conflict = (step.action == Action::Conflict).then(|| Failure::Conflict(step.reason.clone()));
+    let conflict = (step.action == Action::Conflict).then(|| StepError::Conflict(step.reason.clone()));
     TagSummary {
         tag: step.tag.clone(),
         digest: Some(step.digest),
@@ -180,12 +180,12 @@ fn in_plan(step: &Step) -> TagSummary {
         reason: step.reason.clone(),
         bytes: 0,
         blobs: Blobs::default(),
-        error: conflict.as_ref().map(Failure::to_string),
-        fault: conflict.as_ref().map(Failure::fault).unwrap_or_default(),
+        error: conflict.as_ref().map(StepError::to_string),
+        fault: conflict.as_ref().map(StepError::fault).unwrap_or_default(),
     }
 }
 
-fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, Failure>) {
+fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, StepError>) {
     match result {
         Ok(None) => tag.outcome = Some(TagOutcome::UpToDate),
         Ok(Some(copied)) => {
@@ -194,7 +194,7 @@ fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, Failure>) {
             tag.blobs = copied.blobs;
         }
         Err(failure) => {
-            let is_started = !matches!(failure, Failure::NotStarted(_));
+            let is_started = !matches!(failure, StepError::NotStarted(_));
             tag.outcome = Some(if is_started { TagOutcome::Failed } else { TagOutcome::NotStarted });
             tag.error = Some(chain(&failure));
             tag.fault = failure.fault();
@@ -215,7 +215,7 @@ fn span(step: &Step) -> Span {
     )
 }
 
-fn record(span: &Span, result: &Result<Option<Copied>, Failure>) {
+fn record(span: &Span, result: &Result<Option<Copied>, StepError>) {
     match result {
         Ok(copied) => {
             span.record("outcome", if copied.is_some() { "copied" } else { "up_to_date" });

@@ -46,7 +46,7 @@ pub struct Pass<'a> {
     /// Its two sides, and how to copy between them.
     pub copier: Copier,
     /// So many of its tags are copied at once.
-    pub tags_max: NonZeroUsize,
+    pub concurrent_tags: NonZeroUsize,
 }
 
 /// Why a mirror as a whole failed.

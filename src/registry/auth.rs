@@ -20,7 +20,7 @@ use crate::oci::Repository;
 use crate::registry::challenge::{self, Challenge};
 use crate::registry::error::{Error, Kind};
 use crate::registry::transport::origin;
-use crate::registry::transport::wire::{Body, Parcel, Wire};
+use crate::registry::transport::wire::{Body, Wire, WireRequest};
 
 /// A token answer larger than this is refused.
 const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
@@ -217,8 +217,8 @@ async fn fetch_token(
         headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
     }
     let asked_at = Instant::now();
-    let parcel = Parcel { method: &Method::GET, url: &url, headers, body: Body::Empty, retries: 0 };
-    let mut answer = wire.exchange(parcel).await?;
+    let request = WireRequest { method: &Method::GET, url: &url, headers, body: Body::Empty, retries: 0 };
+    let mut answer = wire.exchange(request).await?;
     if !answer.status().is_success() {
         let refusal = answer.refusal().await;
         return Err(answer.fail(Kind::NoToken(refusal)));

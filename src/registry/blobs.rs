@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::oci::{Descriptor, Digest, Hasher, Manifest, Platform};
 use crate::registry::Repository;
-use crate::registry::ahead;
-use crate::registry::ahead::{Ahead, Pace};
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
+use crate::registry::prefetch;
+use crate::registry::prefetch::{Pace, Prefetch};
 use crate::registry::transport::retry::Budget;
 use crate::registry::transport::wire::Answer;
 use crate::text::chain;
@@ -32,7 +32,7 @@ pub struct BlobReader {
     answer: Option<Answer>,
     pace: Pace,
     /// Parts that are fetched ahead, from some place on, where the source is slow.
-    ahead: Option<Ahead>,
+    prefetch: Option<Prefetch>,
     /// What `answer` gave of the part that was fetched ahead, in case that does not come.
     beyond: Bytes,
     /// Of the first answer; a resumption must agree.
@@ -52,7 +52,7 @@ impl Repository {
             budget: self.client.retry().budget(),
             answer: None,
             pace: Pace::new(),
-            ahead: None,
+            prefetch: None,
             beyond: Bytes::new(),
             etag: None,
             got: 0,
@@ -140,7 +140,7 @@ impl BlobReader {
     }
 
     async fn try_read(&mut self) -> Result<Option<Bytes>, Error> {
-        if let Some(bytes) = self.read_ahead().await {
+        if let Some(bytes) = self.read_prefetched().await {
             return Ok(Some(bytes));
         }
         if !self.beyond.is_empty() {
@@ -178,12 +178,12 @@ impl BlobReader {
     async fn read_on(&mut self) -> Result<Option<Bytes>, Error> {
         let asked_at = Instant::now();
         let Some(answer) = &mut self.answer else { return Ok(None) };
-        let chunk = match &mut self.ahead {
+        let chunk = match &mut self.prefetch {
             None => answer.chunk().await,
-            Some(ahead) => tokio::select! {
+            Some(prefetch) => tokio::select! {
                 biased;
                 chunk = answer.chunk() => chunk,
-                error = ahead.take_in() => {
+                error = prefetch.take_in() => {
                     self.alone(&error);
                     return Box::pin(self.read_on()).await;
                 }
@@ -192,13 +192,13 @@ impl BlobReader {
         let Some(mut bytes) = chunk? else { return Ok(None) };
         self.pace.add(bytes.len(), asked_at);
         let got = self.got + bytes.len() as u64;
-        match &self.ahead {
+        match &self.prefetch {
             None => {
                 let Self { repository, descriptor, etag, pace, .. } = self;
-                self.ahead = Ahead::begin(repository, descriptor, etag.as_ref(), got, pace);
+                self.prefetch = Prefetch::begin(repository, descriptor, etag.as_ref(), got, pace);
             }
-            Some(ahead) if ahead.position < got => {
-                let len = usize::try_from(ahead.position - self.got).unwrap_or(usize::MAX);
+            Some(prefetch) if prefetch.position < got => {
+                let len = usize::try_from(prefetch.position - self.got).unwrap_or(usize::MAX);
                 self.beyond = bytes.split_off(len);
             }
             Some(_) => {}
@@ -208,15 +208,15 @@ impl BlobReader {
 
     /// The next bytes, if they are those that were fetched ahead. Where they did not come, the answer at hand goes on;
     /// it is kept until then.
-    async fn read_ahead(&mut self) -> Option<Bytes> {
-        let ahead = self.ahead.as_mut().filter(|ahead| ahead.position == self.got)?;
-        match ahead.chunk().await {
+    async fn read_prefetched(&mut self) -> Option<Bytes> {
+        let prefetch = self.prefetch.as_mut().filter(|prefetch| prefetch.position == self.got)?;
+        match prefetch.chunk().await {
             Ok(Some(bytes)) => {
                 (self.answer, self.beyond) = (None, Bytes::new());
                 return Some(bytes);
             }
             // Others have all the room.
-            Ok(None) => self.ahead = None,
+            Ok(None) => self.prefetch = None,
             Err(error) => self.alone(&error),
         }
         None
@@ -226,7 +226,7 @@ impl BlobReader {
     fn alone(&mut self, error: &Error) {
         let error = chain(error);
         tracing::debug!(error, "Reading {} without ranges: {error}", self.descriptor.digest);
-        self.ahead = None;
+        self.prefetch = None;
         self.pace.give_up();
     }
 
@@ -246,7 +246,7 @@ impl BlobReader {
             return Ok(());
         }
         let size = self.descriptor.size;
-        ahead::check(answer, self.etag.as_ref(), self.got, size - 1, size)
+        prefetch::check(answer, self.etag.as_ref(), self.got, size - 1, size)
     }
 
     fn verify(&self) -> Result<(), Error> {

@@ -12,17 +12,18 @@ use url::Url;
 
 use crate::login::{Credentials, Freshness};
 use crate::oci::{Host, Repository};
-use crate::registry::ahead::Ranges;
 use crate::registry::auth::{Auth, Scope};
 use crate::registry::error::{Error, Kind, Refusal};
 use crate::registry::hint;
+use crate::registry::prefetch::Ranges;
 use crate::registry::transport::limit::{Limiter, Limits, Turn};
+use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::origin;
 use crate::registry::transport::quota::Quota;
 use crate::registry::transport::resolve::Resolver;
 use crate::registry::transport::retry::{Budget, Retry};
-use crate::registry::transport::tap::{Exchange, Tap};
-use crate::registry::transport::wire::{Answer, Body, Flow, Parcel, Wire};
+use crate::registry::transport::upload_clock::UploadClock;
+use crate::registry::transport::wire::{Answer, Body, Wire, WireRequest};
 
 /// So many redirects in a row are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -53,7 +54,7 @@ pub struct Options {
     /// How blobs are read that this source holds up.
     pub ranges: Ranges,
     /// Who counts them.
-    pub tap: Tap,
+    pub observer: RequestObserver,
 }
 
 /// The client could not be made.
@@ -88,7 +89,7 @@ struct Inner {
 }
 
 /// How a refused request is sent once more.
-struct Second {
+struct LoginRetry {
     /// The scope that the registry asked for.
     asked: Option<String>,
     freshness: Freshness,
@@ -129,7 +130,7 @@ impl Client {
             limiter: Limiter::new(options.limits),
             quota: Quota::default(),
             stall: options.stall_timeout,
-            tap: options.tap,
+            observer: options.observer,
         };
         let manifests = Limits { per_second: options.manifests_per_second, ..options.limits };
         Ok(Self(Arc::new(Inner {
@@ -189,7 +190,7 @@ impl Client {
     /// Waits before another try, and lets it be counted.
     pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration, budget: &Budget) {
         budget.tell(reason, pause, error);
-        (self.0.wire.tap)(&Exchange::Retried { host: self.host().as_str(), reason });
+        (self.0.wire.observer)(&Exchange::Retried { host: self.host().as_str(), reason });
         tokio::time::sleep(pause).await;
     }
 
@@ -200,10 +201,10 @@ impl Client {
             return Err(Error::new(&request.method, &request.url, Kind::PullsUsedUp(window)));
         }
         let scope = &request.scope;
-        let mut second: Option<Second> = None;
+        let mut login_retry: Option<LoginRetry> = None;
         loop {
-            let (asked, freshness) = match &second {
-                Some(Second { asked, freshness }) => (asked.as_deref(), *freshness),
+            let (asked, freshness) = match &login_retry {
+                Some(LoginRetry { asked, freshness }) => (asked.as_deref(), *freshness),
                 None => (None, Freshness::Cached),
             };
             let header = match auth.authorize(wire, root, scope, asked, freshness).await {
@@ -223,9 +224,9 @@ impl Client {
                 // Whoever we were sent to learns nothing about us, and we take no challenge from there.
                 return Err(answer.fail(Kind::RefusedElsewhere(refusal)));
             }
-            if second.is_none() {
-                second = self.second_try(request, &answer, &refusal, sent_at)?;
-                if second.is_some() {
+            if login_retry.is_none() {
+                login_retry = self.second_try(request, &answer, &refusal, sent_at)?;
+                if login_retry.is_some() {
                     continue;
                 }
             }
@@ -240,16 +241,16 @@ impl Client {
         answer: &Answer,
         refusal: &Refusal,
         sent_at: Option<Instant>,
-    ) -> Result<Option<Second>, Error> {
+    ) -> Result<Option<LoginRetry>, Error> {
         let Inner { root, auth, .. } = &*self.0;
-        let newer = |sent_at| Second { asked: None, freshness: Freshness::After(sent_at) };
+        let newer = |sent_at| LoginRetry { asked: None, freshness: Freshness::After(sent_at) };
         match (refusal.status, sent_at) {
             // Sent unasked, the login needs no challenge to be renewed.
             (StatusCode::UNAUTHORIZED, Some(sent_at)) if auth.is_unasked() => Ok(Some(newer(sent_at))),
             (StatusCode::UNAUTHORIZED, _) => {
                 let asked = auth.learn(root, &request.scope, answer.headers())?;
                 let freshness = sent_at.map_or(Freshness::Cached, Freshness::After);
-                Ok(asked.map(|asked| Second { asked: Some(asked), freshness }))
+                Ok(asked.map(|asked| LoginRetry { asked: Some(asked), freshness }))
             }
             (StatusCode::FORBIDDEN, Some(sent_at)) => {
                 // The answer to a `HEAD` has no words: any 403 may be that of an expired ECR token.
@@ -267,7 +268,7 @@ impl Client {
         &self,
         request: &Request,
         body: reqwest::Body,
-        flow: &Flow,
+        clock: &UploadClock,
     ) -> Result<Answer, Error> {
         let Inner { root, wire, auth, .. } = &*self.0;
         let mut headers = request.headers.clone();
@@ -275,9 +276,9 @@ impl Client {
             let header = auth.authorize(wire, root, &request.scope, None, Freshness::Cached).await?;
             headers.extend(header.map(|value| (AUTHORIZATION, value)));
         }
-        let body = Body::Stream(body, flow);
+        let body = Body::Stream(body, clock);
         let Request { method, url, .. } = request;
-        let answer = wire.exchange(Parcel { method, url, headers, body, retries: 0 }).await?;
+        let answer = wire.exchange(WireRequest { method, url, headers, body, retries: 0 }).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -298,8 +299,8 @@ impl Client {
             let mut headers = request.headers.clone();
             headers.extend(login.clone().map(|value| (AUTHORIZATION, value)));
             let body = request.body.clone().map_or(Body::Empty, Body::Bytes);
-            let parcel = Parcel { method: &request.method, url: &url, headers, body, retries };
-            let answer = wire.exchange(parcel).await?;
+            let once = WireRequest { method: &request.method, url: &url, headers, body, retries };
+            let answer = wire.exchange(once).await?;
             let next = match answer.header(LOCATION.as_str()) {
                 Some(location) if answer.status().is_redirection() && request.is_read() => url.join(location),
                 _ => return Ok((answer, origin::is_own(root, &url))),

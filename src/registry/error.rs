@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::login::CredentialsError;
 use crate::oci::{Digest, ManifestError};
+use crate::registry::code;
 use crate::registry::transport::resolve;
 use crate::text::{address, chain, quote};
 
@@ -226,9 +227,9 @@ impl Error {
     /// else was tried as often as it is worth.
     pub fn is_worth_new_upload(&self) -> bool {
         let is_gone = |refusal: &Refusal| {
-            refusal.status == StatusCode::NOT_FOUND && !refusal.has_code("NAME_UNKNOWN")
-                || refusal.has_code("BLOB_UPLOAD_UNKNOWN")
-                || refusal.has_code("BLOB_UPLOAD_INVALID")
+            refusal.status == StatusCode::NOT_FOUND && !refusal.has_code(code::NAME_UNKNOWN)
+                || refusal.has_code(code::BLOB_UPLOAD_UNKNOWN)
+                || refusal.has_code(code::BLOB_UPLOAD_INVALID)
         };
         let is_logged_out = self.is_status(StatusCode::UNAUTHORIZED) || self.is_expired_login();
         self.inner.is_put
@@ -266,7 +267,7 @@ impl Refusal {
 
     /// Codes and texts first, the status second: throttling also comes as 400.
     fn transient(&self) -> Option<&'static str> {
-        if self.has_code("TOOMANYREQUESTS")
+        if self.has_code(code::TOO_MANY_REQUESTS)
             || self.says("toomanyrequests")
             || self.says("throttlingexception")
         {

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::oci::fuzzing::{check_error, check_message};
 use crate::registry::challenge::Challenge;
+use crate::registry::code;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind};
 use crate::registry::transport::{origin, retry};
 use crate::registry::{Refusal, Retry, challenge as challenges, pages};
@@ -101,7 +102,7 @@ pub fn refusal(data: &[u8]) {
         assert!(refusal.errors.is_empty() || refusal.text.is_empty());
         assert!(refusal.errors.iter().all(|error| refusal.has_code(&error.code)));
         check_message(&refusal.to_string());
-        let is_throttled = refusal.has_code("TOOMANYREQUESTS");
+        let is_throttled = refusal.has_code(code::TOO_MANY_REQUESTS);
         for method in [Method::GET, Method::PUT] {
             let error = Error::new(&method, &url, Kind::Refused(refusal.clone()));
             check_error(&error);

@@ -4,15 +4,16 @@
 //! how we log in (`challenge`, `auth`), the two together (`client`), and the verbs of a repository (`tags`,
 //! `manifests`, `blobs`, `upload`).
 
-mod ahead;
 mod auth;
 mod blobs;
 mod challenge;
 mod client;
+pub mod code;
 mod error;
 mod hint;
 mod manifests;
 mod pages;
+mod prefetch;
 mod referrers;
 mod repository;
 mod tags;
@@ -22,12 +23,12 @@ mod upload;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
-pub use ahead::{Ranges, Slow};
 pub use blobs::BlobReader;
 pub use client::{BuildError, Client, Options};
 pub use error::{ApiError, Error, Kind, Refusal};
+pub use prefetch::{Ranges, Slow};
 pub use repository::Repository;
 pub use transport::limit::Limits;
+pub use transport::observer::{Exchange, RequestObserver};
 pub use transport::retry::{Budget, Retry, retry_after};
-pub use transport::tap::{Exchange, Tap};
 pub use upload::{Started, Upload};

@@ -16,7 +16,7 @@ use crate::registry::Repository;
 use crate::registry::auth::Access;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
-use crate::registry::transport::wire::Flow;
+use crate::registry::transport::upload_clock::UploadClock;
 
 /// How an upload began.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ impl Repository {
         S: Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        let flow = Arc::new(Flow::new(descriptor.size));
+        let clock = Arc::new(UploadClock::new(descriptor.size));
         let mut request = Request::new(Method::PUT, upload.0, self.scope(Access::PullPush));
         request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         request.headers.insert(CONTENT_LENGTH, HeaderValue::from(descriptor.size));
-        let body = reqwest::Body::wrap_stream(flow.watch(body));
-        self.client.send_stream(&request, body, &flow).await.map(drop)
+        let body = reqwest::Body::wrap_stream(clock.watch(body));
+        self.client.send_stream(&request, body, &clock).await.map(drop)
     }
 }

@@ -7,6 +7,7 @@ use crate::yaml::de::{Deserializer, Problem};
 use crate::yaml::fault::{Fault, Faults};
 use crate::yaml::node::{Kind, Node};
 use crate::yaml::place::{Path, Position, Segment};
+use crate::yaml::schema::Schema;
 use crate::yaml::suggest::suggest;
 use crate::yaml::{reader, variables};
 
@@ -19,8 +20,7 @@ const FORM_FAULTS_MAX: usize = 100;
 /// at or below it. That is how all the faults of a text are found, and each once.
 pub struct Document {
     root: Node,
-    /// What may be written, as a JSON Schema.
-    schema: Value,
+    schema: Schema,
     faults: Vec<Fault>,
     removed: Vec<Path>,
 }
@@ -29,7 +29,8 @@ impl Document {
     /// Reads YAML that is meant to have this JSON Schema.
     pub fn read(text: &str, schema: Value) -> Self {
         let removed = Node { kind: Kind::Removed, position: Position::START };
-        let mut document = Self { root: removed, schema, faults: Vec::new(), removed: Vec::new() };
+        let mut document =
+            Self { root: removed, schema: Schema(schema), faults: Vec::new(), removed: Vec::new() };
         let faults = match reader::read(text) {
             Ok((root, faults)) => {
                 document.root = root;
@@ -41,7 +42,7 @@ impl Document {
             }
         };
         for fault in faults {
-            document.faults.push(Fault::new(fault.position, &fault.path, &fault.what));
+            document.fault(fault.position, &fault.path, &fault.what);
             document.removed.extend(fault.hides);
         }
         document
@@ -64,17 +65,13 @@ impl Document {
                 Ok(value) => return value,
                 Err(error) => {
                     let (path, position, problem) = error.locate(&self.root);
-                    self.faults.push(Fault::new(position, &path, &problem.explain(&self.schema)));
+                    self.fault(position, &path, &problem.explain(&self.schema, &path));
                     self.remove(path, &problem);
                 }
             }
         }
         self.removed.push(Path::default());
-        self.faults.push(Fault::new(
-            Position::START,
-            &Path::default(),
-            "too many faults to read on: fix these first",
-        ));
+        self.fault(Position::START, &Path::default(), "too many faults to read on: fix these first");
         T::default()
     }
 
@@ -98,7 +95,7 @@ impl Document {
     ///
     /// `what` may repeat the value. Where a variable was filled in it is not shown, as that may be a secret.
     pub fn report(&mut self, path: &Path, what: impl Into<String>) {
-        match &self.root.nearest(path).kind {
+        match &self.root.deepest(path).kind {
             Kind::Scalar(scalar) if !scalar.empty_variables.is_empty() => {
                 let empty = scalar.empty_variables.join("`, `");
                 self.report_shown(
@@ -110,13 +107,16 @@ impl Document {
                 path,
                 "not valid with its variables filled in (what they hold is not shown, it may be a secret)",
             ),
+            Kind::Scalar(_) if self.schema.is_secret(path) => {
+                self.report_shown(path, "not valid (it is not shown, as it is a secret)");
+            }
             _ => self.report_shown(path, what),
         }
     }
 
     /// Notes that a text is empty, and the variable that made it so.
     pub fn report_empty(&mut self, path: &Path) {
-        let what = match &self.root.nearest(path).kind {
+        let what = match &self.root.deepest(path).kind {
             Kind::Scalar(scalar) if !scalar.empty_variables.is_empty() => {
                 let empty = scalar.empty_variables.join("`, `");
                 format!("empty: the environment variable `{empty}` is empty")
@@ -129,8 +129,8 @@ impl Document {
     /// Like [`Document::report`], with a text that repeats nothing of the value and is shown in any case.
     pub fn report_shown(&mut self, path: &Path, what: impl Into<String>) {
         if !self.is_removed(path) {
-            let position = self.root.nearest(path).position;
-            self.faults.push(Fault::new(position, path, &what.into()));
+            let position = self.root.deepest(path).position;
+            self.fault(position, &path, &what.into());
         }
     }
 
@@ -138,14 +138,18 @@ impl Document {
     pub fn report_key(&mut self, path: &Path, what: impl Into<String>) {
         let mut parent = path.clone();
         parent.pop();
-        let position = match (&self.root.nearest(&parent).kind, path.segments().last()) {
+        let position = match (&self.root.deepest(&parent).kind, path.segments().last()) {
             (Kind::Mapping(entries), Some(Segment::Key(key))) => {
                 entries.iter().find(|entry| entry.key == *key).map(|entry| entry.key_position)
             }
             _ => None,
         };
         let position = position.unwrap_or(self.root.position);
-        self.faults.push(Fault::new(position, path, &what.into()));
+        self.fault(position, &path, &what.into());
+    }
+
+    fn fault(&mut self, position: Position, path: &Path, what: &str) {
+        self.faults.push(Fault::new(position, &self.schema.show(path), what));
     }
 
     /// Whether the value at `path` was removed as faulty, alone or with what held it.

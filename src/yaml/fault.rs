@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::yaml::place::{Path, Position};
+use crate::yaml::place::Position;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +17,10 @@ pub struct Fault {
 
 impl Fault {
     /// Makes one line of `what`: texts of other parsers may hold line breaks, echoed values anything.
-    pub(super) fn new(position: Position, path: &Path, what: &str) -> Self {
+    pub(super) fn new(position: Position, path: &str, what: &str) -> Self {
         let lines: Vec<&str> = what.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let what = lines.join(" ").replace(char::is_control, "\u{fffd}");
-        Self { position, path: path.to_string().replace(char::is_control, "\u{fffd}"), what }
+        Self { position, path: path.replace(char::is_control, "\u{fffd}"), what }
     }
 }
 

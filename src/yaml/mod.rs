@@ -16,10 +16,10 @@
 mod de;
 mod document;
 mod fault;
-mod key_location;
 mod node;
 mod place;
 mod reader;
+mod schema;
 mod suggest;
 mod syntax;
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(super) struct Entry {
 
 impl Node {
     /// The node at `path`, or the last one on the way to it.
-    pub(super) fn nearest(&self, path: &Path) -> &Self {
+    pub(super) fn deepest(&self, path: &Path) -> &Self {
         let mut node = self;
         for segment in path.segments() {
             let child = match (&node.kind, segment) {

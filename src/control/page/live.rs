@@ -10,7 +10,7 @@ use futures_util::stream::Stream;
 use serde::Serialize;
 
 use crate::control::answer::Error;
-use crate::control::follow::{Teller, follow, last_event};
+use crate::control::follow::{EventRenderer, follow, last_event};
 use crate::control::page::Query;
 use crate::control::page::mirror::{Look, id, mirror};
 use crate::control::page::summary::Summary;
@@ -55,8 +55,8 @@ pub(in crate::control) async fn events(
     follow(control, since, Pieces { only: query.mirror, ..Pieces::default() })
 }
 
-impl Teller for Pieces {
-    fn tell(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
+impl EventRenderer for Pieces {
+    fn render(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
         let (look, configuration) = (Look::new(control, self.only.as_deref()), control.configuration());
         let mut events = Vec::new();
         if self.configuration.as_ref() != Some(&configuration) {

@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
 use crate::control::Control;
-use crate::control::access::{Refusal, check_form};
+use crate::control::access::{AccessDenied, check_form};
 use crate::control::answer::{CHALLENGE, Error};
 use crate::control::api::Overview;
 use crate::control::changes::Mark;
@@ -91,7 +91,7 @@ pub(super) async fn sync(State(control): State<Arc<Control>>, headers: HeaderMap
         Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         Err(error) => {
             let message = match &error {
-                Error::Refused(Refusal::NoToken | Refusal::WrongToken) => {
+                Error::Refused(AccessDenied::NoToken | AccessDenied::WrongToken) => {
                     "This is not the daemon's token. Nothing was started.".to_owned()
                 }
                 error => format!("Nothing was started: {error}."),

@@ -8,7 +8,7 @@ use tracing::field::{Empty, display};
 use tracing::{Span, trace_span};
 
 use crate::registry::error::{Error, Kind};
-use crate::registry::transport::wire::{Answer, Parcel};
+use crate::registry::transport::wire::{Answer, WireRequest};
 use crate::text::address;
 
 /// A request that was sent.
@@ -19,8 +19,8 @@ pub(in crate::registry) struct Sent {
 }
 
 impl Sent {
-    pub(in crate::registry) fn new(parcel: &Parcel<'_>) -> Self {
-        let Parcel { method, url, headers, retries, .. } = parcel;
+    pub(in crate::registry) fn new(request: &WireRequest<'_>) -> Self {
+        let WireRequest { method, url, headers, retries, .. } = request;
         let span = trace_span!(
             "request",
             otel.name = %method,

@@ -1,34 +1,24 @@
 //! One request, one answer: limits, patience, counting. No logins, no redirects, no retries.
 
 use std::pin::pin;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::FutureExt;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, StatusCode};
-use tokio::time::Instant;
 use tracing::Instrument;
 use url::Url;
 
 use crate::oci::Host;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal};
 use crate::registry::transport::limit::Limiter;
+use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::quota::Quota;
 use crate::registry::transport::retry;
 use crate::registry::transport::sent::Sent;
-use crate::registry::transport::tap::{Exchange, Tap};
+use crate::registry::transport::upload_clock::UploadClock;
 use crate::text::{address, quote};
-
-/// So many bytes of an upload may wait in the buffers of the system when all are handed over.
-const BUFFERED_MAX_BYTES: u64 = 4 * 1024 * 1024;
-/// They leave at least this fast; a slower link still has the time of a stall on top.
-const LINK_BYTES_PER_SECOND: u64 = 256 * 1024;
-/// A registry that has all bytes of a blob stores them at least this fast before it answers.
-const COMMIT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 
 /// Where AWS, its storage and other registries say by which id they find a request in their logs.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-request-id"];
@@ -41,11 +31,11 @@ pub(in crate::registry) struct Wire {
     pub(in crate::registry) quota: Quota,
     /// The time for which nothing may move.
     pub(in crate::registry) stall: Duration,
-    pub(in crate::registry) tap: Tap,
+    pub(in crate::registry) observer: RequestObserver,
 }
 
 /// What is sent.
-pub(in crate::registry) struct Parcel<'a> {
+pub(in crate::registry) struct WireRequest<'a> {
     pub(in crate::registry) method: &'a Method,
     pub(in crate::registry) url: &'a Url,
     pub(in crate::registry) headers: HeaderMap,
@@ -59,31 +49,31 @@ pub(in crate::registry) enum Body<'a> {
     Empty,
     Bytes(Bytes),
     /// A stream of known length, and the clock that tells whether it moves.
-    Stream(reqwest::Body, &'a Flow),
+    Stream(reqwest::Body, &'a UploadClock),
 }
 
 impl Wire {
     /// Sends and waits for the head of the answer, whatever its status.
     pub(in crate::registry) fn exchange(
         &self,
-        parcel: Parcel<'_>,
+        request: WireRequest<'_>,
     ) -> impl Future<Output = Result<Answer, Error>> {
-        let sent = Sent::new(&parcel);
+        let sent = Sent::new(&request);
         let span = sent.span.clone();
-        self.pass_on(parcel).instrument(span).inspect(move |result| sent.ended(result))
+        self.pass_on(request).instrument(span).inspect(move |result| sent.ended(result))
     }
 
-    async fn pass_on(&self, parcel: Parcel<'_>) -> Result<Answer, Error> {
-        let Parcel { method, url, headers, body, .. } = parcel;
+    async fn pass_on(&self, request: WireRequest<'_>) -> Result<Answer, Error> {
+        let WireRequest { method, url, headers, body, .. } = request;
         let fail = |kind| Error::new(method, url, kind);
         let request = self.http.request(method.clone(), url.clone()).headers(headers);
         let result = match body {
-            Body::Stream(stream, flow) => {
+            Body::Stream(stream, clock) => {
                 // Not counted by the limiter: it may wait for requests that are, at the same host.
                 let sent = pin!(request.body(stream).send());
                 tokio::select! {
                     result = sent => result,
-                    () = flow.stopped(self.stall) => return Err(self.stalled(method, fail)),
+                    () = clock.stopped(self.stall) => return Err(self.stalled(method, fail)),
                 }
             }
             Body::Empty | Body::Bytes(_) => {
@@ -117,7 +107,7 @@ impl Wire {
 
     fn count(&self, method: &Method, status: Option<StatusCode>) {
         let status = status.map(|status| status.as_u16());
-        (self.tap)(&Exchange::Requested { host: self.host.as_str(), method: method.as_str(), status });
+        (self.observer)(&Exchange::Requested { host: self.host.as_str(), method: method.as_str(), status });
     }
 }
 
@@ -207,113 +197,4 @@ impl Answer {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     retry::retry_after(value, jiff::Timestamp::now())
-}
-
-/// Tells whether an upload moves. It stands still by right while it waits for its source, and once
-/// everything is sent and the registry stores it.
-#[derive(Debug)]
-pub(in crate::registry) struct Flow {
-    size: u64,
-    handed: AtomicU64,
-    state: Mutex<State>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// Our own source is asked for more bytes; it has its own clock.
-    WaitingForSource,
-    /// Bytes were handed to the connection then.
-    Handed(Instant),
-    /// All bytes were handed over then.
-    Finished(Instant),
-}
-
-impl Flow {
-    /// For a body of so many bytes.
-    pub(in crate::registry) fn new(size: u64) -> Self {
-        Self { size, handed: AtomicU64::new(0), state: Mutex::new(State::Handed(Instant::now())) }
-    }
-
-    /// Passes the body on and keeps the clock.
-    pub(in crate::registry) fn watch<S, E>(
-        self: &Arc<Self>,
-        body: S,
-    ) -> impl Stream<Item = S::Item> + Send + use<S, E>
-    where
-        S: Stream<Item = Result<Bytes, E>> + Send,
-    {
-        futures_util::stream::unfold((Box::pin(body), Arc::clone(self)), |(mut body, flow)| async move {
-            flow.set(State::WaitingForSource);
-            let next = body.next().await?;
-            flow.hand(next.as_ref().map_or(0, Bytes::len));
-            Some((next, (body, flow)))
-        })
-    }
-
-    fn hand(&self, bytes: usize) {
-        let handed = self.handed.fetch_add(bytes as u64, Relaxed) + bytes as u64;
-        let now = Instant::now();
-        self.set(if handed >= self.size { State::Finished(now) } else { State::Handed(now) });
-    }
-
-    fn set(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    /// Returns when nothing has moved for `stall`.
-    async fn stopped(&self, stall: Duration) {
-        loop {
-            let state = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let deadline = match state {
-                State::WaitingForSource => Instant::now() + stall,
-                State::Handed(at) => at + stall,
-                State::Finished(at) => at + stall + commit_max(self.size),
-            };
-            if deadline <= Instant::now() {
-                return;
-            }
-            tokio::time::sleep_until(deadline).await;
-        }
-    }
-}
-
-/// The time from handing over the last byte of an upload to its answer, silent by right.
-fn commit_max(size: u64) -> Duration {
-    let time = |bytes: u64, per_second: u64| Duration::from_millis(bytes.saturating_mul(1000) / per_second);
-    time(size.min(BUFFERED_MAX_BYTES), LINK_BYTES_PER_SECOND) + time(size, COMMIT_BYTES_PER_SECOND)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const STALL: Duration = Duration::from_secs(30);
-
-    #[tokio::test(start_paused = true)]
-    async fn bytes_that_the_connection_does_not_take_are_a_stall() {
-        let (flow, start) = (Flow::new(2), Instant::now());
-        flow.hand(1);
-        flow.stopped(STALL).await;
-        assert_eq!(start.elapsed(), STALL);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn waiting_for_the_source_or_the_commit_is_not() {
-        const SIZE: usize = 1024 * 1024 * 1024;
-        let flow = Arc::new(Flow::new(SIZE as u64));
-        let mut body = Box::pin(flow.watch(futures_util::stream::pending::<Result<Bytes, std::io::Error>>()));
-        assert!(futures_util::poll!(body.next()).is_pending());
-        assert!(tokio::time::timeout(20 * STALL, flow.stopped(STALL)).await.is_err());
-        flow.hand(SIZE);
-        assert!(tokio::time::timeout(3 * STALL, flow.stopped(STALL)).await.is_err());
-        flow.stopped(STALL).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_commit_of_a_small_blob_has_little_time() {
-        let (flow, start) = (Flow::new(64 * 1024), Instant::now());
-        flow.hand(64 * 1024);
-        flow.stopped(STALL).await;
-        assert!(start.elapsed() < STALL + Duration::from_secs(2), "{:?}", start.elapsed());
-    }
 }

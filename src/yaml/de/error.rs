@@ -3,11 +3,10 @@
 use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
-use serde_json::Value;
 
-use crate::yaml::key_location::locations;
 use crate::yaml::node::Node;
 use crate::yaml::place::{Path, Position, Segment};
+use crate::yaml::schema::Schema;
 use crate::yaml::suggest::suggest;
 
 /// Why a node is not what was wanted.
@@ -47,8 +46,8 @@ impl Error {
 }
 
 impl Problem {
-    /// What is wrong, and what to do in a document of this schema.
-    pub(in crate::yaml) fn explain(&self, schema: &Value) -> String {
+    /// What is wrong with the mapping at `path`, and what to do.
+    pub(in crate::yaml) fn explain(&self, schema: &Schema, path: &Path) -> String {
         let (key, known) = match self {
             Self::Value(what) => return what.clone(),
             Self::UnknownKey { key, known } => (key, known),
@@ -59,14 +58,14 @@ impl Problem {
         if let Some(known) = suggest(key, known) {
             return format!("unknown key `{key}`, did you mean `{known}`?");
         }
-        if may_be_secret(key, known) {
+        if !is_word(key) || schema.holds_secrets(path) {
             return format!("unknown key, expected {}", one_of(known));
         }
         let location = |location: &String| match location.as_str() {
             "" => "at the top".to_owned(),
             location => format!("under `{location}`"),
         };
-        let locations: Vec<_> = locations(schema, key).iter().map(location).collect();
+        let locations: Vec<_> = schema.key_locations(key).iter().map(location).collect();
         let belongs = match locations.as_slice() {
             [] => String::new(),
             locations => format!(" (it belongs {})", locations.join(" or ")),
@@ -77,7 +76,10 @@ impl Problem {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.explain(&Value::Null))
+        match &self.problem {
+            Problem::Value(what) => f.write_str(what),
+            Problem::UnknownKey { .. } => f.write_str("unknown key"),
+        }
     }
 }
 
@@ -114,14 +116,12 @@ impl de::Error for Error {
     }
 }
 
-/// Whether a key that is like no other may be a value that lost its key, and is not to be repeated: anything among
-/// credentials and in webhooks, and elsewhere what is no word.
-fn may_be_secret(key: &str, known: &[&str]) -> bool {
+/// Whether a key is like one that people give. Others may be values that lost their key.
+fn is_word(key: &str) -> bool {
     const WORD_MAX_BYTES: usize = 41;
-    let is_word = key.len() <= WORD_MAX_BYTES
+    key.len() <= WORD_MAX_BYTES
         && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    !is_word || known.contains(&"password") || known.contains(&"url")
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// The known key that `text` starts with, where only the space after its colon is missing: `newest:3`.

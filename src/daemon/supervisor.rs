@@ -13,7 +13,7 @@ use crate::app;
 use crate::app::App;
 use crate::config::{Config, Mirror};
 use crate::control::{Configuration, Control};
-use crate::daemon::crew::Starts;
+use crate::daemon::tasks::Starts;
 use crate::daemon::{Error, Reload};
 use crate::event::{Observer, Observers};
 use crate::notice;
@@ -23,8 +23,8 @@ use crate::schedule::{Agenda, Clock};
 use crate::text::chain;
 
 /// Fires triggers at their times, and takes new configurations.
-pub(super) struct Conductor {
-    maker: Maker,
+pub(super) struct Supervisor {
+    builder: AppBuilder,
     control: Arc<Control>,
     clock: Clock,
     starts: Starts,
@@ -35,7 +35,7 @@ pub(super) struct Conductor {
 }
 
 /// Makes of a configuration what passes need.
-pub(super) struct Maker {
+pub(super) struct AppBuilder {
     reload: Reload,
     options: app::Options,
     /// Takes the events of all configurations.
@@ -44,12 +44,12 @@ pub(super) struct Maker {
     notifier: Option<Arc<Notifier>>,
 }
 
-impl Maker {
+impl AppBuilder {
     pub(super) fn new(reload: Reload, options: app::Options, observer: Arc<dyn Observer>) -> Self {
         Self { reload, options, observer, notifier: None }
     }
 
-    async fn make(&mut self, config: Config) -> Result<(App, Delivery), app::Error> {
+    async fn build(&mut self, config: Config) -> Result<(App, Delivery), app::Error> {
         let aws = self.options.aws.clone();
         let (notifier, delivery) = notice::channel(&config, aws, self.notifier.as_deref());
         let observers = vec![Arc::clone(&self.observer), Arc::clone(&notifier) as _];
@@ -63,21 +63,29 @@ impl Maker {
     /// The same for the configuration as it is now, or in words for people what is wrong with it.
     async fn reload(&mut self) -> Result<(App, Delivery), String> {
         let config = (self.reload)()?;
-        self.make(config).await.map_err(|error| chain(&error))
+        self.build(config).await.map_err(|error| chain(&error))
     }
 }
 
-impl Conductor {
+impl Supervisor {
     pub(super) async fn new(
-        mut maker: Maker,
+        mut builder: AppBuilder,
         config: Config,
         control: Arc<Control>,
         clock: Clock,
         starts: Starts,
     ) -> Result<Self, Error> {
-        let (app, delivery) = maker.make(config).await?;
+        let (app, delivery) = builder.build(config).await?;
         let apps = watch::Sender::new(Arc::new(app));
-        Ok(Self { maker, control, clock, starts, agenda: Agenda::default(), apps, delivery: Some(delivery) })
+        Ok(Self {
+            builder,
+            control,
+            clock,
+            starts,
+            agenda: Agenda::default(),
+            apps,
+            delivery: Some(delivery),
+        })
     }
 
     /// What the configuration that counts was made into.
@@ -91,7 +99,11 @@ impl Conductor {
 
     /// Goes on until told to stop. Dropped with this are the last notifiers, once passes under way have ended, and the
     /// deliveries end.
-    pub(super) async fn conduct(mut self, stop: &Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
+    pub(super) async fn supervise(
+        mut self,
+        stop: &Stop,
+        reloads: impl Stream<Item = ()>,
+    ) -> Result<(), Error> {
         let mut reloads = pin!(reloads);
         loop {
             let changed = || self.control.workers.changed();
@@ -109,7 +121,7 @@ impl Conductor {
 
     async fn reload(&mut self, stop: &Stop) {
         let loaded_at = self.control.configuration().loaded_at;
-        let configuration = match self.maker.reload().await {
+        let configuration = match self.builder.reload().await {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
                 let app = app.after(&self.apps.borrow());

@@ -16,7 +16,7 @@ use crate::cli::context::context;
 /// for machines.
 ///
 /// Numbers are never added to a message. The one that people want is in it, with a unit.
-pub(super) struct Prose<T>(pub(super) T);
+pub(super) struct TextLines<T>(pub(super) T);
 
 /// What an event says.
 #[derive(Default)]
@@ -25,7 +25,7 @@ struct Said {
     texts: Vec<(&'static str, String)>,
 }
 
-impl<S, N, T> FormatEvent<S, N> for Prose<T>
+impl<S, N, T> FormatEvent<S, N> for TextLines<T>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -108,7 +108,7 @@ mod tests {
             .with_writer(text.writer())
             .with_ansi(false)
             .fmt_fields(JsonFields::new())
-            .event_format(Prose(()))
+            .event_format(TextLines(()))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(mirror = "java/jdk", tag = %21, bytes = 1024, seconds = 0.1, "Copied java/jdk:21: 1.0 KiB");

@@ -30,7 +30,7 @@ pub(super) fn channels() -> (Starts, Ends) {
 }
 
 /// Does all work that comes, side by side. Ends when no more can come and all is done.
-pub(super) async fn crew(mut works: mpsc::UnboundedReceiver<Work>) {
+pub(super) async fn run_all(mut works: mpsc::UnboundedReceiver<Work>) {
     let mut at_work = FuturesUnordered::new();
     let mut is_open = true;
     loop {

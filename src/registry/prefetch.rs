@@ -99,7 +99,7 @@ impl Pace {
 }
 
 /// The parts of a blob from some place on.
-pub(super) struct Ahead {
+pub(super) struct Prefetch {
     repository: Repository,
     blob: Descriptor,
     etag: Option<HeaderValue>,
@@ -118,7 +118,7 @@ struct Part {
     _room: OwnedSemaphorePermit,
 }
 
-impl Ahead {
+impl Prefetch {
     /// Begins to fetch parts some way ahead of `got`, if the source holds the blob up and there is room.
     pub(super) fn begin(
         repository: &Repository,
@@ -134,7 +134,7 @@ impl Ahead {
         if !is_worth || !pace.is_slow(ranges.slow) {
             return None;
         }
-        let mut ahead = Self {
+        let mut prefetch = Self {
             repository: repository.clone(),
             blob: blob.clone(),
             etag: etag.cloned(),
@@ -143,8 +143,8 @@ impl Ahead {
             parts: FuturesOrdered::new(),
             arrived: VecDeque::new(),
         };
-        ahead.fill();
-        (!ahead.parts.is_empty()).then_some(ahead)
+        prefetch.fill();
+        (!prefetch.parts.is_empty()).then_some(prefetch)
     }
 
     /// Asks for as many parts as may be on their way.

@@ -16,14 +16,14 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 /// Gives every pass what those before it share, as long as any of them is under way.
 ///
 /// When none is, it is forgotten: the registries know better.
-pub(super) struct UnderWay {
+pub(super) struct SharedState {
     /// Layers that may move at once, whatever is under way.
     blob_slots: Arc<Semaphore>,
     /// What was made last, and when. Held for look-ups only.
     last: Mutex<(Weak<Shared>, Instant)>,
 }
 
-impl UnderWay {
+impl SharedState {
     pub(super) fn new(blobs_max: NonZeroUsize) -> Self {
         let blob_slots = Arc::new(Semaphore::new(blobs_max.get()));
         Self { blob_slots, last: Mutex::new((Weak::new(), Instant::now())) }
@@ -49,8 +49,8 @@ mod tests {
 
     use super::*;
 
-    fn join(under_way: &UnderWay) -> Arc<Shared> {
-        under_way.join(|blob_slots| Shared {
+    fn join(shared: &SharedState) -> Arc<Shared> {
+        shared.join(|blob_slots| Shared {
             inflight: Inflight::default(),
             siblings: Siblings::new(Vec::new()),
             blob_slots,
@@ -60,15 +60,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn knowledge_lasts_while_a_pass_is_under_way_and_not_for_ever() {
-        let under_way = UnderWay::new(NonZeroUsize::MIN);
-        let first = join(&under_way);
-        assert!(Arc::ptr_eq(&first, &join(&under_way)));
+        let shared = SharedState::new(NonZeroUsize::MIN);
+        let first = join(&shared);
+        assert!(Arc::ptr_eq(&first, &join(&shared)));
         tokio::time::advance(MAX_AGE).await;
-        let second = join(&under_way);
+        let second = join(&shared);
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(Arc::ptr_eq(&first.blob_slots, &second.blob_slots));
         let place = Arc::downgrade(&second);
         drop((first, second));
-        assert!(place.upgrade().is_none() && !Weak::ptr_eq(&place, &Arc::downgrade(&join(&under_way))));
+        assert!(place.upgrade().is_none() && !Weak::ptr_eq(&place, &Arc::downgrade(&join(&shared))));
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 /// Told of every request after its answer, and of every retry before it.
-pub type Tap = Arc<dyn Fn(&Exchange<'_>) + Send + Sync>;
+pub type RequestObserver = Arc<dyn Fn(&Exchange<'_>) + Send + Sync>;
 
-/// What a [`Tap`] is told.
+/// What a [`RequestObserver`] is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exchange<'a> {
     /// A request was answered, or failed without an answer (`status` is none).
