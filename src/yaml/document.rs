@@ -130,7 +130,7 @@ impl Document {
     pub fn report_shown(&mut self, path: &Path, what: impl Into<String>) {
         if !self.is_removed(path) {
             let position = self.root.deepest(path).position;
-            self.fault(position, &path, &what.into());
+            self.fault(position, path, &what.into());
         }
     }
 
@@ -145,7 +145,7 @@ impl Document {
             _ => None,
         };
         let position = position.unwrap_or(self.root.position);
-        self.fault(position, &path, &what.into());
+        self.fault(position, path, &what.into());
     }
 
     fn fault(&mut self, position: Position, path: &Path, what: &str) {
