@@ -96,7 +96,7 @@ impl Mirror {
                 "the source itself: write the repository that is to hold the copies",
             );
         }
-        let rules = rules(raw.tags, &path.key("tags"), document);
+        let rules = rules(raw.tags, raw.at_least, &path.key("tags"), document);
         let platforms = raw.platforms.iter().enumerate().filter_map(|(index, text)| {
             document.parsed::<Platform>(text, &path.key("platforms").index(index))
         });

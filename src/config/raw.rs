@@ -83,7 +83,8 @@ pub(super) struct Mirror {
 #[schemars(extend("required" = ["match"]))]
 pub(super) struct Rule {
     /// A regular expression over the whole tag, anchored only where it is anchored (`^…$`). A group named `version`
-    /// is compared instead of the whole tag; a group named `variant` replaces the variant that was detected.
+    /// is all that is compared of a tag, what a group named `revision` matches counts rebuilds, and a group named
+    /// `variant` replaces the variant that was detected.
     #[schemars(example = r"^21\.0\.[0-9]+$", example = r"^(?<line>17|21|25)\..*-oraclelinux9$")]
     pub(super) r#match: Option<String>,
     /// Leave out tags that also match this regular expression.
@@ -91,6 +92,9 @@ pub(super) struct Rule {
     /// How many versions to keep, of each variant and each value of `per`. Default: all.
     #[schemars(range(min = 1))]
     pub(super) newest: Option<u64>,
+    /// Of each version only the newest so many builds (rebuilds, dates, commits) count for `newest`. Default: all.
+    #[schemars(range(min = 1))]
+    pub(super) revisions: Option<u64>,
     /// A named group of `match`, or a list of them: `newest` counts within each of their values.
     pub(super) per: Option<OneOrMore>,
     /// A semver requirement on the first three numbers of the version.
@@ -100,6 +104,9 @@ pub(super) struct Rule {
     pub(super) prereleases: Option<bool>,
     /// The source never moves these tags, so one that the target has is not asked for again. Default: false.
     pub(super) immutable: Option<bool>,
+    /// The mirror fails when this rule selects fewer tags, counted alone; what it selects is copied all the same.
+    /// Default: 1, or 0 where the mirror says 0.
+    pub(super) at_least: Option<u64>,
 }
 
 /// When `tagferry serve` runs.

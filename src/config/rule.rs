@@ -7,13 +7,24 @@ use crate::select;
 use crate::yaml::{Document, Path};
 
 /// Reads the rules of one mirror.
-pub(super) fn rules(raw: Option<Vec<raw::Rule>>, path: &Path, document: &mut Document) -> Vec<select::Rule> {
+///
+/// A rule that selects nothing is a failure, unless it or its mirror, by `mirror_at_least: 0`, says otherwise.
+pub(super) fn rules(
+    raw: Option<Vec<raw::Rule>>,
+    mirror_at_least: Option<u64>,
+    path: &Path,
+    document: &mut Document,
+) -> Vec<select::Rule> {
     let hint = "say which tags to mirror: under `tags:` an item such as `- match: ^21$`";
     let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
     if raw.is_empty() {
         document.report(path, format!("empty: {hint}"));
     }
-    let rules = raw.into_iter().enumerate();
+    let with_default = |raw: raw::Rule| raw::Rule {
+        at_least: raw.at_least.or(mirror_at_least.filter(|&count| count == 0)),
+        ..raw
+    };
+    let rules = raw.into_iter().map(with_default).enumerate();
     rules.filter_map(|(index, raw)| rule(raw, &path.index(index), document)).collect()
 }
 
@@ -29,6 +40,11 @@ fn rule(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<select::
     if !per.is_empty() && !has_newest {
         document.report(&path.key("per"), "has no meaning without `newest`: say how many of each to keep");
     }
+    let revisions_path = path.key("revisions");
+    if raw.revisions.is_some() && !has_newest {
+        document.report(&revisions_path, "has no meaning without `newest`: say how many versions to keep");
+    }
+    let revisions = document.count(raw.revisions, &revisions_path);
     let range = raw.range.and_then(|text| range(&text, &path.key("range"), document));
     let hint = "write a regular expression over the tag, such as `match: ^21$`";
     let match_path = path.key("match");
@@ -39,10 +55,12 @@ fn rule(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<select::
         pattern,
         except: raw.except,
         newest,
+        revisions,
         per,
         range,
         prereleases: raw.prereleases.unwrap_or(false),
         immutable: raw.immutable.unwrap_or(false),
+        at_least: raw.at_least.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
     };
     let report = |error: select::RuleError| match &error {
         select::RuleError::Per { index, .. } if is_list => {

@@ -1,7 +1,7 @@
 //! The tables that say why: of a plan, and of what a rule would choose.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::io::Write;
 
@@ -30,6 +30,7 @@ pub fn plan(out: &mut dyn Write, summary: &RunSummary, rows: Rows, look: Look) -
             if rows == Rows::Selected {
                 count_left_out(out, selection)?;
             }
+            write_decisions(out, selection)?;
         }
         writeln!(out)?;
     }
@@ -39,13 +40,21 @@ pub fn plan(out: &mut dyn Write, summary: &RunSummary, rows: Rows, look: Look) -
 
 /// Writes what a rule says of every tag, in the order of versions.
 pub fn explain(out: &mut dyn Write, selection: &Selection, look: Look) -> io::Result<()> {
-    let mut table = Table::new(look, ["TAG", "VERSION", "VARIANT", "KEPT", "REASON"]);
+    let mut table = Table::new(look, ["TAG", "VERSION", "REVISION", "VARIANT", "KEPT", "REASON"]);
     for verdict in &selection.verdicts {
         let kept = if verdict.is_selected() { "yes" } else { "no" };
-        let [tag, version, variant] = reading(verdict);
-        table.row([tag, version, variant, kept.to_owned(), verdict.reason.to_string()]);
+        let [tag, version, revision, variant] = reading(verdict);
+        table.row([tag, version, revision, variant, kept.to_owned(), verdict.reason.to_string()]);
     }
-    table.write(out)
+    table.write(out)?;
+    write_decisions(out, selection)
+}
+
+/// Writes what the list of tags had to tell for reading those that a rule matches.
+fn write_decisions(out: &mut dyn Write, selection: &Selection) -> io::Result<()> {
+    let matched = selection.verdicts.iter().filter(|verdict| verdict.rule.is_some());
+    let decisions: BTreeSet<_> = matched.flat_map(|verdict| &verdict.decisions).collect();
+    decisions.iter().try_for_each(|decision| writeln!(out, "read by the list: {decision}"))
 }
 
 /// Writes `left out: 9000 match no rule, 12 older`, or nothing where nothing is left out.
@@ -68,6 +77,7 @@ fn kind(reason: &Reason) -> &'static str {
         Reason::Unversioned => "without a version",
         Reason::OutsideRange { .. } => "outside the range",
         Reason::Prerelease => "pre-release",
+        Reason::OlderBuild { .. } => "older build of a version",
         Reason::Older { .. } => "older than the newest",
         Reason::Matches | Reason::InRange { .. } | Reason::Newest { .. } => "selected",
     }
@@ -75,12 +85,12 @@ fn kind(reason: &Reason) -> &'static str {
 
 fn table(mirror: &MirrorSummary, selection: &Selection, rows: Rows, look: Look) -> Table {
     let tags: HashMap<&Tag, &TagSummary> = mirror.tags.iter().map(|tag| (&tag.tag, tag)).collect();
-    let header = ["TAG", "VERSION", "VARIANT", "RULE", "ACTION", "DIGEST", "REASON"];
-    let mut table = Table::new(look, header).keep_whole(5);
+    let header = ["TAG", "VERSION", "REVISION", "VARIANT", "RULE", "ACTION", "DIGEST", "REASON"];
+    let mut table = Table::new(look, header).keep_whole(6);
     let left_out = selection.verdicts.iter().filter(|verdict| rows == Rows::All && !verdict.is_selected());
     for verdict in selection.selected().chain(left_out) {
         let summary = tags.get(&verdict.tag).copied();
-        let [tag, version, variant] = reading(verdict);
+        let [tag, version, revision, variant] = reading(verdict);
         let rule = verdict.rule.map(|rule| format!("tags[{rule}]")).unwrap_or_default();
         let digest = summary.and_then(|summary| summary.digest).map(|digest| digest.short());
         let why = summary.map(|summary| summary.reason.as_str()).filter(|why| !why.is_empty());
@@ -89,15 +99,16 @@ fn table(mirror: &MirrorSummary, selection: &Selection, rows: Rows, look: Look) 
             None => verdict.reason.to_string(),
         };
         let action = action(verdict, summary).to_owned();
-        table.row([tag, version, variant, rule, action, digest.unwrap_or_default(), reason]);
+        table.row([tag, version, revision, variant, rule, action, digest.unwrap_or_default(), reason]);
     }
     table
 }
 
 /// The tag and how it was read.
-fn reading(verdict: &Verdict) -> [String; 3] {
+fn reading(verdict: &Verdict) -> [String; 4] {
     let version = verdict.version.as_ref().map(ToString::to_string).unwrap_or_default();
-    [verdict.tag.to_string(), version, verdict.variant.clone()]
+    let revision = verdict.version.as_ref().map(|version| version.revision().to_owned()).unwrap_or_default();
+    [verdict.tag.to_string(), version, revision, verdict.variant.clone()]
 }
 
 fn action(verdict: &Verdict, summary: Option<&TagSummary>) -> &'static str {

@@ -113,7 +113,7 @@ pub(super) fn selection() -> Selection {
         Spec { pattern: r"^21\.".to_owned(), newest: Some(2.try_into().unwrap()), ..Spec::default() };
     let latest = Spec { pattern: "^latest$".to_owned(), ..Spec::default() };
     let rules = [newest, latest].map(|spec| Rule::new(spec).unwrap());
-    let tags = ["21.0.5", "21.0.6", "21.0.7", "21.0.7-oraclelinux9", "21.0.8-ea", "8u491", "latest"];
+    let tags = ["21.0.5", "21.0.6", "21.0.7", "21.0.7-oraclelinux9", "21.0.8-ea", "8u491-b10", "latest"];
     select(&tags.map(tag), &rules)
 }
 

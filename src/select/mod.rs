@@ -26,11 +26,14 @@
 //!
 //! Where that reading is wrong, the groups `version` and `variant` of `match` say what to read instead.
 
+mod convention;
 mod key;
+mod known;
 mod parse;
 mod reason;
 mod rule;
 mod selection;
+mod suffix;
 mod version;
 mod word;
 
@@ -39,6 +42,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 
+pub use convention::Decision;
 pub use reason::{Group, Reason};
 pub use rule::{Rule, RuleError, Spec};
 pub use selection::{Selection, Verdict, select};

@@ -1,98 +1,218 @@
 //! Reads a tag: which of its words are the version, and which the variant.
+//!
+//! Here its start: what stands before the numbers, and the numbers. [`crate::select::suffix`] has what follows.
 
-use crate::select::key::{Key, Moment, Numbers, Parts, Scheme, Stage};
+use crate::select::convention::{Conventions, Sighting};
+use crate::select::key::{Key, Moment, Numbers, Parts, Rank, Revision, Scheme, Stage};
+use crate::select::known;
+use crate::select::known::Meaning;
+use crate::select::rule::Reading;
 use crate::select::version::Version;
-use crate::select::word::{self, Word};
+use crate::select::word;
+use crate::select::word::Word;
 
 /// Longer texts are no tags (OCI distribution specification).
 const TEXT_MAX_BYTES: usize = 128;
 
-/// See [`Version::parse`]. Reads once from left to right; no regular expression, as it runs for every tag.
-pub(super) fn parse(text: &str) -> Option<(Version, String)> {
+/// A tag as it was read, and what that leaves open.
+#[derive(Debug, Default)]
+pub(super) struct Read<'a> {
+    pub(super) reading: Reading,
+    /// Numbers that were taken as parts of the variant's name for want of anything better.
+    pub(super) sightings: Vec<Sighting<'a>>,
+    /// One bit for each length of the commits in it.
+    pub(super) commit_lengths: u128,
+    /// Whether some word may be a commit, should the tags have commits of its length.
+    pub(super) may_be_commit: bool,
+}
+
+/// Reads a tag as the others of its repository have it.
+/// Reads once from left to right; no regular expression, as it runs for every tag.
+pub(super) fn parse<'a>(text: &'a str, conventions: &Conventions<'_>) -> Read<'a> {
+    read(text, conventions, Extent::Tag, "")
+}
+
+/// Reads the parts of a tag that a rule tells apart: `text` has no revision but the one of its own.
+pub(super) fn parse_parts(text: &str, revision: &str, conventions: &Conventions<'_>) -> Reading {
+    read(text, conventions, Extent::Tag, revision).reading
+}
+
+/// Reads a text that is a version and nothing else: words carry no order and are no variant, all numbers count.
+pub(super) fn parse_version(text: &str, revision: &str) -> Option<Version> {
+    read(text, &Conventions::default(), Extent::Version, revision).reading.version
+}
+
+fn read<'a>(text: &'a str, conventions: &Conventions<'_>, extent: Extent, revision: &str) -> Read<'a> {
+    let mut reader = Reader::new(text, conventions, extent);
     if text.len() > TEXT_MAX_BYTES {
-        return None;
+        return reader.nothing();
     }
     let mut words = word::split(text);
     if word::is_hash_name(&words) {
-        return None;
+        return reader.nothing();
     }
-    let start = (0..words.len()).find(|&last| starts_version(&words[..=last]))?;
+    let Some(start) = reader.start(&mut words) else { return reader.nothing() };
     let (before, mut rest) = words.split_at_mut(start);
-    let mut reader = Reader::new(text);
     for word in before {
         reader.read_prefix(word);
     }
     let used = reader.read_numbers(rest);
     rest = &mut rest[used..];
-    while !rest.is_empty() {
+    while !rest.is_empty() && !reader.is_no_version {
         let used = reader.read_suffix(rest);
         rest = &mut rest[used..];
     }
-    Some(reader.finish())
+    if !revision.is_empty() {
+        reader.revision.push(Rank::Count, revision);
+        reader.add_revision_text(Some(b'-'), revision);
+    }
+    reader.finish()
 }
 
-/// Whether the last of these words starts the version.
-fn starts_version(words: &[Word<'_>]) -> bool {
-    let Some((word, before)) = words.split_last() else { return false };
-    // `alpine3.19` and `x86_64` are one name each.
-    let ends_in_digit = |word: &Word<'_>| word.text.ends_with(|c: char| c.is_ascii_digit());
-    let is_in_name = !word.follows(b'-') && before.last().is_some_and(ends_in_digit);
-    word.without_v().starts_with_digit() && !word.is_commit() && !is_in_name
-}
-
-/// Whether the numbers before `word` go on with it.
-fn continues_numbers(word: &Word<'_>) -> bool {
-    let is_joined = word.follows(b'.') || word.follows(b'_') && word.moment().is_none();
-    is_joined && word.starts_with_digit() && !word.is_commit()
+/// How much of a text is the version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What looks like it; the rest is the variant.
+    Tag,
+    /// All of it.
+    Version,
 }
 
 /// What has been read so far.
-struct Reader<'a> {
-    text: &'a str,
-    scheme: Scheme,
+pub(super) struct Reader<'a, 'c> {
+    pub(super) text: &'a str,
+    pub(super) conventions: &'c Conventions<'c>,
+    pub(super) extent: Extent,
+    pub(super) scheme: Scheme,
     numbers: Numbers,
     /// The numbers as they are spelled.
-    row: &'a str,
-    /// Whether the numbers are of Java's old kind, `8u412`.
-    has_update: bool,
-    prerelease: Option<Prerelease<'a>>,
-    date: Option<(Moment, &'a str)>,
-    /// How many commits `git describe` counts since the version, and the commit.
-    commit: Option<(&'a str, &'a str)>,
+    pub(super) row: &'a str,
+    pub(super) prerelease: Option<Prerelease<'a>>,
+    pub(super) revision: Revision,
+    pub(super) revision_text: String,
+    pub(super) date: Option<(Moment, Revision, &'a str)>,
+    /// The commit.
+    pub(super) commit: Option<&'a str>,
+    /// How many commits `git describe` counts since the version.
+    pub(super) commits: Option<&'a str>,
     variant: String,
+    /// The word that a number which follows belongs to, and whether it counts rebuilds.
+    pub(super) last: Last<'a>,
+    /// Whether something shows that there is no version in spite of its numbers.
+    pub(super) is_no_version: bool,
+    pub(super) sightings: Vec<Sighting<'a>>,
+    commit_lengths: u128,
+    may_be_commit: bool,
 }
 
-struct Prerelease<'a> {
-    stage: Stage,
-    numbers: Numbers,
-    text: &'a str,
-    is_glued: bool,
+/// The last thing that was read of what follows the numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Last<'a> {
+    /// A word of the variant; empty for the version itself.
+    Word(&'a str),
+    /// A count of rebuilds: numbers go on with it.
+    Revision,
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
+pub(super) struct Prerelease<'a> {
+    pub(super) stage: Stage,
+    pub(super) numbers: Numbers,
+    pub(super) text: &'a str,
+    pub(super) is_glued: bool,
+}
+
+impl<'a, 'c> Reader<'a, 'c> {
+    fn new(text: &'a str, conventions: &'c Conventions<'c>, extent: Extent) -> Self {
         Self {
             text,
+            conventions,
+            extent,
             scheme: Scheme::Versions,
             numbers: Numbers::with_room(),
             row: "",
-            has_update: false,
             prerelease: None,
+            revision: Revision::default(),
+            revision_text: String::new(),
             date: None,
             commit: None,
+            commits: None,
             variant: String::new(),
+            last: Last::Word(""),
+            is_no_version: false,
+            sightings: Vec::new(),
+            commit_lengths: 0,
+            may_be_commit: false,
         }
+    }
+
+    /// Where the version starts.
+    fn start(&mut self, words: &mut [Word<'a>]) -> Option<usize> {
+        let Some(first) = self.next_start(words, 0) else { return letter_number(words) };
+        if is_dotted(words, first) && !is_of_base(words, first) {
+            return Some(first);
+        }
+        // The first number may be part of a name: `windows-2019-3.1.8`, `temurin-21-tools-deps-1.11.3`,
+        // `18-bookworm-full-v0.13.4`.
+        let mut at = first;
+        while let Some(next) = self.next_start(words, at + 1) {
+            at = next;
+            let is_better = is_of_base(words, first) && !is_of_base(words, at)
+                || words[at].has_v() && !words[first].has_v();
+            if is_better
+                && is_dotted(words, at)
+                && is_short_name(words, first)
+                && word::leading_moment(&words[at..]).is_none()
+            {
+                return Some(at);
+            }
+        }
+        Some(first)
+    }
+
+    /// Where a version may start, not before `from`.
+    fn next_start(&mut self, words: &[Word<'a>], from: usize) -> Option<usize> {
+        (from..words.len()).find(|&last| self.starts_version(&words[..=last]))
+    }
+
+    /// Whether the last of these words starts the version.
+    fn starts_version(&mut self, words: &[Word<'_>]) -> bool {
+        let Some((word, before)) = words.split_last() else { return false };
+        // `alpine3.19` and `x86_64` are one name each.
+        let ends_in_digit = |word: &Word<'_>| word.text.ends_with(|c: char| c.is_ascii_digit());
+        let is_in_name = !word.follows(b'-') && before.last().is_some_and(ends_in_digit);
+        word.without_v().starts_with_digit() && !is_in_name && !self.is_commit(word)
+    }
+
+    /// Whether the word is a commit, also one that by chance has no letter or no digit.
+    pub(super) fn is_commit(&mut self, word: &Word<'_>) -> bool {
+        let length = word.text.len();
+        if word.is_commit() {
+            if !word.is_described() {
+                self.commit_lengths |= 1 << length.min(127);
+            }
+            return true;
+        }
+        if word.may_be_commit() {
+            self.may_be_commit = true;
+            return self.conventions.has_commits_of(length);
+        }
+        false
     }
 
     /// Reads a word before the version: `java11` in `java11-21.3.0`, `nightly` in `nightly-20240501`.
     fn read_prefix(&mut self, word: &Word<'a>) {
-        if word.is_commit() {
-            self.commit = Some(("0", word.text));
-        } else if let Some((stage, "")) = word.stage() {
-            self.prerelease =
-                Some(Prerelease { stage, numbers: Numbers::default(), text: word.text, is_glued: false });
-        } else {
-            self.add_variant(word);
+        if self.is_commit(word) {
+            self.commit = Some(word.text);
+            return;
+        }
+        match known::meaning(word.text) {
+            Some(Meaning::Prerelease(stage)) if !known::needs_number(stage) => {
+                self.prerelease =
+                    Some(Prerelease { stage, numbers: Numbers::default(), text: word.text, is_glued: false });
+            }
+            Some(Meaning::Release) => {}
+            Some(Meaning::Proposal | Meaning::Channel) => self.is_no_version = true,
+            _ => self.add_variant(word),
         }
     }
 
@@ -105,23 +225,28 @@ impl<'a> Reader<'a> {
         let mut used = self.read_date_as_numbers(words);
         let mut end = used.checked_sub(1).map_or(start, |last| words[last].end());
         while let Some(&word) = words.get(used) {
-            let number = if used == 0 || continues_numbers(&word) {
-                word
-            } else if self.has_update && word.is_openjdk_build() {
-                word.from(1)
-            } else {
+            if used > 0 && !self.continues_numbers(&word, &self.text[start..end]) {
                 break;
-            };
-            let glued = self.read_number(number);
+            }
+            let glued = self.read_number(word);
             end = glued.start;
+            used += 1;
             if !glued.text.is_empty() {
+                used -= 1;
                 words[used] = glued;
                 break;
             }
-            used += 1;
         }
         self.row = &self.text[start..end];
         used
+    }
+
+    /// Whether the numbers before `word` go on with it: at a dot, or at an underscore where no dot parts the others.
+    /// `17.0.11_9` is the ninth build of a version, and older than `17.0.11.1_1`.
+    fn continues_numbers(&mut self, word: &Word<'_>, row: &str) -> bool {
+        let is_joined =
+            word.follows(b'.') || word.follows(b'_') && !row.contains('.') && word.moment().is_none();
+        is_joined && word.starts_with_digit() && !self.is_commit(word)
     }
 
     fn read_date_as_numbers(&mut self, words: &[Word<'a>]) -> usize {
@@ -151,7 +276,6 @@ impl<'a> Reader<'a> {
                     if is_dotted && rest.is_pep440() {
                         return rest;
                     }
-                    self.has_update |= letter.eq_ignore_ascii_case(&b'u');
                     rest = rest.from(1);
                 }
                 _ => return rest,
@@ -159,66 +283,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what comes after the numbers, and returns how many of `words`, at least one, are done with.
-    fn read_suffix(&mut self, words: &[Word<'a>]) -> usize {
-        let Some(word) = words.first() else { return 0 };
-        if let Some((moment, used)) = word::leading_moment(words).filter(|_| self.date.is_none()) {
-            self.date = Some((moment, &self.text[word.start..words[used - 1].end()]));
-            return used;
-        }
-        if self.commit.is_none() {
-            if word.is_commit() {
-                self.commit = Some(("0", word.text));
-                return 1;
-            }
-            if let Some(commit) = words.get(1).filter(|commit| word.is_number() && commit.is_described()) {
-                let text = &self.text[word.start..commit.end()];
-                self.commit = Some((word.text, text));
-                return 2;
-            }
-        }
-        if let Some((stage, number)) = word.stage().filter(|_| self.prerelease.is_none()) {
-            return self.read_prerelease(stage, number, words);
-        }
-        self.add_variant(word);
-        1
+    /// Adds a word to the variant's name, which a text that is all version has not.
+    pub(super) fn add_variant(&mut self, word: &Word<'a>) {
+        self.last = Last::Word(word.split_number().0);
+        self.extend_variant(word.separator, word.text);
     }
 
-    /// Reads the numbers of a pre-release: `rc1`, `rc.1`, `ea-b12`, `alpha.1.2`.
-    fn read_prerelease(&mut self, stage: Stage, number: &str, words: &[Word<'a>]) -> usize {
-        let mut numbers = Numbers::default();
-        if !number.is_empty() {
-            numbers.push(number);
+    pub(super) fn extend_variant(&mut self, separator: Option<u8>, text: &str) {
+        if self.extent == Extent::Version {
+            return;
         }
-        let mut used = 1;
-        while let Some(word) = words.get(used) {
-            let build = if word.is_openjdk_build() { word.from(1) } else { *word };
-            // `-8` in `rc1-8` may be anything, such as the JDK in `-dev-8`.
-            let belongs = word.follows(b'.') || numbers.is_empty();
-            if !belongs || !build.is_number() || build.moment().is_some() {
-                break;
-            }
-            numbers.push(build.text);
-            used += 1;
-        }
-        let text = &self.text[words[0].start..words[used - 1].end()];
-        self.prerelease = Some(Prerelease { stage, numbers, text, is_glued: words[0].separator.is_none() });
-        used
-    }
-
-    fn add_variant(&mut self, word: &Word<'a>) {
         if !self.variant.is_empty() {
-            self.variant.push(word.separator.map_or('-', char::from));
+            self.variant.push(separator.map_or('-', char::from));
         }
-        self.variant.push_str(word.text);
+        self.variant.push_str(text);
     }
 
-    fn finish(self) -> (Version, String) {
+    fn nothing(self) -> Read<'a> {
+        Read {
+            reading: Reading::default(),
+            sightings: Vec::new(),
+            commit_lengths: self.commit_lengths,
+            may_be_commit: self.may_be_commit,
+        }
+    }
+
+    fn finish(self) -> Read<'a> {
+        if self.is_no_version {
+            return self.nothing();
+        }
         let mut text = String::with_capacity(self.text.len());
         text.push_str(self.row);
         let before = self.prerelease.as_ref().map(|prerelease| (prerelease.is_glued, prerelease.text));
-        let date = self.date.map(|(_, date)| (false, date));
-        let commit = self.commit.map(|(_, commit)| (false, commit));
+        let date = self.date.as_ref().map(|(_, _, date)| (false, *date));
+        let commit = self.commit.map(|commit| (false, commit));
         for (is_glued, part) in [before, date, commit].into_iter().flatten() {
             text.extend([if is_glued { "" } else { "-" }, part]);
         }
@@ -226,9 +324,48 @@ impl<'a> Reader<'a> {
             scheme: self.scheme,
             numbers: self.numbers,
             prerelease: self.prerelease.map(|prerelease| (prerelease.stage, prerelease.numbers)),
-            date: self.date.map(|(moment, _)| moment),
-            commit: self.commit,
+            revision: self.revision,
+            date: self.date.map(|(moment, revision, _)| (moment, revision)),
+            commits: self.commits,
         });
-        (Version::new(key, text), self.variant)
+        let version = Some(Version::new(key, text, self.revision_text));
+        Read {
+            reading: Reading { version, variant: self.variant, decisions: Vec::new() },
+            sightings: self.sightings,
+            commit_lengths: self.commit_lengths,
+            may_be_commit: self.may_be_commit,
+        }
     }
+}
+
+/// Whether the number at `at` has a part behind a dot.
+fn is_dotted(words: &[Word<'_>], at: usize) -> bool {
+    words.get(at + 1).is_some_and(|next| next.follows(b'.') && next.starts_with_digit())
+}
+
+/// Whether the number at `at` may be the version of what the word before it names.
+fn is_of_base(words: &[Word<'_>], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| words.get(before));
+    words[at].follows(b'-') && before.is_some_and(|word| known::meaning(word.text) == Some(Meaning::Base))
+}
+
+/// Whether the number at `at` is as short as those in names: `2019`, `22.04`, no date.
+fn is_short_name(words: &[Word<'_>], at: usize) -> bool {
+    let parts = 1 + words[at + 1..].iter().take_while(|next| next.follows(b'.')).count();
+    parts <= 2 && words[at..at + parts].iter().all(|part| part.is_number() && part.text.len() <= 4)
+}
+
+/// Where a tag without any other number has one glued to a letter: `b5343`, `k229-07a4d1f`. The letter goes.
+fn letter_number(words: &mut [Word<'_>]) -> Option<usize> {
+    let at = words.iter().position(|word| {
+        let (name, digits) = word.split_number();
+        name.len() == 1 && digits.len() > 1 && known::meaning(word.text).is_none()
+    })?;
+    let is_followed = words.get(at + 1).is_none_or(|next| next.is_commit());
+    let is_first = at == 0 || words[at].split_number().1.len() > 2;
+    if !is_followed || !is_first || !words[at].is_apart() {
+        return None;
+    }
+    words[at] = words[at].from(1);
+    Some(at)
 }

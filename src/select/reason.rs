@@ -23,6 +23,11 @@ pub enum Reason {
     },
     /// Left out: a pre-release, and the rule wants none.
     Prerelease,
+    /// Left out by `revisions`.
+    OlderBuild {
+        /// How many builds of each version the rule keeps.
+        revisions: NonZeroUsize,
+    },
     /// Left out by `newest`.
     Older {
         /// How many versions the rule keeps.
@@ -71,8 +76,9 @@ impl Reason {
             Self::Unversioned => 2,
             Self::OutsideRange { .. } => 3,
             Self::Prerelease => 4,
-            Self::Older { .. } => 5,
-            Self::Matches | Self::InRange { .. } | Self::Newest { .. } => 6,
+            Self::OlderBuild { .. } => 5,
+            Self::Older { .. } => 6,
+            Self::Matches | Self::InRange { .. } | Self::Newest { .. } => 7,
         }
     }
 }
@@ -85,6 +91,7 @@ impl fmt::Display for Reason {
             Self::Unversioned => f.write_str("has no version: `newest` and `range` never select it"),
             Self::OutsideRange { range } => write!(f, "outside range {range}"),
             Self::Prerelease => f.write_str("pre-release: needs `prereleases: true`"),
+            Self::OlderBuild { revisions } => write!(f, "older than the newest {revisions} of its version"),
             Self::Older { newest, group } => {
                 write!(f, "older than the newest {newest}")?;
                 group.describe(f, " of ")

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use crate::oci::Tag;
+use crate::select::convention::{Conventions, Decision};
+use crate::select::parse;
 use crate::select::version::Version;
 
 /// A pattern that compiles to more is refused; a whole page of alternatives stays far below.
@@ -16,12 +18,15 @@ const PATTERN_MAX_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Spec {
     /// A regular expression over the whole tag, anchored only where it anchors itself. A group named `version` is
-    /// what gets compared instead of the whole tag; a group named `variant` replaces the detected variant.
+    /// all that gets compared; what a group named `revision` matched counts rebuilds; a group named `variant` replaces
+    /// the detected variant, and where it matches nothing there is none.
     pub pattern: String,
     /// Tags that also match this are left out.
     pub except: Option<String>,
     /// How many versions to keep, per variant and per value of `per`.
     pub newest: Option<NonZeroUsize>,
+    /// How many builds of each version count for `newest`: rebuilds, dates and commits, the newest of them.
+    pub revisions: Option<NonZeroUsize>,
     /// Named groups of `pattern`. Without `newest` they have no effect.
     pub per: Vec<String>,
     /// A requirement on the first three numbers of the version.
@@ -30,6 +35,8 @@ pub struct Spec {
     pub prereleases: bool,
     /// Whether upstream never moves these tags.
     pub immutable: bool,
+    /// How many tags the rule has to select, counted alone; 1 where nothing is said.
+    pub at_least: Option<usize>,
 }
 
 /// What is wrong with a [`Spec`]. The text leaves out the field, which [`RuleError::field`] names.
@@ -68,6 +75,8 @@ pub struct Rule {
     pattern: Regex,
     except: Option<Regex>,
     pub(super) newest: Option<NonZeroUsize>,
+    pub(super) revisions: Option<NonZeroUsize>,
+    at_least: Option<usize>,
     pub(super) range: Option<Arc<semver::VersionReq>>,
     pub(super) prereleases: bool,
     immutable: bool,
@@ -78,15 +87,18 @@ pub struct Rule {
 #[derive(Clone, Debug)]
 struct Groups {
     version: Option<usize>,
+    revision: Option<usize>,
     variant: Option<usize>,
     per: Vec<(String, usize)>,
 }
 
 /// A tag as a rule reads it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reading {
     pub(super) version: Option<Version>,
     pub(super) variant: String,
+    /// What the other tags had to tell for that.
+    pub(super) decisions: Vec<Arc<Decision>>,
 }
 
 /// What a rule's patterns say of a tag.
@@ -113,7 +125,8 @@ impl Rule {
         let except = except.map_err(|error| errors.push(RuleError::Except(error))).unwrap_or_default();
         let Some(pattern) = pattern else { return Err(errors) };
         let find = |name: &str| pattern.capture_names().position(|group| group == Some(name));
-        let mut groups = Groups { version: find("version"), variant: find("variant"), per: Vec::new() };
+        let [version, revision, variant] = ["version", "revision", "variant"].map(find);
+        let mut groups = Groups { version, revision, variant, per: Vec::new() };
         for (index, group) in spec.per.into_iter().enumerate() {
             match find(&group) {
                 Some(position) => groups.per.push((group, position)),
@@ -127,6 +140,8 @@ impl Rule {
             pattern,
             except,
             newest: spec.newest,
+            revisions: spec.revisions,
+            at_least: spec.at_least,
             range: spec.range.map(Arc::new),
             prereleases: spec.prereleases,
             immutable: spec.immutable,
@@ -139,9 +154,19 @@ impl Rule {
         self.immutable
     }
 
-    /// Whether versions are what a group of `match` says.
+    /// How many tags it has to select, counted alone.
+    pub fn at_least(&self) -> usize {
+        self.at_least.unwrap_or(1)
+    }
+
+    /// Whether versions are what groups of `match` say.
     pub(super) fn reads_version(&self) -> bool {
-        self.groups.version.is_some()
+        self.groups.version.is_some() || self.groups.revision.is_some()
+    }
+
+    /// Whether the groups of `match` say which tags are compared.
+    pub(super) fn reads_variant(&self) -> bool {
+        self.groups.version.is_some() || self.groups.variant.is_some()
     }
 
     /// The names of the `per` groups.
@@ -149,8 +174,8 @@ impl Rule {
         self.groups.per.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Asks `match` and `except`. `whole` is the tag as it reads itself.
-    pub(super) fn read(&self, tag: &Tag, whole: &Reading) -> Outcome {
+    /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others.
+    pub(super) fn read(&self, tag: &Tag, whole: &Reading, conventions: &Conventions<'_>) -> Outcome {
         let text = tag.as_str();
         let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text));
         if !self.groups.are_used() {
@@ -165,10 +190,21 @@ impl Rule {
             return Outcome::Excepted;
         }
         let group = |index| captures.get(index).map_or("", |group| group.as_str());
-        let mut reading = self.groups.version.map(|index| Reading::of(group(index)));
+        let revision = self.groups.revision.and_then(|index| captures.get(index));
+        let mut reading = match (self.groups.version, revision) {
+            (Some(index), _) => {
+                let version = parse::parse_version(group(index), revision.map_or("", |group| group.as_str()));
+                Some(Reading { version, ..Reading::default() })
+            }
+            (None, Some(revision)) => {
+                let rest = [&text[..revision.start()], &text[revision.end()..]].concat();
+                Some(parse::parse_parts(&rest, revision.as_str(), conventions))
+            }
+            (None, None) => None,
+        };
         if let Some(index) = self.groups.variant {
-            let version = reading.map_or_else(|| whole.version.clone(), |reading| reading.version);
-            reading = Some(Reading { version, variant: group(index).to_owned() });
+            let reading = reading.get_or_insert_with(|| whole.clone());
+            reading.variant = group(index).to_owned();
         }
         let per = self.groups.per.iter().map(|&(_, index)| group(index).to_owned()).collect();
         Outcome::Matched { reading, per }
@@ -188,8 +224,14 @@ impl fmt::Display for Rule {
                 write!(f, "{}{group}", if index == 0 { " per " } else { ", " })?;
             }
         }
+        if let Some(revisions) = self.revisions {
+            write!(f, "; revisions {revisions}")?;
+        }
         if let Some(range) = &self.range {
             write!(f, "; range {range}")?;
+        }
+        if let Some(at_least) = self.at_least {
+            write!(f, "; at_least {at_least}")?;
         }
         let flags = [(self.prereleases, "prereleases"), (self.immutable, "immutable")];
         flags.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, flag)| write!(f, "; {flag}"))
@@ -198,17 +240,8 @@ impl fmt::Display for Rule {
 
 impl Groups {
     fn are_used(&self) -> bool {
-        self.version.is_some() || self.variant.is_some() || !self.per.is_empty()
-    }
-}
-
-impl Reading {
-    /// Reads a tag, or the part of it that a rule names.
-    pub(super) fn of(text: &str) -> Self {
-        Version::parse(text).map_or_else(
-            || Self { version: None, variant: String::new() },
-            |(version, variant)| Self { version: Some(version), variant },
-        )
+        let fixed = [self.version, self.revision, self.variant];
+        fixed.iter().any(Option::is_some) || !self.per.is_empty()
     }
 }
 

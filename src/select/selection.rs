@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crate::oci::Tag;
+use crate::select::convention;
+use crate::select::convention::{Conventions, Decision};
 use crate::select::reason::{Group, Reason};
 use crate::select::rule::{Outcome, Reading, Rule};
 use crate::select::version::Version;
@@ -26,6 +28,8 @@ pub struct Verdict {
     pub version: Option<Version>,
     /// Its variant as the deciding rule reads it; empty where it has none.
     pub variant: String,
+    /// What the other tags of the repository had to tell for that.
+    pub decisions: Vec<Arc<Decision>>,
     /// The rule that decided, from 0: the first that selects the tag, else the first of those that it failed last.
     /// `None` where no rule matches.
     pub rule: Option<usize>,
@@ -63,21 +67,23 @@ impl Selection {
 /// The order of `tags` does not matter, and a tag that is listed twice counts once. `newest` counts versions: tags
 /// that spell one version in two ways (`1.2`, `v1.2`) are kept or left out together.
 pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
-    let whole: Vec<_> = tags.iter().map(|tag| Reading::of(tag.as_str())).collect();
+    let (whole, conventions) = convention::read(tags);
     let mut ages = ages(whole.iter().map(|reading| reading.version.as_ref()));
     let unmatched = || Opinion { rule: None, reading: None, reason: Reason::Unmatched };
     let mut opinions: Vec<_> = tags.iter().map(|_| unmatched()).collect();
     for (index, rule) in rules.iter().enumerate() {
-        for (best, (reason, reading)) in opinions.iter_mut().zip(judge(rule, tags, &whole, &ages)) {
+        for (best, (reason, reading)) in
+            opinions.iter_mut().zip(judge(rule, tags, &whole, &ages, &conventions))
+        {
             if best.reason.rank() < reason.rank() {
                 *best = Opinion { rule: Some(index), reading, reason };
             }
         }
     }
     let verdict = |((tag, whole), Opinion { rule, reading, reason }): ((&Tag, Reading), Opinion)| {
-        let Reading { version, variant } = reading.unwrap_or(whole);
+        let Reading { version, variant, decisions } = reading.unwrap_or(whole);
         let immutable = reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable());
-        Verdict { tag: tag.clone(), version, variant, rule, immutable, reason }
+        Verdict { tag: tag.clone(), version, variant, decisions, rule, immutable, reason }
     };
     let verdicts: Vec<_> = tags.iter().zip(whole).zip(opinions).map(verdict).collect();
     if rules.iter().any(Rule::reads_version) {
@@ -122,12 +128,13 @@ fn judge(
     tags: &[Tag],
     whole: &[Reading],
     ages: &[Age],
+    conventions: &Conventions<'_>,
 ) -> impl Iterator<Item = (Reason, Option<Reading>)> {
     let mut reasons = Vec::with_capacity(tags.len());
     let mut readings = Vec::with_capacity(tags.len());
     let mut pers = Vec::with_capacity(tags.len());
     for (tag, whole) in tags.iter().zip(whole) {
-        let (reason, reading, per) = match rule.read(tag, whole) {
+        let (reason, reading, per) = match rule.read(tag, whole, conventions) {
             Outcome::Unmatched => (Reason::Unmatched, None, Vec::new()),
             Outcome::Excepted => (Reason::Excepted, None, Vec::new()),
             Outcome::Matched { reading, per } => {
@@ -147,14 +154,15 @@ fn judge(
         let ages = own_ages.as_deref().unwrap_or(ages);
         let mut groups: HashMap<_, Vec<_>> = HashMap::new();
         for (index, reason) in reasons.iter_mut().enumerate().filter(|(_, reason)| reason.is_selected()) {
-            groups
-                .entry((own[index].variant.as_str(), &pers[index]))
-                .or_default()
-                .push((ages[index], reason));
+            groups.entry((own[index].variant.as_str(), &pers[index])).or_default().push(Member {
+                age: ages[index],
+                version: own[index].version.as_ref(),
+                reason,
+            });
         }
         for ((variant, per), members) in groups {
             let per = rule.per().map(str::to_owned).zip(per.iter().cloned()).collect();
-            keep_newest(newest, Group { variant: variant.to_owned(), per }, members);
+            keep_newest(rule, newest, Group { variant: variant.to_owned(), per }, members);
         }
     }
     reasons.into_iter().zip(readings)
@@ -175,14 +183,24 @@ fn filter(rule: &Rule, version: Option<&Version>) -> Reason {
     rule.range.as_ref().map_or(Reason::Matches, |range| Reason::InRange { range: Arc::clone(range) })
 }
 
+/// A tag of a group, before `newest` counts.
+struct Member<'a> {
+    age: Age,
+    version: Option<&'a Version>,
+    reason: &'a mut Reason,
+}
+
 /// Writes down for every member of a group whether it is among the newest versions.
-fn keep_newest(newest: NonZeroUsize, group: Group, mut members: Vec<(Age, &mut Reason)>) {
-    members.sort_unstable_by_key(|(age, _)| *age);
-    let of = members.chunk_by(|(a, _), (b, _)| a == b).count();
+fn keep_newest(rule: &Rule, newest: NonZeroUsize, group: Group, mut members: Vec<Member<'_>>) {
+    members.sort_unstable_by_key(|member| member.age);
+    if let Some(revisions) = rule.revisions {
+        members = keep_builds(revisions, members);
+    }
+    let of = members.chunk_by(|a, b| a.age == b.age).count();
     let kept = newest.get().min(of);
     let group = Arc::new(group);
-    for (rank, same_version) in members.chunk_by_mut(|(a, _), (b, _)| a == b).enumerate() {
-        for (_, reason) in same_version {
+    for (rank, same_version) in members.chunk_by_mut(|a, b| a.age == b.age).enumerate() {
+        for Member { reason, .. } in same_version {
             let group = Arc::clone(&group);
             **reason = if rank < kept {
                 Reason::Newest { kept, of, group }
@@ -191,6 +209,30 @@ fn keep_newest(newest: NonZeroUsize, group: Group, mut members: Vec<(Age, &mut R
             };
         }
     }
+}
+
+/// Leaves out all but the newest builds of each version. The members are in order, and so are those that remain.
+fn keep_builds(revisions: NonZeroUsize, members: Vec<Member<'_>>) -> Vec<Member<'_>> {
+    let mut kept: Vec<Member<'_>> = Vec::with_capacity(members.len());
+    let mut builds = 0;
+    for member in members {
+        match kept.last() {
+            Some(last) if last.age == member.age => {}
+            Some(last) if is_one_version(last, &member) => builds += 1,
+            _ => builds = 1,
+        }
+        if builds > revisions.get() {
+            *member.reason = Reason::OlderBuild { revisions };
+        } else {
+            kept.push(member);
+        }
+    }
+    kept
+}
+
+/// Whether both are builds of one version.
+fn is_one_version(one: &Member<'_>, other: &Member<'_>) -> bool {
+    one.version.zip(other.version).is_some_and(|(one, other)| one.is_build_of(other))
 }
 
 /// Puts verdicts in the order that [`Selection::verdicts`] has, and each tag once.

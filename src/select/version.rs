@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::select::convention::Conventions;
 use crate::select::key::Key;
 use crate::select::parse;
 
-/// What of a tag is compared: numbers, pre-release, build date, commit.
+/// What of a tag is compared: numbers, pre-release, revision, build date, commit.
 ///
 /// Equal versions may be spelled differently: `v1.02` is `1.2`. The order is total; what it means is in the
 /// module's documentation.
@@ -14,17 +15,29 @@ use crate::select::parse;
 pub struct Version {
     key: Key,
     text: String,
+    revision: String,
 }
 
 impl Version {
-    /// Reads a tag, or the part of it that holds the version. Gives the version and the variant, which is empty
+    /// Reads a tag alone, without the others of its repository. Gives the version and the variant, which is empty
     /// where nothing remains; `None` where the text holds no version, and where it is longer than a tag can be.
     pub fn parse(text: &str) -> Option<(Self, String)> {
-        parse::parse(text)
+        let reading = parse::parse(text, &Conventions::default()).reading;
+        reading.version.map(|version| (version, reading.variant))
     }
 
-    pub(super) fn new(key: Key, text: String) -> Self {
-        Self { key, text }
+    pub(super) fn new(key: Key, text: String, revision: String) -> Self {
+        Self { key, text, revision }
+    }
+
+    /// Which rebuild of a version it is, as the tag spells it; empty where it does not say.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// Whether both are builds of one version: of the same numbers and the same pre-release.
+    pub(super) fn is_build_of(&self, other: &Self) -> bool {
+        self.key.release() == other.key.release()
     }
 
     /// A number that orders versions as they order themselves, but for those that share it.
@@ -74,7 +87,7 @@ impl PartialEq for Version {
 impl Eq for Version {}
 
 impl fmt::Display for Version {
-    /// As the tag spells it, without its variant: `14.1.2.0-241204`.
+    /// As the tag spells it, without its revision and its variant: `14.1.2.0-241204`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
     }

@@ -1,20 +1,8 @@
 //! The words that a tag is made of, and what a word may mean.
 
 use crate::select::key::{Moment, Stage};
-
-/// What upstreams call a build before the release. `m` counts only with a number: `2.0-M1`.
-const STAGES: [(&str, Stage); 10] = [
-    ("nightly", Stage::Nightly),
-    ("canary", Stage::Canary),
-    ("snapshot", Stage::Snapshot),
-    ("alpha", Stage::Alpha),
-    ("ea", Stage::EarlyAccess),
-    ("pre", Stage::Preview),
-    ("preview", Stage::Preview),
-    ("beta", Stage::Beta),
-    ("m", Stage::Milestone),
-    ("rc", Stage::Candidate),
-];
+use crate::select::known;
+use crate::select::known::Meaning;
 
 /// Git abbreviates commits to at least this many digits.
 const COMMIT_MIN_DIGITS: usize = 7;
@@ -43,6 +31,11 @@ impl<'a> Word<'a> {
         self.separator == Some(separator)
     }
 
+    /// Whether it is the first word, or follows a dash.
+    pub(super) fn is_apart(&self) -> bool {
+        self.start == 0 || self.follows(b'-')
+    }
+
     /// What remains after the first `length` bytes, as a word glued to these.
     pub(super) fn from(self, length: usize) -> Self {
         if length == 0 {
@@ -59,6 +52,11 @@ impl<'a> Word<'a> {
         }
     }
 
+    /// Whether it has the `v` of `v1.2.3`.
+    pub(super) fn has_v(&self) -> bool {
+        self.without_v().start > self.start
+    }
+
     pub(super) fn starts_with_digit(&self) -> bool {
         self.text.starts_with(|c: char| c.is_ascii_digit())
     }
@@ -69,14 +67,20 @@ impl<'a> Word<'a> {
         &self.text[..end]
     }
 
+    /// Whether it is one letter.
+    pub(super) fn is_letter(&self) -> bool {
+        self.text.len() == 1 && self.text.bytes().all(|b| b.is_ascii_alphabetic())
+    }
+
     /// Whether it is a number and nothing else.
     pub(super) fn is_number(&self) -> bool {
         is_digits(self.text)
     }
 
-    /// Whether it counts builds as `OpenJDK` does: `b08` in `8u412-b08`.
-    pub(super) fn is_openjdk_build(&self) -> bool {
-        self.separator.is_some() && self.text.strip_prefix('b').is_some_and(is_digits)
+    /// The word without the digits at its end, and these.
+    pub(super) fn split_number(&self) -> (&'a str, &'a str) {
+        let name = self.text.trim_end_matches(|c: char| c.is_ascii_digit());
+        (name, &self.text[name.len()..])
     }
 
     /// Whether it is a pre-release in Python's form (PEP 440: `b1` in `3.13.0b1`) rather than a letter between two
@@ -86,9 +90,12 @@ impl<'a> Word<'a> {
         self.separator.is_none() && number.is_some_and(|number| number.len() <= 2 && is_digits(number))
     }
 
-    /// The date and time that this one word gives.
+    /// The date and time that this one word gives: `20240501`, `20240501T0943Z`, `v20240501`.
     pub(super) fn moment(&self) -> Option<Moment> {
-        Moment::from_digits(self.text)
+        let text = self.without_v().text;
+        let Some((day, time)) = text.split_once(['T', 't']) else { return Moment::from_digits(text) };
+        let time = time.strip_suffix(['Z', 'z']).unwrap_or(time);
+        Moment::from_digits(&[day, time].concat()).filter(|_| day.len() == 8)
     }
 
     /// Whether it looks like an abbreviated or whole commit or digest: hexadecimal with both letters and digits,
@@ -96,6 +103,11 @@ impl<'a> Word<'a> {
     pub(super) fn is_commit(&self) -> bool {
         let has = |what: fn(&u8) -> bool| self.text.as_bytes().iter().any(what);
         self.is_described() || is_hash(self.text) && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
+    }
+
+    /// Whether it may be a commit by chance without a letter or without a digit. Not what reads as a date.
+    pub(super) fn may_be_commit(&self) -> bool {
+        is_hash(self.text) && !self.is_commit() && self.moment().is_none()
     }
 
     /// Whether it is a commit as `git describe` writes it: `g1a2b3c4` in `v1.2.3-5-g1a2b3c4`.
@@ -107,13 +119,17 @@ impl<'a> Word<'a> {
     pub(super) fn stage(&self) -> Option<(Stage, &'a str)> {
         let digits = self.text.find(|c: char| c.is_ascii_digit()).unwrap_or(self.text.len());
         let (name, number) = self.text.split_at(digits);
-        let stage = match name {
-            "a" if self.is_pep440() => Stage::Alpha,
-            "b" if self.is_pep440() => Stage::Beta,
-            _ => STAGES.iter().find(|(word, _)| word.eq_ignore_ascii_case(name))?.1,
-        };
-        let is_whole = if number.is_empty() { stage != Stage::Milestone } else { is_digits(number) };
-        is_whole.then_some((stage, number))
+        if !number.is_empty() && !is_digits(number) {
+            return None;
+        }
+        match name {
+            "a" if self.is_pep440() => Some((Stage::Alpha, number)),
+            "b" if self.is_pep440() => Some((Stage::Beta, number)),
+            _ => match known::meaning(name)? {
+                Meaning::Prerelease(stage) => Some((stage, number)),
+                _ => None,
+            },
+        }
     }
 }
 
@@ -134,16 +150,18 @@ pub(super) fn split(text: &str) -> Vec<Word<'_>> {
     words
 }
 
-/// The date and time that the first of these words give, and how many they are:
-/// `20240501`, `2024-05-01`, or `2024-05-10T01-41-38Z` as `MinIO` writes.
+/// The date and time that the first of these words give, and how many they are: `20240501`, `220223.2107`,
+/// `2024-05-01`, `2024.05.01`, or `2024-05-10T01-41-38Z` as `MinIO` writes.
 pub(super) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
     let first = words.first()?;
     if let Some(moment) = first.moment() {
-        return Some((moment, 1));
+        let time = words.get(1).filter(|time| time.follows(b'.') && matches!(time.text.len(), 4 | 6));
+        let timed = time.and_then(|time| moment.at(time.text));
+        return Some(timed.map_or((moment, 1), |timed| (timed, 2)));
     }
     let [year, month, day, rest @ ..] = words else { return None };
-    let is_dashed = year.text.len() == 4 && month.text.len() == 2 && month.follows(b'-') && day.follows(b'-');
-    if !is_dashed {
+    let is_parted = |by| month.follows(by) && day.follows(by);
+    if year.text.len() != 4 || month.text.len() != 2 || ![b'-', b'.', b'_'].into_iter().any(is_parted) {
         return None;
     }
     let (digits, used) = match (day.text.split_once('T'), rest) {
@@ -173,6 +191,6 @@ fn is_hash(text: &str) -> bool {
         && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn is_digits(text: &str) -> bool {
+pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,5 +1,6 @@
 //! Rules against real tags, and the properties that hold for all.
 
+mod lists;
 mod oracle;
 mod order;
 mod others;

@@ -10,8 +10,16 @@ use crate::select::{Rule, Spec, Version, select};
 
 #[track_caller]
 fn check(tag: &str, version: &str, variant: &str) {
-    let read = Version::parse(tag).map(|(version, variant)| (version.to_string(), variant));
-    assert_eq!(read, Some((version.to_owned(), variant.to_owned())), "{tag}");
+    check_revision(tag, version, "", variant);
+}
+
+#[track_caller]
+fn check_revision(tag: &str, version: &str, revision: &str, variant: &str) {
+    let read = Version::parse(tag).map(|(version, variant)| {
+        let revision = version.revision().to_owned();
+        (version.to_string(), revision, variant)
+    });
+    assert_eq!(read, Some((version.to_owned(), revision.to_owned(), variant.to_owned())), "{tag}");
 }
 
 #[test]
@@ -23,9 +31,7 @@ fn tags_are_read_as_version_and_variant() {
     check("8u491-oraclelinux8", "8u491", "oraclelinux8");
     check("7.0b1046", "7.0b1046", "");
     check("3.13.0b1-slim", "3.13.0b1", "slim");
-    check("1.8.0_371", "1.8.0_371", "");
     check("java11-21.3.0", "21.3.0", "java11");
-    check("latest-19", "19", "latest");
     check("14.1.1.0-11-ol8", "14.1.1.0", "11-ol8");
     check("14.1.1.0-dev-8", "14.1.1.0", "dev-8");
     check("14.1.2.0-generic-jdk17-ol8-241204", "14.1.2.0-241204", "generic-jdk17-ol8");
@@ -45,12 +51,66 @@ fn tags_are_read_as_version_and_variant() {
     check("1.2.3-2024-05-01", "1.2.3-2024-05-01", "");
     check("20240501.2", "20240501.2", "");
     check("202405011230", "202405011230", "");
-    check("RELEASE.2024-05-10T01-41-38Z", "2024-05-10T01-41-38Z", "RELEASE");
-    // The thirteenth month: a number of the variant, not a date.
-    check("1.2.3-241304", "1.2.3", "241304");
-    check("2024-13-01", "2024", "13-01");
+    check("RELEASE.2024-05-10T01-41-38Z", "2024-05-10T01-41-38Z", "");
+    // The thirteenth month: a number, not a date.
+    check_revision("1.2.3-241304", "1.2.3", "241304", "");
+    check_revision("2024-13-01", "2024", "01", "13");
     check("v1.2.3-5-g1a2b3c4", "1.2.3-5-g1a2b3c4", "");
     check("v1.2.3-5-alpine", "1.2.3", "5-alpine");
+}
+
+#[test]
+fn rebuilds_are_revisions() {
+    check_revision("1.8.0_371", "1.8.0", "371", "");
+    check_revision("8u412-b08", "8u412", "b08", "");
+    check_revision("17.0.11_9-jdk", "17.0.11", "9", "jdk");
+    check_revision("8.0.36-debian-12-r12", "8.0.36", "r12", "debian-12");
+    check_revision("v1.11.1-eksbuild.9", "1.11.1", "eksbuild.9", "");
+    check_revision("v1.29.1-eks-1-29-7", "1.29.1", "eks-1-29-7", "");
+    check_revision("v1.35.5-k3s2-arm64", "1.35.5", "k3s2", "arm64");
+    check_revision("v1.33.5-rke2r2-build20250917", "1.33.5", "rke2r2-build20250917", "");
+    check_revision("8.6-754.1655117782", "8.6", "754.1655117782", "");
+    check_revision("1.27.3-1714017059-bb3fe8a2c1", "1.27.3-bb3fe8a2c1", "1714017059", "");
+    check_revision("2022-CU14-GDR2-ubuntu-22.04", "2022", "CU14-GDR2", "ubuntu-22.04");
+    check_revision("27.0.1.Final-jdk17", "27.0.1", "Final", "jdk17");
+    check_revision("17.0.1-ce.0", "17.0.1", "0", "ce");
+    check_revision("1.1.1w", "1.1.1", "w", "");
+    check_revision("20220209-04", "20220209", "04", "");
+    check_revision("v1_20210416_patch1", "1-20210416", "patch1", "");
+    check_revision("1.2.3-20240501.2", "1.2.3-20240501", "2", "");
+    check_revision("ol9-java17-22.3.3-b1", "22.3.3", "b1", "ol9-java17");
+    check_revision("1.0-security-01", "1.0", "security-01", "");
+    // A word that may count says nothing without a number: here it names the language R.
+    check("3.5.1-java17-r-ubuntu", "3.5.1", "java17-r-ubuntu");
+}
+
+#[test]
+fn names_with_numbers_are_variants() {
+    check("2.3.0-cuda12.1-cudnn8-runtime", "2.3.0", "cuda12.1-cudnn8-runtime");
+    check("2.3.0-cu121", "2.3.0", "cu121");
+    check("3.9-eclipse-temurin-17-focal", "3.9", "eclipse-temurin-17-focal");
+    check("1.2-arm64v8", "1.2", "arm64v8");
+    check("7.0.9-windowsservercore-1809", "7.0.9", "windowsservercore-1809");
+    check("windows-2019-3.1.8", "3.1.8", "windows-2019");
+    check("temurin-21-tools-deps-1.11.3.1456-jammy", "1.11.3.1456", "temurin-21-tools-deps-jammy");
+    check("18-bookworm-full-v0.13.4", "0.13.4", "18-bookworm-full");
+    check("jdk-21.0.2", "21.0.2", "jdk");
+    // Alpine's versions have a dot.
+    check_revision("1.14.6-alpine-3.19", "1.14.6", "", "alpine-3.19");
+}
+
+#[test]
+fn dates_may_have_a_time() {
+    check("12.2.1.4-jdk8-ol7-220223.2107", "12.2.1.4-220223.2107", "jdk8-ol7");
+    check("1.0-20240501T0943Z", "1.0-20240501T0943Z", "");
+    check("1.0-v20240501", "1.0-v20240501", "");
+    check("1.0-2024.05.01", "1.0-2024.05.01", "");
+}
+
+#[test]
+fn numbers_behind_a_letter_are_versions_where_there_are_no_others() {
+    check("k229-07a4d1f", "229-07a4d1f", "");
+    check("server-b5343", "5343", "server");
 }
 
 #[test]
@@ -58,6 +118,11 @@ fn tags_without_a_number_of_their_own_have_no_version() {
     for tag in [
         "latest",
         "latest-lite",
+        "latest-19",
+        "2022-latest",
+        "pr-123",
+        "1.2.3-pr.4",
+        "x86-latest",
         "ol8-java17",
         "lts-alpine3.19",
         "x86_64",
@@ -120,7 +185,7 @@ fn builds_come_before_what_moves() {
         "20230101",
         "1.0-241204",
         "1.0-20250424",
-        "1.0-1a2b3c4",
+        "1.0-250424.0943",
         "1.0-9-gfa2b3c4",
         "1.0-10-g1a2b3c4",
         "1.0",
@@ -129,11 +194,37 @@ fn builds_come_before_what_moves() {
 }
 
 #[test]
+fn rebuilds_come_after_what_they_rebuild() {
+    check_ascending(&["8.6-rc1", "8.6", "8.6-r9", "8.6-754", "8.6-754.1655117782", "8.6-755", "8.6.1"]);
+    check_ascending(&[
+        "2022",
+        "2022-GA",
+        "2022-GDR1",
+        "2022-CU1",
+        "2022-CU2",
+        "2022-CU2-GDR1",
+        "2022-SP1",
+        "2022-SP1-CU1",
+    ]);
+    check_ascending(&["17.0.11", "17.0.11_2", "17.0.11_10", "17.0.11.1", "17.0.11.1_1"]);
+    check_ascending(&["1.1.1", "1.1.1a", "1.1.1w"]);
+    check_ascending(&["8u412", "8u412-b08", "8u412-b10", "8u422"]);
+    // What follows a date counts builds of that day.
+    check_ascending(&["1-20210416", "1-20210416-p1", "1-20210416-p2", "1-20210417", "1", "1-p1"]);
+    check_ascending(&["27.0.0.CR1", "27.0.0.Final", "27.0.0.Final-2", "27.0.0-1"]);
+    check_ascending(&["1.0.0.dev1", "1.0.0.dev2", "1.0.0a1", "1.0.0"]);
+}
+
+#[test]
 fn equal_versions_may_be_spelled_differently() {
     let version = |tag| Version::parse(tag).unwrap().0;
-    for (a, b) in
-        [("v1.2", "1.02"), ("1.0rc1", "1.0-RC.1"), ("1-240501", "1-20240501"), ("2024-05-01", "20240501")]
-    {
+    for (a, b) in [
+        ("v1.2", "1.02"),
+        ("1.0rc1", "1.0-RC.1"),
+        ("1-240501", "1-20240501"),
+        ("2024-05-01", "20240501"),
+        ("1.0-1a2b3c4", "1.0"),
+    ] {
         assert_eq!(version(a), version(b));
     }
 }
@@ -169,6 +260,13 @@ fn any_tag() -> impl Strategy<Value = Tag> {
         "-dev-8",
         "DBRU_LINUX.X64",
         "-alpine3.19",
+        "-zing8",
+        "-zing11",
+        "-r2",
+        "-3",
+        "-12",
+        "-754.1655117782",
+        ".Final",
     ]);
     let build = prop::sample::select(vec!["", "", "-241204", "-250424", "_260704", "-20250424", "-1a2b3c4"]);
     let parts = (prefix, numbers, prerelease, suffix, build);

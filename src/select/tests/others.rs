@@ -103,11 +103,8 @@ fn minio_tags_are_moments() {
         "RELEASE.2024-05-10T01-41-38Z RELEASE.2024-05-10T01-41-39Z RELEASE.2023-12-31T23-59-59Z \
          RELEASE.2024-05-10T01-41-38Z.fips latest",
         &[
-            (
-                "RELEASE",
-                "RELEASE.2024-05-10T01-41-39Z RELEASE.2024-05-10T01-41-38Z RELEASE.2023-12-31T23-59-59Z",
-            ),
-            ("RELEASE.fips", "RELEASE.2024-05-10T01-41-38Z.fips"),
+            ("", "RELEASE.2024-05-10T01-41-39Z RELEASE.2024-05-10T01-41-38Z RELEASE.2023-12-31T23-59-59Z"),
+            ("fips", "RELEASE.2024-05-10T01-41-38Z.fips"),
         ],
         "latest",
     );
@@ -132,7 +129,18 @@ fn a_commit_makes_no_variant() {
         "",
     );
     check_newest("20240501-1a2b3c4 20240502-0b2b3c4", &[("", "20240502-0b2b3c4 20240501-1a2b3c4")], "");
-    check_newest("1.0.0-1a2b3c4 1.0.0", &[("", "1.0.0 1.0.0-1a2b3c4")], "");
+    // It says nothing of which is newer: what is one version is kept together.
+    let rule = Spec { newest: newest(1), ..everything() };
+    assert_eq!(selected("1.0.0-1a2b3c4 1.0.0 0.9.0-2b3c4d5", &[rule]), "1.0.0 1.0.0-1a2b3c4");
+}
+
+#[test]
+fn a_commit_without_letters_is_one_where_others_have_its_length() {
+    check_newest("1.0-1a2b3c4 1.1-1234567", &[("", "1.1-1234567 1.0-1a2b3c4")], "");
+    let version = |text: &str| apply(text, &[everything()]).verdicts[0].version.clone().unwrap();
+    assert_eq!(version("1.1-1234567 1.0-1a2b3c4").revision(), "");
+    assert_eq!(version("1.1-1234567 1.0-1a2b3c4d").revision(), "1234567");
+    assert_eq!(selected("main-1a2b3c4 main-1234567", &[Spec { newest: newest(1), ..everything() }]), "");
 }
 
 #[test]

@@ -87,6 +87,50 @@ fn the_variant_group_replaces_the_detected_one() {
 }
 
 #[test]
+fn a_version_group_is_compared_whole() {
+    let rule = Spec { newest: newest(1), ..matching(r"^(?<version>8\.9-[0-9]+)(?<variant>)$") };
+    assert_eq!(selected("8.9-1107 8.9-1161", &[rule]), "8.9-1161");
+    let rule = Spec { newest: newest(1), ..matching(r"^(?<version>.*)-ol9$") };
+    assert_eq!(selected("1.2-java17-3-ol9 1.2-java21-2-ol9 1.2-java21-1-ol9", &[rule]), "1.2-java21-2-ol9");
+}
+
+#[test]
+fn a_revision_group_counts_rebuilds() {
+    let text = "1.2-zing7 1.2-zing8 1.2-slim-zing9";
+    let rule = Spec { newest: newest(1), ..matching("-zing(?<revision>[0-9]+)$") };
+    let selection = apply(text, &[rule]);
+    let read: Vec<_> = selection.selected().map(|v| format!("{}: {}", v.variant, v.tag)).collect();
+    // The word stays where the group leaves it.
+    assert_eq!(read, ["slim-zing: 1.2-slim-zing9", "zing: 1.2-zing8"]);
+    let rule =
+        Spec { newest: newest(1), ..matching("^(?<version>[0-9.]+)(-slim)?-(?<revision>zing[0-9]+)$") };
+    assert_eq!(selected(text, &[rule]), "1.2-slim-zing9");
+    // One that takes no part leaves the tag as it reads itself.
+    let rule = Spec { newest: newest(1), ..matching("^1.2-zing7$|-zing(?<revision>8)$") };
+    assert_eq!(selected(text, &[rule]), "1.2-zing8 1.2-zing7");
+}
+
+#[test]
+fn an_empty_variant_is_one_family() {
+    let rule = Spec { newest: newest(1), ..matching("^[0-9].*(?<variant>)$") };
+    assert_eq!(selected("1.2-ol8 1.3-ol9 1.1", &[rule]), "1.3-ol9");
+}
+
+#[test]
+fn of_each_version_the_newest_builds_count() {
+    let text = "1.2-r1 1.2-r2 1.2-r3 1.1-r7 1.1-r8 1.0-r1 1.0 1.0-20240501";
+    let rule = |revisions| Spec { newest: newest(3), revisions: newest(revisions), ..everything() };
+    assert_eq!(selected(text, &[Spec { revisions: None, ..rule(1) }]), "1.2-r3 1.2-r2 1.2-r1");
+    assert_eq!(selected(text, &[rule(1)]), "1.2-r3 1.1-r8 1.0-r1");
+    assert_eq!(selected(text, &[rule(2)]), "1.2-r3 1.2-r2 1.1-r8");
+    let selection = apply(text, &[rule(1)]);
+    let reason =
+        |tag: &str| selection.verdicts.iter().find(|v| v.tag.as_str() == tag).unwrap().reason.to_string();
+    assert_eq!(reason("1.2-r2"), "older than the newest 1 of its version");
+    assert_eq!(reason("1.2-r3"), "newest 3 of 3");
+}
+
+#[test]
 fn groups_without_a_part_are_one_empty_value() {
     let text = "21.0.1-ol8 21.0.2-ol8 22.0.1-ol8 23.0.1-ol8";
     let rule = Spec { newest: newest(1), per: vec!["line".to_owned()], ..matching(r"^(?<line>21)?.*") };
@@ -198,10 +242,12 @@ fn a_rule_is_shown_as_it_was_written() {
         range: Some(">=17, <22".parse().unwrap()),
         prereleases: true,
         immutable: true,
+        revisions: NonZeroUsize::new(1),
+        at_least: Some(6),
     };
     assert_eq!(
         Rule::new(spec).unwrap().to_string(),
-        r"match ^(?<line>17|21)\.(?<os>.*)$; except -debug$; newest 3 per line, os; range >=17, <22; prereleases; immutable"
+        r"match ^(?<line>17|21)\.(?<os>.*)$; except -debug$; newest 3 per line, os; revisions 1; range >=17, <22; at_least 6; prereleases; immutable"
     );
     let spec = Spec { pattern: "^21$".to_owned(), ..Spec::default() };
     assert_eq!(Rule::new(spec).unwrap().to_string(), "match ^21$");

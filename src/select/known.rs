@@ -1,0 +1,137 @@
+//! The words that mean the same in the tags of most projects. What a word that is not here means is for the list to
+//! tell: see [`crate::select::convention`].
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::select::key::{Rank, Stage};
+
+/// What a word says of the number that belongs to it, or of the tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// What the image is built on or with; the number is part of its name: `alpine3.19`, `jdk17`, `debian-12`.
+    Base,
+    /// A name whose digits are no number: `arm64v8`.
+    Whole,
+    /// A name, and a number after it counts rebuilds: `ce.0`.
+    Edition,
+    /// The number counts rebuilds: `r12`, `CU14`, `eksbuild.4`.
+    Rebuild(Rank),
+    /// It is the release, not something before it: `Final`.
+    Release,
+    /// It is something before the release.
+    Prerelease(Stage),
+    /// The tag is one of a proposed change, such as `pr-123`, and has no version.
+    Proposal,
+    /// What stands before is no version but a line that moves.
+    Channel,
+}
+
+/// Names of variants: the number after one of these is the version of what the image is built on or with.
+const BASES: &str = "
+    al al2 alma almalinux alpine amazonlinux amzn arch azl azurelinux bci bottlerocket busybox centos chiseled deb debian
+    distroless el fc fedora flatcar leap ltsc mariner nanoserver ol opensuse oraclelinux photon rhel rocky rockylinux
+    servercore sle sles static suse ubi ubuntu win windows windowsservercore wolfi
+    amazoncorretto corretto dragonwell graal graalvm graalvmce ibmjava java jdk jre jvm j liberica mandrel openjdk sapmachine semeru
+    temurin zulu
+    aspnet bun cpython deno dotnet elixir erlang gcc go golang hadoop hive jruby julia kotlin llvm mono net netcore netcoreapp node
+    nodejs otp perl php py pypy python ruby rust rustc scala spark swift
+    apache elasticsearch es fips gdal glibc helm httpd jetty k8s kube kubernetes mariadb mongo mysql nginx openssl
+    opensearch pg postgis postgres postgresql proj qt redis tomcat ts
+    api cu cuda cudnn gpu hpu jetpack l4t mpi neuron onnx opencl rocm tensorflow tensorrt tf torch trt xpu
+    ";
+
+/// Names with digits of their own: architectures, mostly.
+const WHOLES: &str = "
+    386 aarch64 amd64 arm32v5 arm32v6 arm32v7 arm64 arm64v8 armv5 armv6 armv7 armv7l armv8 i386 i586 i686 loong64 loongarch64 mips64
+    mips64le ppc64 ppc64le riscv64 s390x win32 win64 x64 x86 x86_64 openj9 log4j2 h2 s3 utf8 ipv6 ipv4 oauth2
+    ";
+
+/// Names of editions with a count of rebuilds, which follows a dot: `17.0.1-ce.0`.
+const EDITIONS: &str = "ce ee";
+
+/// Words that say that this is the release. The image is as old as its version says.
+const RELEASES: &str = "final ga release rel rtm";
+
+/// Words whose number counts rebuilds, in ascending order where they follow one version.
+const REBUILDS: [(Rank, &str); 3] = [
+    // Fixes to what was released first.
+    (Rank::Fix, "gdr"),
+    (
+        Rank::Count,
+        "
+        b bld build cp eks eksbuild fix gke h hardened hf hotfix ifix k3s lh ls nv p patch pl r rancher rebuild respin rev revision rke2r
+        sec security tkg u upd update vmware
+        CU
+        ",
+    ),
+    // Service packs hold all fixes before them.
+    (Rank::Pack, "fp mp sp"),
+];
+
+/// What comes before a release.
+const PRERELEASES: [(Stage, &str); 10] = [
+    (Stage::Nightly, "nightly unstable"),
+    (Stage::Canary, "canary insiders next"),
+    (Stage::Snapshot, "snapshot"),
+    (Stage::Development, "dev"),
+    (Stage::Alpha, "alpha"),
+    (Stage::EarlyAccess, "ea eap"),
+    (Stage::Preview, "pre preview prerelease experimental"),
+    (Stage::Beta, "beta"),
+    (Stage::Milestone, "m milestone"),
+    (Stage::Candidate, "rc cr"),
+];
+
+/// Of these, words that mean something else without a number: `2.0-M1`, `27.0.0.CR1`, `1.0.dev3`. A dash will not do
+/// between the two: `14.1.1.0-dev-8` is for developers, with the JDK 8.
+const NUMBERED: [Stage; 2] = [Stage::Development, Stage::Milestone];
+
+/// The tag was built of a proposed change.
+const PROPOSALS: &str = "mr pr pull";
+
+/// Names of what moves. After a version they make it one of the channels: `2022-latest`.
+const CHANNELS: &str = "latest";
+
+/// Longer words are in no table.
+const WORD_MAX_BYTES: usize = 24;
+
+static MEANINGS: LazyLock<HashMap<&str, Meaning>> = LazyLock::new(|| {
+    let mut meanings = HashMap::new();
+    let mut add = |words: &'static str, meaning| {
+        meanings.extend(words.split_whitespace().map(|word| (word, meaning)));
+    };
+    add(BASES, Meaning::Base);
+    add(WHOLES, Meaning::Whole);
+    add(EDITIONS, Meaning::Edition);
+    add(RELEASES, Meaning::Release);
+    REBUILDS.into_iter().for_each(|(rank, words)| add(words, Meaning::Rebuild(rank)));
+    PRERELEASES.into_iter().for_each(|(stage, words)| add(words, Meaning::Prerelease(stage)));
+    add(PROPOSALS, Meaning::Proposal);
+    add(CHANNELS, Meaning::Channel);
+    meanings
+});
+
+/// What a word without its number means, in whatever case it is written.
+pub(super) fn meaning(word: &str) -> Option<Meaning> {
+    if word.is_empty() || word.len() > WORD_MAX_BYTES {
+        return None;
+    }
+    // As it stands first: `CU14` is an update of a database, `cu121` says which CUDA.
+    if let Some(&meaning) = MEANINGS.get(word) {
+        return Some(meaning);
+    }
+    if !word.bytes().any(|b| b.is_ascii_uppercase()) {
+        return None;
+    }
+    let mut lower = [0; WORD_MAX_BYTES];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    MEANINGS.get(str::from_utf8(lower).ok()?).copied()
+}
+
+/// Whether a stage is meant only where a number is glued to its word, or follows a dot.
+pub(super) fn needs_number(stage: Stage) -> bool {
+    NUMBERED.contains(&stage)
+}

@@ -1,0 +1,278 @@
+//! Reads what follows the numbers of a tag: pre-release, revision, date, commit, and the names of the variant.
+
+use crate::select::convention::{Place, Role, Sighting};
+use crate::select::key::{Numbers, Rank, Revision, Scheme, Stage};
+use crate::select::known;
+use crate::select::known::Meaning;
+use crate::select::parse::{Extent, Last, Prerelease, Reader};
+use crate::select::word;
+use crate::select::word::Word;
+
+/// Longer numbers are dates and moments, not the versions of what an image is built on.
+const NAME_NUMBER_MAX_DIGITS: usize = 4;
+
+impl<'a> Reader<'a, '_> {
+    /// Reads the first of `words`, and returns how many, at least one, are done with.
+    pub(super) fn read_suffix(&mut self, words: &[Word<'a>]) -> usize {
+        let Some(word) = words.first() else { return 0 };
+        if let Some(used) = self.read_description(words) {
+            return used;
+        }
+        if let Some((moment, used)) = word::leading_moment(words).filter(|_| self.date.is_none()) {
+            self.date = Some((moment, Revision::default(), &self.text[word.start..words[used - 1].end()]));
+            self.last = Last::Revision;
+            return used;
+        }
+        if self.is_commit(word) {
+            if self.commit.is_none() {
+                self.commit = Some(word.text);
+            }
+            return 1;
+        }
+        if let Some((stage, number)) = word.stage().filter(|_| self.prerelease.is_none())
+            && let Some(used) = self.read_prerelease(stage, number, words)
+        {
+            return used;
+        }
+        if word.is_number() {
+            return self.read_bare(words);
+        }
+        if word.starts_with_digit() {
+            // `20H2`
+            self.add_variant(word);
+            return 1;
+        }
+        self.read_named(words)
+    }
+
+    /// Reads what `git describe` says: `5-g1a2b3c4`, and behind a date also the tag from which it counts,
+    /// as in `v20221220-controller-v1.5.1-58-g787ea74`.
+    fn read_description(&mut self, words: &[Word<'a>]) -> Option<usize> {
+        let is_description = |pair: &[Word<'_>]| pair[0].is_number() && pair[1].is_described();
+        let at = match self.scheme {
+            Scheme::Versions => words.get(..2).filter(|pair| is_description(pair)).map(|_| 0),
+            Scheme::Dates => words.windows(2).position(is_description),
+        }?;
+        let (count, commit) = (words[at].text, words[at + 1]);
+        self.commits = Some(count);
+        self.commit = Some(&self.text[words[0].start..commit.end()]);
+        Some(at + 2)
+    }
+
+    /// Reads the numbers of a pre-release: `rc1`, `rc.1`, `ea-b12`, `alpha.1.2`. `None` where it is none without one.
+    fn read_prerelease(&mut self, stage: Stage, number: &str, words: &[Word<'a>]) -> Option<usize> {
+        let is_dotted = words.get(1).is_some_and(|next| next.follows(b'.') && next.is_number());
+        if known::needs_number(stage) && number.is_empty() && !is_dotted {
+            return None;
+        }
+        let mut numbers = Numbers::default();
+        if !number.is_empty() {
+            numbers.push(number);
+        }
+        let mut used = 1;
+        while let Some(word) = words.get(used) {
+            let build = match word.split_number() {
+                ("b", digits) if !digits.is_empty() => word.from(1),
+                _ => *word,
+            };
+            // `-8` in `rc1-8` may be anything, such as a JDK.
+            let belongs = word.follows(b'.') || numbers.is_empty();
+            if !belongs || !build.is_number() || build.moment().is_some() {
+                break;
+            }
+            numbers.push(build.text);
+            used += 1;
+        }
+        let text = &self.text[words[0].start..words[used - 1].end()];
+        self.prerelease = Some(Prerelease { stage, numbers, text, is_glued: words[0].separator.is_none() });
+        self.last = Last::Word("");
+        Some(used)
+    }
+
+    /// Reads a number that stands alone, with those joined to it by dots: `754.1655117782`.
+    fn read_bare(&mut self, words: &[Word<'a>]) -> usize {
+        let word = &words[0];
+        let used = run(words);
+        let value = &self.text[word.start..words[used - 1].end()];
+        let name = match self.last {
+            Last::Word(name) if !self.is_count(word, value) => name,
+            _ => {
+                self.add_revision(Rank::Count, words, used);
+                return used;
+            }
+        };
+        let place = Place { word: name, joint: word.separator };
+        match self.role(place, value) {
+            Role::Revision { .. } => self.add_revision(Rank::Count, words, used),
+            Role::Variant => {
+                self.extend_variant(word.separator, value);
+                self.last = Last::Word(name);
+            }
+        }
+        used
+    }
+
+    /// Whether a number alone can be nothing but a count: it has a leading zero, is as long as a moment, or follows
+    /// a date or an underscore behind dots (`17.0.11_9`).
+    fn is_count(&self, word: &Word<'_>, value: &str) -> bool {
+        let is_build = word.follows(b'_') && matches!(self.last, Last::Word(""));
+        matches!(self.scheme, Scheme::Dates) || is_build || is_long(value) || is_padded(value)
+    }
+
+    /// Reads a word of letters with the number that belongs to it.
+    fn read_named(&mut self, words: &[Word<'a>]) -> usize {
+        let word = &words[0];
+        if known::meaning(word.text) == Some(Meaning::Whole) {
+            // `x86_64`
+            let used = if words.get(1).is_some_and(|next| next.text == "64") { 2 } else { 1 };
+            words[..used].iter().for_each(|word| self.add_variant(word));
+            return used;
+        }
+        let (name, digits) = word.split_number();
+        let meaning = known::meaning(name);
+        if digits.is_empty() {
+            return self.read_word(words, meaning);
+        }
+        let used = run(words);
+        match meaning {
+            Some(Meaning::Base) if !is_long(digits) => {
+                self.name_variant(words, name, used);
+                used
+            }
+            Some(Meaning::Rebuild(rank)) => {
+                self.add_revision(rank, words, used);
+                used
+            }
+            Some(Meaning::Release) => {
+                self.add_revision(Rank::Release, words, used);
+                used
+            }
+            Some(Meaning::Proposal) => {
+                self.is_no_version = true;
+                used
+            }
+            Some(Meaning::Edition) => {
+                self.extend_variant(word.separator, name);
+                self.add_revision(Rank::Count, words, used);
+                used
+            }
+            _ => self.read_unknown(words, name, used),
+        }
+    }
+
+    /// Reads a word that nobody knows, with its number.
+    fn read_unknown(&mut self, words: &[Word<'a>], name: &'a str, used: usize) -> usize {
+        let word = &words[0];
+        let value = &self.text[word.start + name.len()..words[used - 1].end()];
+        let place = Place { word: name, joint: None };
+        let role = if is_long(value) || is_padded(value) {
+            Role::Revision { names_count: false }
+        } else {
+            self.role(place, value)
+        };
+        match role {
+            Role::Variant => self.name_variant(words, name, used),
+            Role::Revision { names_count } => {
+                if !names_count {
+                    self.extend_variant(word.separator, name);
+                }
+                self.add_revision(Rank::Count, words, used);
+            }
+        }
+        used
+    }
+
+    /// Reads a word without a number of its own, and the one that may follow it.
+    fn read_word(&mut self, words: &[Word<'a>], meaning: Option<Meaning>) -> usize {
+        let word = &words[0];
+        let numbers = words.get(1).filter(|next| next.is_number()).map_or(0, |_| run(&words[1..]));
+        let used = 1 + numbers;
+        match meaning {
+            Some(Meaning::Rebuild(rank)) if numbers > 0 => self.add_revision(rank, words, used),
+            Some(Meaning::Release) => {
+                self.add_revision(Rank::Release, words, used);
+                return used;
+            }
+            Some(Meaning::Proposal | Meaning::Channel) => self.is_no_version = true,
+            Some(Meaning::Base) if numbers > 0 && names_base(word, &words[1..used]) => {
+                self.name_variant(words, word.text, used);
+            }
+            Some(Meaning::Edition) if words.get(1).is_some_and(|next| next.follows(b'.')) && numbers > 0 => {
+                self.add_variant(word);
+                self.add_revision(Rank::Count, &words[1..], numbers);
+            }
+            // Glued to the numbers: `w` in `1.1.1w`.
+            _ if word.separator.is_none() && word.is_letter() => self.add_letter(word),
+            _ => {
+                self.add_variant(word);
+                return 1;
+            }
+        }
+        used
+    }
+
+    fn role(&mut self, place: Place<'a>, value: &'a str) -> Role {
+        if self.extent == Extent::Version {
+            return Role::Revision { names_count: true };
+        }
+        self.sightings.push(Sighting { place, version: self.row, value });
+        self.conventions.role(&place)
+    }
+
+    /// Adds the first `used` words to the variant, as one name with its number.
+    fn name_variant(&mut self, words: &[Word<'a>], name: &'a str, used: usize) {
+        if self.extent == Extent::Version {
+            self.add_revision(Rank::Count, words, used);
+            return;
+        }
+        let (first, last) = (&words[0], &words[used - 1]);
+        self.extend_variant(first.separator, &self.text[first.start..last.end()]);
+        self.last = Last::Word(name);
+    }
+
+    /// Adds the first `used` words to the revision: to that of the date, where they follow one.
+    fn add_revision(&mut self, rank: Rank, words: &[Word<'a>], used: usize) {
+        let (first, last) = (&words[0], &words[used - 1]);
+        let text = &self.text[first.start..last.end()];
+        match &mut self.date {
+            Some((_, revision, _)) => revision.push(rank, text),
+            None => self.revision.push(rank, text),
+        }
+        self.add_revision_text(first.separator, text);
+    }
+
+    pub(super) fn add_revision_text(&mut self, separator: Option<u8>, text: &str) {
+        if !self.revision_text.is_empty() {
+            self.revision_text.push(separator.map_or('-', char::from));
+        }
+        self.revision_text.push_str(text);
+        self.last = Last::Revision;
+    }
+
+    /// Adds a letter that counts: `a` is 1.
+    fn add_letter(&mut self, word: &Word<'a>) {
+        let number = word.text.bytes().next().map_or(0, |letter| letter.to_ascii_lowercase() - b'a' + 1);
+        self.revision.push(Rank::Count, &number.to_string());
+        self.add_revision_text(None, word.text);
+    }
+}
+
+/// How many words the first one is with the numbers joined to it: `alpine3.19` is two.
+fn run(words: &[Word<'_>]) -> usize {
+    let goes_on = |word: &Word<'_>| word.follows(b'.') && word.is_number();
+    1 + words.iter().skip(1).take_while(|word| goes_on(word)).count()
+}
+
+/// Whether these numbers behind the name of a base are its version. Alpine's have a dot.
+fn names_base(base: &Word<'_>, numbers: &[Word<'_>]) -> bool {
+    let is_short = numbers.first().is_some_and(|number| !is_long(number.text));
+    is_short && word::leading_moment(numbers).is_none() && (numbers.len() > 1 || base.text != "alpine")
+}
+
+fn is_long(value: &str) -> bool {
+    value.split('.').any(|digits| digits.len() > NAME_NUMBER_MAX_DIGITS)
+}
+
+fn is_padded(value: &str) -> bool {
+    value.len() > 1 && value.starts_with('0') && !value.starts_with("0.")
+}

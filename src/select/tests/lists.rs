@@ -1,0 +1,118 @@
+//! What the tags of a repository say of one another.
+
+use std::collections::BTreeSet;
+
+use super::{apply, check_newest, everything, newest, selected};
+use crate::select::Spec;
+
+/// What the list decides, in words.
+fn decisions(text: &str) -> Vec<String> {
+    let selection = apply(text, &[Spec { newest: newest(1), ..everything() }]);
+    let decisions = selection.verdicts.iter().flat_map(|verdict| &verdict.decisions);
+    let decisions: BTreeSet<_> = decisions.map(ToString::to_string).collect();
+    decisions.into_iter().collect()
+}
+
+#[test]
+fn releases_of_packages_count_rebuilds() {
+    let red_hat = "8.6-754.1655117782 8.6-754 8.5-754.1652231664 8.5-239.1651231664 8.4";
+    check_newest(red_hat, &[("", "8.6-754.1655117782 8.6-754 8.5-754.1652231664")], "");
+    assert_eq!(
+        decisions(red_hat),
+        ["`-N` behind the version (`8.6-754`) counts rebuilds: it is too large to be part of a name"]
+    );
+    let olcne = "v1.14.2 v1.12.2-2 v1.12.2-1 v1.11.1-10 v1.11.1-9";
+    check_newest(olcne, &[("", "v1.14.2 v1.12.2-2 v1.12.2-1")], "");
+    assert_eq!(
+        decisions(olcne),
+        ["`-N` behind the version (`v1.11.1-10`) counts rebuilds: it begins at 0 or 1"]
+    );
+    check_newest("8.0.36-28 8.0.35-27 8.0.34-26", &[("", "8.0.36-28 8.0.35-27 8.0.34-26")], "");
+    assert_eq!(
+        decisions("8.0.36-28 8.0.35-27 8.0.34-26"),
+        [
+            "`-N` behind the version (`8.0.34-26`) counts rebuilds: it goes its own way with each of 3 versions"
+        ]
+    );
+}
+
+#[test]
+fn numbers_that_recur_beside_one_another_name_variants() {
+    let text = "4.1.13-18 4.1.13-20 4.1.3-18 4.1.3-20 5.0.1-20 5.0.1-22";
+    check_newest(
+        text,
+        &[("18", "4.1.13-18 4.1.3-18"), ("20", "5.0.1-20 4.1.13-20 4.1.3-20"), ("22", "5.0.1-22")],
+        "",
+    );
+    assert_eq!(
+        decisions(text),
+        [
+            "`-N` behind the version (`4.1.13-18`) names a variant: the same numbers stand beside one another for 2 versions"
+        ]
+    );
+}
+
+#[test]
+fn a_number_that_nothing_tells_of_names_a_variant() {
+    check_newest("14.1.1.0-11 14.1.1.0", &[("", "14.1.1.0"), ("11", "14.1.1.0-11")], "");
+    assert_eq!(
+        decisions("14.1.1.0-11 14.1.1.0"),
+        [
+            "`-N` behind the version (`14.1.1.0-11`) is taken as part of a variant's name: the other tags do not tell \
+          whether it counts rebuilds"
+        ]
+    );
+}
+
+#[test]
+fn words_that_nobody_knows_are_told_by_the_list() {
+    check_newest(
+        "1.0-zing8 1.0-zing11 1.1-zing8 1.1-zing11",
+        &[("zing11", "1.1-zing11 1.0-zing11"), ("zing8", "1.1-zing8 1.0-zing8")],
+        "",
+    );
+    // Those without the count are of the same family.
+    check_newest(
+        "1.2.3 1.2.3-acme45 1.2.4-acme46 1.2.5-acme47",
+        &[("", "1.2.5-acme47 1.2.4-acme46 1.2.3-acme45")],
+        "",
+    );
+    // Two counts of one version are of two things.
+    check_newest(
+        "1.2-big1 1.2-big2 1.2-small1 1.3-big1 1.3-small2",
+        &[("big", "1.3-big1 1.2-big2 1.2-big1"), ("small", "1.3-small2 1.2-small1")],
+        "",
+    );
+    check_newest(
+        "1.2-slim-1 1.2-slim-2 1.3-slim-1 1.3",
+        &[("", "1.3"), ("slim", "1.3-slim-1 1.2-slim-2 1.2-slim-1")],
+        "",
+    );
+}
+
+#[test]
+fn the_issue_families_are_right() {
+    for (text, expected) in [
+        ("v1.11.1-eksbuild.9 v1.11.1-eksbuild.4 v1.13.2-eksbuild.4", "v1.13.2-eksbuild.4"),
+        ("v1.35.5-k3s2 v1.35.5-k3s1 v1.30.0-k3s1", "v1.35.5-k3s2"),
+        (
+            "8.0.36-debian-12-r12 8.0.36-debian-12-r10 8.0.36-debian-11-r4",
+            "8.0.36-debian-11-r4 8.0.36-debian-12-r12",
+        ),
+        ("12.2.1.4-jdk8-ol7-220223.2107 12.2.1.4-jdk8-ol7-220120.1359", "12.2.1.4-jdk8-ol7-220223.2107"),
+        ("3.4.6-debian-9-r24 3.4.6-debian-9-r25 3.4.7-debian-9-r1", "3.4.7-debian-9-r1"),
+        ("1.2.3-ls45 1.2.3-ls46", "1.2.3-ls46"),
+        ("20220209-04 20220209-22", "20220209-22"),
+        ("ol9-java17-22.3.3-b1 ol9-java17-22.3.3-b2", "ol9-java17-22.3.3-b2"),
+        ("27.0.0.CR1 1.0.0.dev1 27.0.1.Final", "27.0.1.Final"),
+    ] {
+        assert_eq!(selected(text, &[Spec { newest: newest(1), ..everything() }]), expected);
+    }
+}
+
+#[test]
+fn the_whole_list_is_read_whatever_a_rule_matches() {
+    let text = "4.1.13-18 4.1.13-20 4.1.3-18 4.1.3-20";
+    let rule = Spec { pattern: "^4.1.13-".to_owned(), newest: newest(1), ..Spec::default() };
+    assert_eq!(selected(text, &[rule]), "4.1.13-18 4.1.13-20");
+}
