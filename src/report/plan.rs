@@ -172,14 +172,14 @@ mod tests {
     fn a_plan_gives_every_tag_with_its_step_and_its_reason() {
         insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Rows::All, Look::Plain)), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
-        TAG                  VERSION    VARIANT       RULE     ACTION      DIGEST        REASON
-        21.0.7               21.0.7     -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
-        21.0.6               21.0.6     -             tags[0]  up to date  d59799860b23  newest 2 of 3; target is equal
-        21.0.7-oraclelinux9  21.0.7     oraclelinux9  tags[0]  conflict    0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
-        latest               -          -             tags[1]  failed      -             matches
-        21.0.8-ea            21.0.8-ea  -             tags[0]  leave out   -             pre-release: needs `prereleases: true`
-        21.0.5               21.0.5     -             tags[0]  leave out   -             older than the newest 2
-        8u491                8u491      -             -        leave out   -             matches no rule
+        TAG                  VERSION    REVISION  VARIANT       RULE     ACTION      DIGEST        REASON
+        21.0.7               21.0.7     -         -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
+        21.0.6               21.0.6     -         -             tags[0]  up to date  d59799860b23  newest 2 of 3; target is equal
+        21.0.7-oraclelinux9  21.0.7     -         oraclelinux9  tags[0]  conflict    0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
+        latest               -          -         -             tags[1]  failed      -             matches
+        21.0.8-ea            21.0.8-ea  -         -             tags[0]  leave out   -             pre-release: needs `prereleases: true`
+        21.0.5               21.0.5     -         -             tags[0]  leave out   -             older than the newest 2
+        8u491-b10            8u491      b10       -             -        leave out   -             matches no rule
 
         error: java/jdk:21.0.7-oraclelinux9: conflict: its tags are immutable
         error: java/jdk:latest: HEAD https://a.example/v2/x: 503
@@ -191,11 +191,11 @@ mod tests {
     fn what_is_left_out_may_be_counted_by_reason() {
         insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Rows::Selected, Look::Plain)), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
-        TAG                  VERSION  VARIANT       RULE     ACTION      DIGEST        REASON
-        21.0.7               21.0.7   -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
-        21.0.6               21.0.6   -             tags[0]  up to date  d59799860b23  newest 2 of 3; target is equal
-        21.0.7-oraclelinux9  21.0.7   oraclelinux9  tags[0]  conflict    0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
-        latest               -        -             tags[1]  failed      -             matches
+        TAG                  VERSION  REVISION  VARIANT       RULE     ACTION      DIGEST        REASON
+        21.0.7               21.0.7   -         -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
+        21.0.6               21.0.6   -         -             tags[0]  up to date  d59799860b23  newest 2 of 3; target is equal
+        21.0.7-oraclelinux9  21.0.7   -         oraclelinux9  tags[0]  conflict    0a599186f797  newest 1 of 1 in variant oraclelinux9; its tags are immutable
+        latest               -        -         -             tags[1]  failed      -             matches
         left out: 1 match no rule, 1 older than the newest, 1 pre-release
 
         error: java/jdk:21.0.7-oraclelinux9: conflict: its tags are immutable
@@ -221,14 +221,14 @@ mod tests {
     #[test]
     fn an_explanation_keeps_the_order_of_versions() {
         insta::assert_snapshot!(text(|out| explain(out, &samples::selection(), Look::Plain)), @"
-        TAG                  VERSION    VARIANT       KEPT  REASON
-        21.0.8-ea            21.0.8-ea  -             no    pre-release: needs `prereleases: true`
-        21.0.7               21.0.7     -             yes   newest 2 of 3
-        21.0.6               21.0.6     -             yes   newest 2 of 3
-        21.0.5               21.0.5     -             no    older than the newest 2
-        8u491                8u491      -             no    matches no rule
-        21.0.7-oraclelinux9  21.0.7     oraclelinux9  yes   newest 1 of 1 in variant oraclelinux9
-        latest               -          -             yes   matches
+        TAG                  VERSION    REVISION  VARIANT       KEPT  REASON
+        21.0.8-ea            21.0.8-ea  -         -             no    pre-release: needs `prereleases: true`
+        21.0.7               21.0.7     -         -             yes   newest 2 of 3
+        21.0.6               21.0.6     -         -             yes   newest 2 of 3
+        21.0.5               21.0.5     -         -             no    older than the newest 2
+        8u491-b10            8u491      b10       -             no    matches no rule
+        21.0.7-oraclelinux9  21.0.7     -         oraclelinux9  yes   newest 1 of 1 in variant oraclelinux9
+        latest               -          -         -             yes   matches
         ");
     }
 }

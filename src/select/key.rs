@@ -86,10 +86,6 @@ impl Revision {
         self.0 = numbers.0;
         self.0.push(END);
     }
-
-    pub(super) fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
 }
 
 /// What of a version is compared, before it becomes a [`Key`].
@@ -235,7 +231,7 @@ impl Moment {
     /// The same day at a time of day, `hhmm` or `hhmmss`; `None` where that is no time, or this has one.
     pub(super) fn at(self, time: &str) -> Option<Self> {
         let day = self.0 / 1_000_000;
-        Self::from_digits(&format!("{day}{time}")).filter(|_| self.0 % 1_000_000 == 0)
+        Self::from_digits(&format!("{day}{time}")).filter(|_| self.0.is_multiple_of(1_000_000))
     }
 
     /// Year, month, day, hour, minute, second.

@@ -2,6 +2,7 @@
 //! tell: see [`crate::select::convention`].
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use crate::select::key::{Rank, Stage};
@@ -93,23 +94,46 @@ const PROPOSALS: &str = "mr pr pull";
 /// Names of what moves. After a version they make it one of the channels: `2022-latest`.
 const CHANNELS: &str = "latest";
 
+/// The words are ours, and every word of every tag is looked up: speed is worth more than a defence against collisions.
+type FastHash = BuildHasherDefault<Fnv>;
+
+/// The hash of Fowler, Noll and Vo.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Longer words are in no table.
 const WORD_MAX_BYTES: usize = 24;
 
-static MEANINGS: LazyLock<HashMap<&str, Meaning>> = LazyLock::new(|| {
-    let mut meanings = HashMap::new();
-    let mut add = |words: &'static str, meaning| {
-        meanings.extend(words.split_whitespace().map(|word| (word, meaning)));
-    };
-    add(BASES, Meaning::Base);
-    add(WHOLES, Meaning::Whole);
-    add(EDITIONS, Meaning::Edition);
-    add(RELEASES, Meaning::Release);
-    REBUILDS.into_iter().for_each(|(rank, words)| add(words, Meaning::Rebuild(rank)));
-    PRERELEASES.into_iter().for_each(|(stage, words)| add(words, Meaning::Prerelease(stage)));
-    add(PROPOSALS, Meaning::Proposal);
-    add(CHANNELS, Meaning::Channel);
-    meanings
+static MEANINGS: LazyLock<HashMap<&str, Meaning, FastHash>> = LazyLock::new(|| {
+    let rows = [
+        (BASES, Meaning::Base),
+        (WHOLES, Meaning::Whole),
+        (EDITIONS, Meaning::Edition),
+        (RELEASES, Meaning::Release),
+        (PROPOSALS, Meaning::Proposal),
+        (CHANNELS, Meaning::Channel),
+    ];
+    let rebuilds = REBUILDS.into_iter().map(|(rank, words)| (words, Meaning::Rebuild(rank)));
+    let prereleases = PRERELEASES.into_iter().map(|(stage, words)| (words, Meaning::Prerelease(stage)));
+    let rows = rows.into_iter().chain(rebuilds).chain(prereleases);
+    rows.flat_map(|(words, meaning)| words.split_whitespace().map(move |word| (word, meaning))).collect()
 });
 
 /// What a word without its number means, in whatever case it is written.

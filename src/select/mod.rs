@@ -30,6 +30,7 @@ mod convention;
 mod key;
 mod known;
 mod parse;
+mod prefix;
 mod reason;
 mod rule;
 mod selection;

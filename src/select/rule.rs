@@ -164,11 +164,6 @@ impl Rule {
         self.groups.version.is_some() || self.groups.revision.is_some()
     }
 
-    /// Whether the groups of `match` say which tags are compared.
-    pub(super) fn reads_variant(&self) -> bool {
-        self.groups.version.is_some() || self.groups.variant.is_some()
-    }
-
     /// The names of the `per` groups.
     pub(super) fn per(&self) -> impl Iterator<Item = &str> {
         self.groups.per.iter().map(|(name, _)| name.as_str())
@@ -204,7 +199,7 @@ impl Rule {
         };
         if let Some(index) = self.groups.variant {
             let reading = reading.get_or_insert_with(|| whole.clone());
-            reading.variant = group(index).to_owned();
+            group(index).clone_into(&mut reading.variant);
         }
         let per = self.groups.per.iter().map(|&(_, index)| group(index).to_owned()).collect();
         Outcome::Matched { reading, per }

@@ -103,7 +103,7 @@ fn a_misspelt_key_is_reported_once() {
             "2:5: mirrors[0]: unknown key `sorce`, did you mean `source`?",
             "3:5: mirrors[0]: unknown key `Target`, did you mean `target`?",
             "4:23: mirrors[0].tags[0]: unknown key `newst`, did you mean `newest`?",
-            "4:41: mirrors[0].tags[0]: unknown key `foo`, expected one of match, except, newest, per, range, prereleases, immutable",
+            "4:41: mirrors[0].tags[0]: unknown key `foo`, expected one of match, except, newest, revisions, per, range, prereleases, immutable, at_least",
             "5:1: unknown key `mirror`, did you mean `mirrors`?",
         ],
     );

@@ -195,7 +195,7 @@ fn builds_come_before_what_moves() {
 
 #[test]
 fn rebuilds_come_after_what_they_rebuild() {
-    check_ascending(&["8.6-rc1", "8.6", "8.6-r9", "8.6-754", "8.6-754.1655117782", "8.6-755", "8.6.1"]);
+    check_ascending(&["8.6-rc1", "8.6", "8.6-r9", "8.6-r754", "8.6-r754.1655117782", "8.6-r755", "8.6.1"]);
     check_ascending(&[
         "2022",
         "2022-GA",
@@ -211,7 +211,7 @@ fn rebuilds_come_after_what_they_rebuild() {
     check_ascending(&["8u412", "8u412-b08", "8u412-b10", "8u422"]);
     // What follows a date counts builds of that day.
     check_ascending(&["1-20210416", "1-20210416-p1", "1-20210416-p2", "1-20210417", "1", "1-p1"]);
-    check_ascending(&["27.0.0.CR1", "27.0.0.Final", "27.0.0.Final-2", "27.0.0-1"]);
+    check_ascending(&["27.0.0.CR1", "27.0.0.Final", "27.0.0.Final-2", "27.0.0-p1"]);
     check_ascending(&["1.0.0.dev1", "1.0.0.dev2", "1.0.0a1", "1.0.0"]);
 }
 
