@@ -12,13 +12,15 @@
 //! The place is the word before the number and how the two are joined, whatever else is in the tag: a word means the
 //! same in all tags of a repository. Only counts decide, so the order of the list does not matter.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::oci::Tag;
+use crate::select::decision::Decision;
 use crate::select::parse;
+use crate::select::places::Places;
 use crate::select::rule::Reading;
+use crate::select::version::Version;
 
 /// Where a number stands: behind which word, and how it is joined to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,63 +52,14 @@ pub(super) enum Role {
     },
 }
 
-/// What the list says of a place, in words.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Decision {
-    /// The place and a tag that has it.
-    place: String,
-    why: Why,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Why {
-    BesideOneAnother { versions: usize },
-    FromTheStart,
-    ItsOwnWay { versions: usize },
-    Large,
-    Unknown,
-}
-
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, why } = self;
-        match why {
-            Why::BesideOneAnother { versions } => write!(
-                f,
-                "{place} names a variant: the same numbers stand beside one another for {versions} versions"
-            ),
-            Why::FromTheStart => write!(f, "{place} counts rebuilds: it begins at 0 or 1"),
-            Why::ItsOwnWay { versions } => {
-                write!(f, "{place} counts rebuilds: it goes its own way with each of {versions} versions")
-            }
-            Why::Large => write!(f, "{place} counts rebuilds: it is too large to be part of a name"),
-            Why::Unknown => write!(
-                f,
-                "{place} is taken as part of a variant's name: the other tags do not tell whether it counts rebuilds"
-            ),
-        }
-    }
-}
-
-impl Why {
-    fn is_count(self) -> bool {
-        matches!(self, Self::FromTheStart | Self::ItsOwnWay { .. } | Self::Large)
-    }
-}
-
-impl Decision {
-    /// Whether it says that the number counts rebuilds.
-    pub(super) fn is_count(&self) -> bool {
-        self.why.is_count()
-    }
-}
-
 /// What is known of the tags of one repository as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Conventions<'a> {
     roles: HashMap<Place<'a>, Role>,
     /// One bit for each length that commits have in these tags.
     commit_lengths: u128,
+    /// Whether `dev` without a number precedes a release, and is no flavour.
+    pub(super) development_precedes: bool,
 }
 
 impl Conventions<'_> {
@@ -125,177 +78,57 @@ pub(super) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     let mut conventions = Conventions::default();
     let mut places = Places::default();
     let mut commit_lengths = 0;
+    let (mut commits, mut development) = (Vec::new(), Vec::new());
     let mut readings = Vec::with_capacity(tags.len());
-    let mut doubtful = Vec::new();
     for (index, tag) in tags.iter().enumerate() {
         let read = parse::parse(tag.as_str(), &conventions);
         commit_lengths |= read.commit_lengths;
-        if read.may_be_commit {
-            doubtful.push(index);
-        }
+        commits.extend(read.may_be_commit.then_some(index));
+        development.extend(read.has_development.then_some(index));
         for sighting in &read.sightings {
             places.add(index, tag.as_str(), sighting);
         }
         readings.push(read.reading);
     }
-    let decisions = places.decide(&mut conventions.roles);
+    let decisions = places.decide();
+    let flavour = judge_development(tags, &readings, &development);
     conventions.commit_lengths = commit_lengths;
-    if commit_lengths == 0 {
-        doubtful.clear();
+    conventions.development_precedes = flavour.as_ref().is_some_and(|decision| decision.is_prerelease());
+    for (place, decision) in places.all().zip(&decisions) {
+        conventions.roles.insert(*place, decision.role());
     }
-    let is_counted = |place: &usize| decisions[*place].is_count();
-    doubtful.extend(places.seen.iter().filter(|(_, place)| is_counted(place)).map(|(index, _)| *index));
-    doubtful.sort_unstable();
-    doubtful.dedup();
-    for index in doubtful {
+    // Only what turns out otherwise than a tag alone is read needs to be read again.
+    let mut again: Vec<usize> = if commit_lengths == 0 { Vec::new() } else { commits };
+    again.extend(development.iter().filter(|_| conventions.development_precedes));
+    again.extend(places.seen().filter(|(_, place)| decisions[*place].is_count()).map(|(index, _)| index));
+    again.sort_unstable();
+    again.dedup();
+    for index in again {
         readings[index] = parse::parse(tags[index].as_str(), &conventions).reading;
     }
-    for (index, place) in &places.seen {
-        readings[*index].decisions.push(Arc::clone(&decisions[*place]));
+    for (index, place) in places.seen() {
+        readings[index].decisions.push(Arc::clone(&decisions[place]));
+    }
+    for (index, decision) in development.into_iter().flat_map(|index| Some(index).zip(flavour.as_ref())) {
+        readings[index].decisions.push(Arc::clone(decision));
     }
     (readings, conventions)
 }
 
-/// All numbers of unknown meaning, by their place.
-#[derive(Default)]
-struct Places<'a> {
-    by_place: HashMap<Place<'a>, usize>,
-    numbers: Vec<Numbers<'a>>,
-    /// The tags, by index, that have a number in a place.
-    seen: Vec<(usize, usize)>,
-}
-
-/// The numbers in one place.
-struct Numbers<'a> {
-    place: Place<'a>,
-    /// Versions and values, as they come.
-    pairs: Vec<(&'a str, &'a str)>,
-    /// The first of the tags in the order of the alphabet.
-    example: &'a str,
-}
-
-impl<'a> Places<'a> {
-    fn add(&mut self, index: usize, tag: &'a str, sighting: &Sighting<'a>) {
-        let Sighting { place, version, value } = *sighting;
-        let known = *self.by_place.entry(place).or_insert(self.numbers.len());
-        if known == self.numbers.len() {
-            self.numbers.push(Numbers { place, pairs: Vec::new(), example: tag });
+/// Whether `dev` is a flavour: most versions that have it have tags without it, too. `tags` have it where `development`
+/// says so; all are read as if it were one.
+fn judge_development(tags: &[Tag], readings: &[Reading], development: &[usize]) -> Option<Arc<Decision>> {
+    let example = development.iter().map(|&index| tags[index].as_str()).min()?;
+    let release = |index: usize| readings[index].version.as_ref().map(Version::release);
+    let mut versions: BTreeMap<_, _> = development.iter().map(|&index| (release(index), false)).collect();
+    let mut development = development.iter().peekable();
+    for index in 0..readings.len() {
+        if development.next_if(|next| **next == index).is_none()
+            && let Some(is_there) = versions.get_mut(&release(index))
+        {
+            *is_there = true;
         }
-        let numbers = &mut self.numbers[known];
-        numbers.pairs.push((version, value));
-        numbers.example = numbers.example.min(tag);
-        self.seen.push((index, known));
     }
-
-    /// Says what the numbers in every place are.
-    fn decide(&self, roles: &mut HashMap<Place<'a>, Role>) -> Vec<Arc<Decision>> {
-        let reasons: Vec<_> = self.numbers.iter().map(Numbers::judge).collect();
-        let counts =
-            self.numbers.iter().zip(&reasons).filter(|(numbers, why)| why.is_count() && numbers.is_glued());
-        let counts: Vec<_> = counts.map(|(numbers, _)| numbers.versions()).collect();
-        // Two counts of one version are counts of two things, and their words tell these apart.
-        let mut versions = BTreeSet::new();
-        let is_alone = counts.iter().flatten().all(|version| versions.insert(*version));
-        let decide = |(numbers, why): (&Numbers<'a>, Why)| {
-            if why.is_count() {
-                let names_count = numbers.is_glued() && is_alone;
-                roles.insert(numbers.place, Role::Revision { names_count });
-            }
-            Arc::new(Decision { place: numbers.to_string(), why })
-        };
-        self.numbers.iter().zip(reasons).map(decide).collect()
-    }
-}
-
-/// From this on a number is too large to be the version of what an image is built on.
-const LARGE: u32 = 100;
-
-impl Numbers<'_> {
-    /// Whether the numbers follow a word without a separator.
-    fn is_glued(&self) -> bool {
-        self.place.joint.is_none()
-    }
-
-    fn versions(&self) -> BTreeSet<&str> {
-        self.pairs.iter().map(|(version, _)| *version).collect()
-    }
-
-    fn judge(&self) -> Why {
-        let Table { versions, values } = self.table();
-        let recurs = |value: &u32| values[*value as usize].versions > 1;
-        let starts_a_count = |value: &&Value<'_>| matches!(value.text.trim_start_matches('0'), "" | "1");
-        if values.iter().any(|value| starts_a_count(&value)) && !self.is_one_set(&versions) {
-            return Why::FromTheStart;
-        }
-        let beside =
-            versions.iter().filter(|values| values.iter().filter(|value| recurs(value)).count() > 1).count();
-        if beside > 1 {
-            return Why::BesideOneAnother { versions: beside };
-        }
-        let is_large = |value: &Value<'_>| value.text.parse::<u32>().is_ok_and(|number| number >= LARGE);
-        if !self.is_glued() && values.iter().any(is_large) {
-            return Why::Large;
-        }
-        let pairs: usize = versions.iter().map(Vec::len).sum();
-        let own = values.iter().filter(|value| value.versions == 1).count();
-        let goes_its_own_way = if self.is_glued() { own * 2 > pairs } else { true };
-        if versions.len() > 1 && values.len() > 1 && goes_its_own_way {
-            return Why::ItsOwnWay { versions: versions.len() };
-        }
-        Why::Unknown
-    }
-
-    /// Whether the same several values stand beside one another for each of several versions.
-    fn is_one_set(&self, versions: &[Vec<u32>]) -> bool {
-        self.is_glued()
-            && versions.len() > 2
-            && versions[0].len() > 1
-            && versions.iter().all(|one| *one == versions[0])
-    }
-
-    /// Counts versions and values.
-    fn table(&self) -> Table<'_> {
-        let mut pairs = self.pairs.clone();
-        pairs.sort_unstable();
-        pairs.dedup();
-        let mut known = HashMap::new();
-        let mut table = Table::default();
-        for of_version in pairs.chunk_by(|(one, _), (other, _)| one == other) {
-            let mut row = Vec::with_capacity(of_version.len());
-            for (_, text) in of_version {
-                let value = *known.entry(*text).or_insert(table.values.len());
-                if value == table.values.len() {
-                    table.values.push(Value { text, versions: 0 });
-                }
-                table.values[value].versions += 1;
-                row.push(u32::try_from(value).unwrap_or(u32::MAX));
-            }
-            row.sort_unstable();
-            table.versions.push(row);
-        }
-        table
-    }
-}
-
-/// Which values stand in a place for each version.
-#[derive(Default)]
-struct Table<'a> {
-    versions: Vec<Vec<u32>>,
-    values: Vec<Value<'a>>,
-}
-
-struct Value<'a> {
-    text: &'a str,
-    /// For how many versions it stands there.
-    versions: usize,
-}
-
-/// `` `foo-N` (`1.2.3-foo-4`) ``.
-impl fmt::Display for Numbers<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place: Place { word, joint }, example, .. } = self;
-        let joint = joint.map(char::from).map(String::from).unwrap_or_default();
-        let behind = if word.is_empty() { " behind the version" } else { "" };
-        write!(f, "`{word}{joint}N`{behind} (`{example}`)")
-    }
+    let beside = versions.values().filter(|is_there| **is_there).count();
+    Some(Arc::new(Decision::of_development(example, beside, versions.len())))
 }

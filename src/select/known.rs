@@ -10,7 +10,9 @@ use crate::select::key::{Rank, Stage};
 /// What a word says of the number that belongs to it, or of the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// What the image is built on or with; the number is part of its name: `alpine3.19`, `jdk17`, `debian-12`.
+    /// What the image is built on; the number is part of its name: `alpine3.19`, `debian-12`.
+    System,
+    /// What the image is built with; the number is part of its name: `jdk17`, `temurin-21`.
     Base,
     /// A name whose digits are no number: `arm64v8`.
     Whole,
@@ -28,17 +30,21 @@ pub(super) enum Meaning {
     Channel,
 }
 
-/// Names of variants: the number after one of these is the version of what the image is built on or with.
-const BASES: &str = "
-    al al2 alma almalinux alpine amazonlinux amzn arch azl azurelinux bci bottlerocket busybox centos chiseled deb debian
+/// Systems: the number after one of these is its version.
+const SYSTEMS: &str = "
+    al alma almalinux alpine amazonlinux amzn arch azl azurelinux bci bottlerocket busybox centos chiseled deb debian
     distroless el fc fedora flatcar leap ltsc mariner nanoserver ol opensuse oraclelinux photon rhel rocky rockylinux
     servercore sle sles static suse ubi ubuntu win windows windowsservercore wolfi
+    ";
+
+/// Languages, runtimes, servers and libraries: the number after one of these is its version.
+const BASES: &str = "
     amazoncorretto corretto dragonwell graal graalvm graalvmce ibmjava java jdk jre jvm j liberica mandrel openjdk sapmachine semeru
     temurin zulu
     aspnet bun cpython deno dotnet elixir erlang gcc go golang hadoop hive jruby julia kotlin llvm mono net netcore netcoreapp node
     nodejs otp perl php py pypy python ruby rust rustc scala spark swift
     apache elasticsearch es fips gdal glibc helm httpd jetty k8s kube kubernetes mariadb mongo mysql nginx openssl
-    opensearch pg postgis postgres postgresql proj qt redis tomcat ts
+    opensearch pg postgis postgres postgresql proj qt redis tomcat
     api cu cuda cudnn gpu hpu jetpack l4t mpi neuron onnx opencl rocm tensorflow tensorrt tf torch trt xpu
     ";
 
@@ -123,6 +129,7 @@ const WORD_MAX_BYTES: usize = 24;
 
 static MEANINGS: LazyLock<HashMap<&str, Meaning, FastHash>> = LazyLock::new(|| {
     let rows = [
+        (SYSTEMS, Meaning::System),
         (BASES, Meaning::Base),
         (WHOLES, Meaning::Whole),
         (EDITIONS, Meaning::Edition),

@@ -27,9 +27,11 @@
 //! Where that reading is wrong, the groups `version` and `variant` of `match` say what to read instead.
 
 mod convention;
+mod decision;
 mod key;
 mod known;
 mod parse;
+mod places;
 mod prefix;
 mod reason;
 mod rule;
@@ -43,7 +45,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 
-pub use convention::Decision;
+pub use decision::Decision;
 pub use reason::{Group, Reason};
 pub use rule::{Rule, RuleError, Spec};
 pub use selection::{Selection, Verdict, select};

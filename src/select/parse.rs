@@ -23,6 +23,8 @@ pub(super) struct Read<'a> {
     pub(super) commit_lengths: u128,
     /// Whether some word may be a commit, should the tags have commits of its length.
     pub(super) may_be_commit: bool,
+    /// Whether `dev` stands in it without a number: a flavour, or what precedes a release.
+    pub(super) has_development: bool,
 }
 
 /// Reads a tag as the others of its repository have it.
@@ -101,7 +103,8 @@ pub(super) struct Reader<'a, 'c> {
     pub(super) is_no_version: bool,
     pub(super) sightings: Vec<Sighting<'a>>,
     commit_lengths: u128,
-    may_be_commit: bool,
+    pub(super) may_be_commit: bool,
+    pub(super) has_development: bool,
 }
 
 /// The last thing that was read of what follows the numbers.
@@ -141,6 +144,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             sightings: Vec::new(),
             commit_lengths: 0,
             may_be_commit: false,
+            has_development: false,
         }
     }
 
@@ -182,6 +186,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             sightings: Vec::new(),
             commit_lengths: self.commit_lengths,
             may_be_commit: self.may_be_commit,
+            has_development: self.has_development,
         }
     }
 
@@ -211,6 +216,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             sightings: self.sightings,
             commit_lengths: self.commit_lengths,
             may_be_commit: self.may_be_commit,
+            has_development: self.has_development,
         }
     }
 }

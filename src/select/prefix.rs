@@ -9,8 +9,8 @@ use crate::select::word::Word;
 
 impl<'a> Reader<'a, '_> {
     /// Where the version starts.
-    pub(super) fn start(&mut self, words: &mut [Word<'a>]) -> Option<usize> {
-        let Some(first) = self.next_start(words, 0) else { return letter_number(words) };
+    pub(super) fn start(&mut self, words: &mut Vec<Word<'a>>) -> Option<usize> {
+        let Some(first) = self.next_start(words, 0) else { return glued_number(words) };
         if is_dotted(words, first) && !is_of_base(words, first) {
             return Some(first);
         }
@@ -139,7 +139,7 @@ fn is_dotted(words: &[Word<'_>], at: usize) -> bool {
 /// Whether the number at `at` may be the version of what the word before it names.
 fn is_of_base(words: &[Word<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| words.get(before));
-    words[at].follows(b'-') && before.is_some_and(|word| known::meaning(word.text) == Some(Meaning::Base))
+    words[at].follows(b'-') && before.is_some_and(|word| is_base(word.text))
 }
 
 /// Whether the number at `at` is as short as those in names: `2019`, `22.04`, no date.
@@ -148,17 +148,35 @@ fn is_short_name(words: &[Word<'_>], at: usize) -> bool {
     parts <= 2 && words[at..at + parts].iter().all(|part| part.is_number() && part.text.len() <= 4)
 }
 
-/// Where a tag without any other number has one glued to a letter: `b5343`, `k229-07a4d1f`. The letter goes.
-fn letter_number(words: &mut [Word<'_>]) -> Option<usize> {
-    let at = words.iter().position(|word| {
+fn is_base(name: &str) -> bool {
+    matches!(known::meaning(name), Some(Meaning::System | Meaning::Base))
+}
+
+/// Where a tag without any other number has a version glued to a word: to a letter (`b5343`, `k229-07a4d1f`), or as the
+/// last of its words with a dot (`pg14.5-ts2.8.1`). The word, but for a single letter, is a name.
+fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
+    let letter = words.iter().position(|word| {
         let (name, digits) = word.split_number();
         name.len() == 1 && digits.len() > 1 && known::meaning(word.text).is_none()
-    })?;
-    let is_followed = words.get(at + 1).is_none_or(Word::is_commit);
-    let is_first = at == 0 || words[at].split_number().1.len() > 2;
-    if !is_followed || !is_first || !words[at].is_apart() {
-        return None;
+    });
+    if let Some(at) = letter {
+        let is_followed = words.get(at + 1).is_none_or(Word::is_commit);
+        let is_first = at == 0 || words[at].split_number().1.len() > 2;
+        if is_followed && is_first && words[at].is_apart() {
+            words[at] = words[at].from(1);
+            return Some(at);
+        }
     }
-    words[at] = words[at].from(1);
-    Some(at)
+    let at = (0..words.len()).rfind(|&at| {
+        let (name, digits) = words[at].split_number();
+        words[at].is_apart()
+            && !name.is_empty()
+            && !digits.is_empty()
+            && is_dotted(words, at)
+            && !is_base(name)
+    })?;
+    let name = Word { text: words[at].split_number().0, ..words[at] };
+    words[at] = words[at].from(name.text.len());
+    words.insert(at, name);
+    Some(at + 1)
 }

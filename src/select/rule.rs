@@ -7,7 +7,8 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use crate::oci::Tag;
-use crate::select::convention::{Conventions, Decision};
+use crate::select::convention::Conventions;
+use crate::select::decision::Decision;
 use crate::select::parse;
 use crate::select::version::Version;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::oci::Tag;
 use crate::select::convention;
-use crate::select::convention::{Conventions, Decision};
+use crate::select::convention::Conventions;
+use crate::select::decision::Decision;
 use crate::select::reason::{Group, Reason};
 use crate::select::rule::{Outcome, Reading, Rule};
 use crate::select::version::Version;
@@ -232,7 +233,7 @@ fn keep_builds(revisions: NonZeroUsize, members: Vec<Member<'_>>) -> Vec<Member<
 
 /// Whether both are builds of one version.
 fn is_one_version(one: &Member<'_>, other: &Member<'_>) -> bool {
-    one.version.zip(other.version).is_some_and(|(one, other)| one.is_build_of(other))
+    one.version.map(Version::release) == other.version.map(Version::release)
 }
 
 /// Puts verdicts in the order that [`Selection::verdicts`] has, and each tag once.

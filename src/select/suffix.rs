@@ -61,9 +61,13 @@ impl<'a> Reader<'a, '_> {
 
     /// Reads the numbers of a pre-release: `rc1`, `rc.1`, `ea-b12`, `alpha.1.2`. `None` where it is none without one.
     fn read_prerelease(&mut self, stage: Stage, number: &str, words: &[Word<'a>]) -> Option<usize> {
-        let is_dotted = words.get(1).is_some_and(|next| next.follows(b'.') && next.is_number());
+        let next = words.get(1).filter(|next| next.is_number());
+        let is_dotted = next.is_some_and(|next| next.follows(b'.'));
         if known::needs_number(stage) && number.is_empty() && !is_dotted {
-            return None;
+            self.has_development |= stage == Stage::Development && next.is_none();
+            if !self.conventions.development_precedes || !self.has_development {
+                return None;
+            }
         }
         let mut numbers = Numbers::default();
         if !number.is_empty() {
@@ -135,7 +139,7 @@ impl<'a> Reader<'a, '_> {
         }
         let used = run(words);
         match meaning {
-            Some(Meaning::Base) if !is_long(digits) => {
+            Some(Meaning::System | Meaning::Base) if !is_long(digits) => {
                 self.name_variant(words, name, used);
                 used
             }
@@ -194,7 +198,9 @@ impl<'a> Reader<'a, '_> {
                 return used;
             }
             Some(Meaning::Proposal | Meaning::Channel) => self.is_no_version = true,
-            Some(Meaning::Base) if numbers > 0 && names_base(word, &words[1..used]) => {
+            Some(Meaning::System | Meaning::Base)
+                if numbers > 0 && is_its_version(word, meaning, &words[1..used]) =>
+            {
                 self.name_variant(words, word.text, used);
             }
             Some(Meaning::Edition) if words.get(1).is_some_and(|next| next.follows(b'.')) && numbers > 0 => {
@@ -263,10 +269,14 @@ fn run(words: &[Word<'_>]) -> usize {
     1 + words.iter().skip(1).take_while(|word| goes_on(word)).count()
 }
 
-/// Whether these numbers behind the name of a base are its version. Alpine's have a dot.
-fn names_base(base: &Word<'_>, numbers: &[Word<'_>]) -> bool {
-    let is_short = numbers.first().is_some_and(|number| !is_long(number.text));
-    is_short && word::leading_moment(numbers).is_none() && (numbers.len() > 1 || base.text != "alpine")
+/// Whether these numbers, which follow the name of a system or of another base, are its version. No system is as young
+/// as its first version, and Alpine's versions have a dot.
+fn is_its_version(name: &Word<'_>, meaning: Option<Meaning>, numbers: &[Word<'_>]) -> bool {
+    let Some(first) = numbers.first() else { return false };
+    let is_young =
+        matches!(first.text, "0" | "1") && (meaning == Some(Meaning::System) || numbers.len() == 1);
+    let lacks_dot = name.text == "alpine" && numbers.len() == 1;
+    !is_young && !lacks_dot && !is_long(first.text) && word::leading_moment(numbers).is_none()
 }
 
 fn is_long(value: &str) -> bool {

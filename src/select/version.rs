@@ -35,9 +35,9 @@ impl Version {
         &self.revision
     }
 
-    /// Whether both are builds of one version: of the same numbers and the same pre-release.
-    pub(super) fn is_build_of(&self, other: &Self) -> bool {
-        self.key.release() == other.key.release()
+    /// What all builds of one version have in common: numbers and pre-release.
+    pub(super) fn release(&self) -> &[u8] {
+        self.key.release()
     }
 
     /// A number that orders versions as they order themselves, but for those that share it.

@@ -91,6 +91,22 @@ fn words_that_nobody_knows_are_told_by_the_list() {
 }
 
 #[test]
+fn dev_is_a_flavour_where_it_stands_beside_versions() {
+    let flavour = "1.2-dev 1.2 1.3-dev 1.3 1.3-dev-8";
+    check_newest(flavour, &[("", "1.3 1.2"), ("dev", "1.3-dev 1.2-dev"), ("dev-8", "1.3-dev-8")], "");
+    assert_eq!(
+        decisions(flavour)[1],
+        "`dev` (`1.2-dev`) names a variant: 2 of 2 versions with it have tags without it, too"
+    );
+    let development = "3.5-dev-alpine 3.4-alpine 3.4";
+    check_newest(development, &[("", "3.4"), ("alpine", "3.4-alpine")], "");
+    assert_eq!(
+        decisions(development),
+        ["`dev` (`3.5-dev-alpine`) is a pre-release: 0 of 1 versions with it have tags without it, too"]
+    );
+}
+
+#[test]
 fn the_issue_families_are_right() {
     for (text, expected) in [
         ("v1.11.1-eksbuild.9 v1.11.1-eksbuild.4 v1.13.2-eksbuild.4", "v1.13.2-eksbuild.4"),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use proptest::prelude::*;
 
-use super::{everything, newest};
+use super::{everything, newest, selected};
 use crate::oci::Tag;
 use crate::select::{Rule, Spec, Version, select};
 
@@ -96,7 +96,13 @@ fn names_with_numbers_are_variants() {
     check("18-bookworm-full-v0.13.4", "0.13.4", "18-bookworm-full");
     check("jdk-21.0.2", "21.0.2", "jdk");
     // Alpine's versions have a dot.
-    check_revision("1.14.6-alpine-3.19", "1.14.6", "", "alpine-3.19");
+    check("1.14.6-alpine-3.19", "1.14.6", "alpine-3.19");
+    // And no system is as young as its version 1.
+    check("1.16.2-java-1.8", "1.16.2", "java-1.8");
+    assert_eq!(
+        selected("1.2-debian-1.0 1.3-debian-1.1", &[Spec { newest: newest(1), ..everything() }]),
+        "1.3-debian-1.1"
+    );
 }
 
 #[test]
@@ -111,6 +117,7 @@ fn dates_may_have_a_time() {
 fn numbers_behind_a_letter_are_versions_where_there_are_no_others() {
     check("k229-07a4d1f", "229-07a4d1f", "");
     check("server-b5343", "5343", "server");
+    check_revision("pg14.5-ts2.8.1-p1", "2.8.1", "p1", "pg14.5-ts");
 }
 
 #[test]

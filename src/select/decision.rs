@@ -1,0 +1,105 @@
+//! What the list of tags decides, and why, in words.
+
+use std::fmt;
+
+use crate::select::convention::Role;
+
+/// What the list says of a place, in words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decision {
+    /// The place and a tag that has it.
+    place: String,
+    why: Why,
+    /// Whether a word before the number is the name of what the number counts.
+    names_count: bool,
+}
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// The same values recur beside one another.
+    BesideOneAnother { versions: usize },
+    /// The values begin at 0 or 1.
+    FromTheStart,
+    /// Each version has values of its own.
+    ItsOwnWay { versions: usize },
+    /// The values are too large to name a version of anything.
+    Large,
+    /// Nothing tells.
+    Unknown,
+    /// `dev` stands beside versions without it.
+    Flavour { beside: usize, versions: usize },
+    /// `dev` does not.
+    Development { beside: usize, versions: usize },
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, why, .. } = self;
+        match why {
+            Why::BesideOneAnother { versions } => write!(
+                f,
+                "{place} names a variant: the same numbers stand beside one another for {versions} versions"
+            ),
+            Why::FromTheStart => write!(f, "{place} counts rebuilds: it begins at 0 or 1"),
+            Why::ItsOwnWay { versions } => {
+                write!(f, "{place} counts rebuilds: it goes its own way with each of {versions} versions")
+            }
+            Why::Large => write!(f, "{place} counts rebuilds: it is too large to be part of a name"),
+            Why::Unknown => write!(
+                f,
+                "{place} is taken as part of a variant's name: the other tags do not tell whether it counts rebuilds"
+            ),
+            Why::Flavour { beside, versions } => {
+                write!(
+                    f,
+                    "{place} names a variant: {beside} of {versions} versions with it have tags without it, too"
+                )
+            }
+            Why::Development { beside, versions } => {
+                write!(
+                    f,
+                    "{place} is a pre-release: {beside} of {versions} versions with it have tags without it, too"
+                )
+            }
+        }
+    }
+}
+
+impl Why {
+    pub(super) fn is_count(self) -> bool {
+        matches!(self, Self::FromTheStart | Self::ItsOwnWay { .. } | Self::Large)
+    }
+}
+
+impl Decision {
+    pub(super) fn new(place: String, why: Why, names_count: bool) -> Self {
+        Self { place, why, names_count }
+    }
+
+    /// Of `dev`: so many of the versions that have it are `beside` tags without it.
+    pub(super) fn of_development(example: &str, beside: usize, versions: usize) -> Self {
+        let is_flavour = beside * 2 >= versions;
+        let why = if is_flavour {
+            Why::Flavour { beside, versions }
+        } else {
+            Why::Development { beside, versions }
+        };
+        Self { place: format!("`dev` (`{example}`)"), why, names_count: false }
+    }
+
+    /// What it makes of the numbers in its place.
+    pub(super) fn role(&self) -> Role {
+        if self.is_count() { Role::Revision { names_count: self.names_count } } else { Role::Variant }
+    }
+
+    /// Whether it says that the number counts rebuilds.
+    pub(super) fn is_count(&self) -> bool {
+        self.why.is_count()
+    }
+
+    /// Whether it says that the word precedes a release.
+    pub(super) fn is_prerelease(&self) -> bool {
+        matches!(self.why, Why::Development { .. })
+    }
+}

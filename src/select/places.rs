@@ -1,0 +1,159 @@
+//! The numbers of unknown meaning in the tags of a repository, by their place, and what they are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::select::convention::{Place, Sighting};
+use crate::select::decision::{Decision, Why};
+
+/// All numbers of unknown meaning, by their place.
+#[derive(Default)]
+pub(super) struct Places<'a> {
+    by_place: HashMap<Place<'a>, usize>,
+    numbers: Vec<Numbers<'a>>,
+    /// The tags, by index, that have a number in a place.
+    seen: Vec<(usize, usize)>,
+}
+
+/// The numbers in one place.
+struct Numbers<'a> {
+    place: Place<'a>,
+    /// Versions and values, as they come.
+    pairs: Vec<(&'a str, &'a str)>,
+    /// The first of the tags in the order of the alphabet.
+    example: &'a str,
+}
+
+impl<'a> Places<'a> {
+    /// Notes a number of the tag with this index.
+    pub(super) fn add(&mut self, index: usize, tag: &'a str, sighting: &Sighting<'a>) {
+        let Sighting { place, version, value } = *sighting;
+        let known = *self.by_place.entry(place).or_insert(self.numbers.len());
+        if known == self.numbers.len() {
+            self.numbers.push(Numbers { place, pairs: Vec::new(), example: tag });
+        }
+        let numbers = &mut self.numbers[known];
+        numbers.pairs.push((version, value));
+        numbers.example = numbers.example.min(tag);
+        self.seen.push((index, known));
+    }
+
+    /// The places, in the order in which they were seen.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Place<'a>> {
+        self.numbers.iter().map(|numbers| &numbers.place)
+    }
+
+    /// Which tag, by its index, has a number in which place.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.seen.iter().copied()
+    }
+
+    /// Says what the numbers in every place are.
+    pub(super) fn decide(&self) -> Vec<Arc<Decision>> {
+        let reasons: Vec<_> = self.numbers.iter().map(Numbers::judge).collect();
+        let counts =
+            self.numbers.iter().zip(&reasons).filter(|(numbers, why)| why.is_count() && numbers.is_glued());
+        let counts: Vec<_> = counts.map(|(numbers, _)| numbers.versions()).collect();
+        // Two counts of one version are counts of two things, and their words tell these apart.
+        let mut versions = BTreeSet::new();
+        let is_alone = counts.iter().flatten().all(|version| versions.insert(*version));
+        let decide = |(numbers, why): (&Numbers<'a>, Why)| {
+            Arc::new(Decision::new(numbers.to_string(), why, numbers.is_glued() && is_alone))
+        };
+        self.numbers.iter().zip(reasons).map(decide).collect()
+    }
+}
+
+/// From this on a number is too large to be the version of what an image is built on.
+const LARGE: u32 = 100;
+
+impl Numbers<'_> {
+    /// Whether the numbers follow a word without a separator.
+    fn is_glued(&self) -> bool {
+        self.place.joint.is_none()
+    }
+
+    fn versions(&self) -> BTreeSet<&str> {
+        self.pairs.iter().map(|(version, _)| *version).collect()
+    }
+
+    fn judge(&self) -> Why {
+        let Table { versions, values } = self.table();
+        let recurs = |value: &u32| values[*value as usize].versions > 1;
+        let starts_a_count = |value: &&Value<'_>| matches!(value.text.trim_start_matches('0'), "" | "1");
+        if values.iter().any(|value| starts_a_count(&value)) && !self.is_one_set(&versions) {
+            return Why::FromTheStart;
+        }
+        let beside =
+            versions.iter().filter(|values| values.iter().filter(|value| recurs(value)).count() > 1).count();
+        if beside > 1 {
+            return Why::BesideOneAnother { versions: beside };
+        }
+        let is_large = |value: &Value<'_>| value.text.parse::<u32>().is_ok_and(|number| number >= LARGE);
+        if !self.is_glued() && values.iter().any(is_large) {
+            return Why::Large;
+        }
+        let pairs: usize = versions.iter().map(Vec::len).sum();
+        let own = values.iter().filter(|value| value.versions == 1).count();
+        let goes_its_own_way = if self.is_glued() { own * 2 > pairs } else { true };
+        if versions.len() > 1 && values.len() > 1 && goes_its_own_way {
+            return Why::ItsOwnWay { versions: versions.len() };
+        }
+        Why::Unknown
+    }
+
+    /// Whether the same several values stand beside one another for each of several versions.
+    fn is_one_set(&self, versions: &[Vec<u32>]) -> bool {
+        self.is_glued()
+            && versions.len() > 2
+            && versions[0].len() > 1
+            && versions.iter().all(|one| *one == versions[0])
+    }
+
+    /// Counts versions and values.
+    fn table(&self) -> Table<'_> {
+        let mut pairs = self.pairs.clone();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut known = HashMap::new();
+        let mut table = Table::default();
+        for of_version in pairs.chunk_by(|(one, _), (other, _)| one == other) {
+            let mut row = Vec::with_capacity(of_version.len());
+            for (_, text) in of_version {
+                let value = *known.entry(*text).or_insert(table.values.len());
+                if value == table.values.len() {
+                    table.values.push(Value { text, versions: 0 });
+                }
+                table.values[value].versions += 1;
+                row.push(u32::try_from(value).unwrap_or(u32::MAX));
+            }
+            row.sort_unstable();
+            table.versions.push(row);
+        }
+        table
+    }
+}
+
+/// Which values stand in a place for each version.
+#[derive(Default)]
+struct Table<'a> {
+    versions: Vec<Vec<u32>>,
+    values: Vec<Value<'a>>,
+}
+
+struct Value<'a> {
+    text: &'a str,
+    /// For how many versions it stands there.
+    versions: usize,
+}
+
+/// `` `foo-N` (`1.2.3-foo-4`) ``.
+impl fmt::Display for Numbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place: Place { word, joint }, example, .. } = self;
+        let joint = joint.map(char::from).map(String::from).unwrap_or_default();
+        let behind = if word.is_empty() { " behind the version" } else { "" };
+        write!(f, "`{word}{joint}N`{behind} (`{example}`)")
+    }
+}
