@@ -109,8 +109,8 @@ pub(super) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     for (index, place) in places.seen() {
         readings[index].decisions.push(Arc::clone(&decisions[place]));
     }
-    for (index, decision) in development.into_iter().flat_map(|index| Some(index).zip(flavour.as_ref())) {
-        readings[index].decisions.push(Arc::clone(decision));
+    for (index, flavour) in development.into_iter().zip(flavour.iter().cycle()) {
+        readings[index].decisions.push(Arc::clone(flavour));
     }
     (readings, conventions)
 }
