@@ -2,7 +2,7 @@
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch.rs` checks):
 //! [`text`], [`oci`], [`select`], [`plan`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`], [`ecr`], [`layout`],
-//! [`target`], [`config`], [`copy`], [`pass`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
+//! [`source`], [`target`], [`config`], [`copy`], [`pass`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
 pub mod aws;
@@ -24,6 +24,7 @@ pub mod registry;
 pub mod report;
 pub mod schedule;
 pub mod select;
+pub mod source;
 pub mod target;
 pub mod text;
 pub mod worker;

@@ -58,6 +58,15 @@ pub enum Put {
     Uploaded,
 }
 
+/// What a target was seen to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// What tags point at; those that are not there are left out.
+    pub digests: BTreeMap<Tag, Digest>,
+    /// Whether there is no repository to hold anything.
+    pub is_repository_missing: bool,
+}
+
 /// Which tags of a target cannot be moved.
 #[derive(Clone, Debug)]
 pub struct Mutability(Option<ecr::TagMutability>);
@@ -94,20 +103,23 @@ impl Target {
         }
     }
 
-    /// What the tags point at; those that the target has not are left out, as is all of a missing repository.
-    pub async fn digests(&self, tags: &[Tag]) -> Result<BTreeMap<Tag, Digest>, Error> {
-        let (mut known, unsure) = match self {
+    /// What the tags point at. A missing repository is an empty one, until something is to be written.
+    pub async fn held(&self, tags: &[Tag]) -> Result<Held, Error> {
+        let (mut digests, unsure): (_, Vec<Tag>) = match self {
             Self::Registry(_) => (BTreeMap::new(), tags.to_vec()),
-            Self::Ecr(repository) => repository.digests(tags).await?,
-            Self::Layout(layout) => return Ok(layout.digests(tags).await?),
+            Self::Ecr(repository) => match repository.presence(tags).await? {
+                Some(presence) => (presence.held, presence.doubtful.into_iter().collect()),
+                None => return Ok(Held { is_repository_missing: true, ..Held::default() }),
+            },
+            Self::Layout(layout) => (layout.digests(tags).await?, Vec::new()),
         };
         let ask = |tag: Tag| async move { Ok::<_, Error>((self.digest(&tag).await?, tag)) };
         let mut answers = futures_util::stream::iter(unsure).map(ask).buffer_unordered(QUESTIONS_MAX);
         while let Some((digest, tag)) = answers.try_next().await? {
-            known.extend(digest.map(|digest| (tag, digest)));
+            digests.extend(digest.map(|digest| (tag, digest)));
         }
         drop(answers);
-        Ok(known)
+        Ok(Held { digests, is_repository_missing: false })
     }
 
     /// What one tag points at now, from the data plane: it has the last word.
@@ -147,27 +159,27 @@ impl Target {
     }
 
     /// Makes sure that the repository exists before the first byte is sent.
-    pub async fn ensure(&self) -> Result<(), Error> {
+    pub async fn ensure(&self, held: &Held) -> Result<(), Error> {
         match self {
-            Self::Registry(_) => Ok(()),
-            Self::Ecr(repository) => Ok(repository.ensure().await?),
-            Self::Layout(layout) => Ok(layout.ensure().await?),
+            Self::Ecr(_) if !held.is_repository_missing => Ok(()),
+            _ => self.create().await,
         }
     }
 
     /// Why [`Target::ensure`] would fail, as far as is known without asking.
-    pub fn obstacle(&self) -> Option<Error> {
+    pub fn obstacle(&self, held: &Held) -> Option<Error> {
         match self {
-            Self::Ecr(repository) => repository.obstacle().map(Error::from),
-            Self::Registry(_) | Self::Layout(_) => None,
+            Self::Ecr(repository) if held.is_repository_missing => repository.obstacle().map(Error::from),
+            Self::Ecr(_) | Self::Registry(_) | Self::Layout(_) => None,
         }
     }
 
-    /// The same where the repository vanished since. One that somebody else made meanwhile is success.
-    pub async fn restore(&self) -> Result<(), Error> {
+    /// Makes the repository, if it may be made. One that is there is success.
+    pub async fn create(&self) -> Result<(), Error> {
         match self {
-            Self::Ecr(repository) => Ok(repository.restore().await?),
-            Self::Registry(_) | Self::Layout(_) => self.ensure().await,
+            Self::Registry(_) => Ok(()),
+            Self::Ecr(repository) => Ok(repository.create().await?),
+            Self::Layout(layout) => Ok(layout.ensure().await?),
         }
     }
 
@@ -228,15 +240,6 @@ impl Target {
     }
 }
 
-/// By this id, the registry finds the failed request in its own logs; AWS does, where it was AWS that did not give the
-/// login for the registry.
-pub fn request_id(error: &registry::Error) -> Option<&str> {
-    let registry::Kind::Credentials(cause) = error.kind() else { return error.request_id() };
-    let first: &(dyn std::error::Error + 'static) = cause.as_ref();
-    let mut causes = std::iter::successors(Some(first), |&cause| cause.source());
-    causes.find_map(|cause| cause.downcast_ref::<aws::Error>())?.request_id.as_deref()
-}
-
 impl From<aws::Error> for Error {
     fn from(error: aws::Error) -> Self {
         Self::Ecr(Box::new(error))
@@ -254,7 +257,7 @@ impl Error {
     /// By this id, AWS or the registry finds the failed request in its own logs.
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Registry(error) => request_id(error),
+            Self::Registry(error) => ecr::request_id(error),
             Self::Ecr(error) => error.request_id.as_deref(),
             Self::Layout(_) => None,
         }

@@ -14,9 +14,10 @@ use crate::ecr;
 use crate::layout::Layout;
 use crate::login;
 use crate::login::{DockerConfig, DockerFiles, Login, PasswordFile};
-use crate::oci::{Host, Name};
+use crate::oci::{Host, LayoutName, Name};
 use crate::registry;
 use crate::registry::{Client, Limits, Ranges, RequestObserver};
+use crate::source::Source;
 use crate::target::Target;
 
 /// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below, all of us
@@ -64,20 +65,24 @@ impl Clients {
     }
 
     /// A repository of any registry, with what the configuration says of its host.
-    pub(super) async fn repository(
-        &mut self,
-        config: &Config,
-        name: &Name,
-    ) -> Result<registry::Repository, Error> {
+    async fn repository(&mut self, config: &Config, name: &Name) -> Result<registry::Repository, Error> {
         let client = self.client(config, &name.host).await?;
         Ok(registry::Repository::new(client, name.repository.clone()))
+    }
+
+    /// A repository to read from.
+    pub(super) async fn source(&mut self, config: &Config, endpoint: &Endpoint) -> Result<Source, Error> {
+        match endpoint {
+            Endpoint::Registry(name) => Ok(Source::Registry(self.repository(config, name).await?)),
+            Endpoint::Layout { dir, name } => Ok(Source::Layout(self.layout(dir, name.as_ref()))),
+        }
     }
 
     /// A repository to copy to.
     pub(super) async fn target(&mut self, config: &Config, endpoint: &Endpoint) -> Result<Target, Error> {
         let name = match endpoint {
             Endpoint::Registry(name) => name,
-            Endpoint::Layout(dir) => return Ok(Target::Layout(self.layout(dir))),
+            Endpoint::Layout { dir, name } => return Ok(Target::Layout(self.layout(dir, name.as_ref()))),
         };
         let data = self.repository(config, name).await?;
         let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
@@ -86,8 +91,9 @@ impl Clients {
         Ok(Target::Ecr(Box::new(ecr::Repository::new(api, data, create))))
     }
 
-    fn layout(&mut self, dir: &Path) -> Layout {
-        self.layouts.entry(dir.to_owned()).or_insert_with(|| Layout::new(dir.to_owned())).clone()
+    fn layout(&mut self, dir: &Path, name: Option<&LayoutName>) -> Layout {
+        let layout = self.layouts.entry(dir.to_owned()).or_insert_with(|| Layout::new(dir.to_owned()));
+        layout.repository(name)
     }
 
     async fn client(&mut self, config: &Config, host: &Host) -> Result<Client, Error> {

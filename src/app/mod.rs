@@ -20,11 +20,11 @@ use crate::config::{Config, Endpoint, Mirror};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary};
-use crate::oci;
 use crate::oci::Host;
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
+use crate::source::Source;
 use crate::target::Target;
 use crate::text::chain;
 
@@ -66,7 +66,7 @@ pub struct App {
 }
 
 /// The two ends of a mirror.
-type Sides = (registry::Repository, Target);
+type Sides = (Source, Target);
 
 /// The configuration is right, and still nothing can be built from it here.
 #[derive(Debug, thiserror::Error)]
@@ -88,9 +88,6 @@ pub enum Error {
     /// A target in AWS, and nobody to be there.
     #[error("{}", aws::NO_CREDENTIALS)]
     NoCredentials(#[source] CredentialsError),
-    /// A source of a kind that cannot be read.
-    #[error("mirror `{0}`: an image layout cannot be a source")]
-    Source(String),
 }
 
 /// What was found on one side of a mirror.
@@ -112,9 +109,8 @@ impl App {
         let requests = Arc::<AtomicU64>::default();
         let mut clients = Clients::new(&config, options.clone(), request_observer(&requests, &observer));
         let mut sides = Vec::with_capacity(config.mirrors.len());
-        for Mirror { name, source, target, .. } in &config.mirrors {
-            let Endpoint::Registry(source) = source else { return Err(Error::Source(name.clone())) };
-            let source = clients.repository(&config, source).await?;
+        for Mirror { source, target, .. } in &config.mirrors {
+            let source = clients.source(&config, source).await?;
             sides.push((source, clients.target(&config, target).await?));
         }
         let slots = Arc::new(Slots::new(config.concurrency.mirrors));
@@ -198,7 +194,7 @@ impl App {
         let pair = Pair { mirror: mirror.name.clone(), target: mirror.target.to_string() };
         let pass = Arc::new(PassId { pair, generation: self.generation, number });
         let copier = Copier {
-            source: source.clone(),
+            sources: source.clone().into(),
             target: target.clone(),
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
@@ -236,9 +232,9 @@ impl App {
         probes.into_iter().flatten().collect()
     }
 
-    /// A repository of any registry, with what the configuration says of its host.
-    pub async fn repository(&mut self, name: &oci::Name) -> Result<registry::Repository, Error> {
-        self.clients.repository(&self.config, name).await
+    /// A repository to read from, with what the configuration says of its host.
+    pub async fn source(&mut self, endpoint: &Endpoint) -> Result<Source, Error> {
+        self.clients.source(&self.config, endpoint).await
     }
 }
 

@@ -8,12 +8,14 @@ use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
-use crate::oci::{Host, Name, Platform};
+use crate::oci::{Host, LayoutName, Name, Platform};
 use crate::select;
 use crate::yaml::{Document, Path};
 
 /// Marks a directory in the OCI image layout where a repository may stand.
 const LAYOUT_PREFIX: &str = "oci:";
+/// Stands before the name of a repository in such a directory.
+const LAYOUT_NAME_MARK: char = '#';
 /// Names are labels of metrics and part of addresses.
 const NAME_MAX_CHARS: usize = 128;
 
@@ -44,15 +46,45 @@ pub enum Endpoint {
     /// A repository in a registry.
     Registry(Name),
     /// A directory in the OCI image layout.
-    Layout(PathBuf),
+    Layout {
+        /// The directory.
+        dir: PathBuf,
+        /// Which of the repositories in it; none for the one whose tags have no name before them.
+        name: Option<LayoutName>,
+    },
 }
 
 impl Endpoint {
+    /// Reads `oci:DIR` or `oci:DIR#NAME`; none for what is not written so. An address, `oci://…`, is none of ours.
+    pub fn layout(text: &str) -> Option<Result<Self, String>> {
+        let rest = text.strip_prefix(LAYOUT_PREFIX).filter(|rest| !rest.starts_with("//"))?;
+        let (dir, name) = match rest.rsplit_once(LAYOUT_NAME_MARK) {
+            Some((dir, name)) => (dir, Some(name.parse::<LayoutName>())),
+            None => (rest, None),
+        };
+        if dir.is_empty() {
+            return Some(Err("no directory: write `oci:DIR` or `oci:DIR#NAME`".to_owned()));
+        }
+        let layout = name.transpose().map(|name| Self::Layout { dir: dir.into(), name });
+        Some(layout.map_err(|error| error.to_string()))
+    }
+
+    /// Which repository it is, without where: a path, its name in a layout, or else that of the directory.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Registry(name) => name.repository.to_string(),
+            Self::Layout { name: Some(name), .. } => name.to_string(),
+            Self::Layout { dir, name: None } => {
+                dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned()
+            }
+        }
+    }
+
     /// The registry's host; a directory has none.
     pub fn host(&self) -> Option<&Host> {
         match self {
             Self::Registry(name) => Some(&name.host),
-            Self::Layout(_) => None,
+            Self::Layout { .. } => None,
         }
     }
 }
@@ -64,7 +96,9 @@ impl Endpoint {
             directory.components().filter(|part| *part != Component::CurDir)
         }
         match (self, other) {
-            (Self::Layout(one), Self::Layout(other)) => parts(one).eq(parts(other)),
+            (Self::Layout { dir: one, name }, Self::Layout { dir: other, name: other_name }) => {
+                name == other_name && parts(one).eq(parts(other))
+            }
             _ => self == other,
         }
     }
@@ -74,7 +108,10 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Registry(name) => name.fmt(f),
-            Self::Layout(directory) => write!(f, "{LAYOUT_PREFIX}{}", directory.display()),
+            Self::Layout { dir, name } => {
+                write!(f, "{LAYOUT_PREFIX}{}", dir.display())?;
+                name.iter().try_for_each(|name| write!(f, "{LAYOUT_NAME_MARK}{name}"))
+            }
         }
     }
 }
@@ -90,7 +127,7 @@ impl Mirror {
         let name = name(raw.name, &path.key("name"), document);
         let source = source(raw.source, &path.key("source"), document);
         let target = target(raw.target, &path.key("target"), document);
-        if source.is_some() && source == target {
+        if source.as_ref().zip(target.as_ref()).is_some_and(|(source, target)| source.is_same_place(target)) {
             document.report(
                 &path.key("target"),
                 "the source itself: write the repository that is to hold the copies",
@@ -107,7 +144,7 @@ impl Mirror {
         };
         let source = source?;
         Some(Self {
-            name: name.unwrap_or_else(|| default_name(&source)),
+            name: name.unwrap_or_else(|| source.path()),
             source,
             target: target?,
             rules,
@@ -116,16 +153,6 @@ impl Mirror {
             referrers: raw.referrers.unwrap_or(false),
             schedule,
         })
-    }
-}
-
-/// A repository's path says what its images are; so does a directory's name.
-fn default_name(source: &Endpoint) -> String {
-    match source {
-        Endpoint::Registry(name) => name.repository.to_string(),
-        Endpoint::Layout(directory) => {
-            directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned()
-        }
     }
 }
 
@@ -142,25 +169,18 @@ fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<St
 fn source(text: Option<String>, path: &Path, document: &mut Document) -> Option<Endpoint> {
     let hint = "write the repository to read, such as `source: container-registry.oracle.com/java/jdk`";
     let text = document.required(text, path, hint)?;
-    if text.starts_with(LAYOUT_PREFIX) {
-        document.report(path, "a directory (`oci:`) can be a target only: write HOST/PATH");
-        return None;
+    match Endpoint::layout(&text) {
+        Some(layout) => layout.map_err(|fault| document.report(path, fault)).ok(),
+        None => repository(&text, path, document),
     }
-    repository(&text, path, document)
 }
 
 fn target(text: Option<String>, path: &Path, document: &mut Document) -> Option<Endpoint> {
     let hint = "write the repository to fill, such as \
                 `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`";
     let text = document.required(text, path, hint)?;
-    match text.strip_prefix(LAYOUT_PREFIX) {
-        Some(directory) if directory.starts_with("//") => {}
-        Some("") => {
-            document.report(path, "no directory: write `oci:DIR`");
-            return None;
-        }
-        Some(directory) => return Some(Endpoint::Layout(directory.into())),
-        None => {}
+    if let Some(layout) = Endpoint::layout(&text) {
+        return layout.map_err(|fault| document.report(path, fault)).ok();
     }
     let first = text.split('/').next().unwrap_or_default();
     if !first.contains(['.', ':']) && first != "localhost" && !text.is_empty() {

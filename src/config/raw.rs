@@ -53,10 +53,10 @@ pub(super) struct Mirror {
     #[schemars(length(min = 1, max = 128))]
     pub(super) name: Option<String>,
     /// The repository to read, HOST[:PORT]/PATH. Without a host Docker Hub's rules apply: `nginx` is
-    /// `docker.io/library/nginx`.
-    #[schemars(example = "container-registry.oracle.com/java/jdk")]
+    /// `docker.io/library/nginx`. `oci:DIR` is a directory in the OCI image layout, `oci:DIR#NAME` one repository in it.
+    #[schemars(example = "container-registry.oracle.com/java/jdk", example = "oci:./carried")]
     pub(super) source: Option<String>,
-    /// The repository to write, HOST[:PORT]/PATH, or `oci:DIR` for a directory in the OCI image layout.
+    /// The repository to write, HOST[:PORT]/PATH, or a directory as for `source`.
     #[schemars(
         example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk",
         example = "oci:./mirror"

@@ -12,8 +12,8 @@ use crate::copy::inflight::{Claim, Progress};
 use crate::copy::{Copier, Error};
 use crate::event::{Arrival, EventKind};
 use crate::oci::{Descriptor, Digest, Repository, Tag};
-use crate::registry;
-use crate::registry::{BlobReader, Kind};
+use crate::source;
+use crate::source::{BlobReader, Source};
 use crate::target;
 use crate::target::Put;
 
@@ -115,10 +115,8 @@ impl Copier {
         }
     }
 
-    /// Streams a blob, or mounts it from another repository where the target does that.
-    ///
-    /// What breaks on either side starts this blob over, as often as the retries allow; wrong content from the
-    /// source is tried once more.
+    /// Streams a blob, or mounts it from another repository where the target does that. What one source cannot give is
+    /// taken from the next.
     async fn transfer(
         &self,
         tag: &Tag,
@@ -126,10 +124,31 @@ impl Copier {
         from: Option<&Repository>,
     ) -> Result<Arrival, Error> {
         let _slot = self.shared.blob_slots.acquire().await;
+        let mut result = self.transfer_of(self.sources.first(), tag, blob, from).await;
+        for source in self.sources.others() {
+            let Err(Error::Source { cause, .. }) = &result else { break };
+            let is_not_found = cause.is_not_found();
+            let next = self.transfer_of(source, tag, blob, from).await;
+            if next.is_ok() || is_not_found {
+                result = next;
+            }
+        }
+        result
+    }
+
+    /// What breaks on either side starts the blob over, as often as the retries allow; wrong content from the source is
+    /// tried once more.
+    async fn transfer_of(
+        &self,
+        source: &Source,
+        tag: &Tag,
+        blob: &Descriptor,
+        from: Option<&Repository>,
+    ) -> Result<Arrival, Error> {
         let mut budget = self.shared.retry.budget();
         let mut wrong = false;
         loop {
-            let error = match self.try_transfer(tag, blob, from).await {
+            let error = match self.try_transfer(source, tag, blob, from).await {
                 Ok(Put::Mounted) => return Ok(Arrival::Mounted),
                 Ok(Put::Uploaded) => {
                     if from.is_some() {
@@ -139,7 +158,7 @@ impl Copier {
                 }
                 Err(error) => error,
             };
-            let again = if is_wrong_content(&error) {
+            let again = if error.is_wrong_content() {
                 !std::mem::replace(&mut wrong, true)
             } else {
                 error.is_retriable()
@@ -152,6 +171,7 @@ impl Copier {
 
     async fn try_transfer(
         &self,
+        source: &Source,
         tag: &Tag,
         blob: &Descriptor,
         from: Option<&Repository>,
@@ -159,7 +179,7 @@ impl Copier {
         // The error of the source travels beside the body: the connection to the target only sees that its
         // body broke off.
         let broken = Arc::new(Mutex::new(None));
-        let body = || self.body(tag.clone(), self.source.blob(blob), Arc::clone(&broken));
+        let body = || self.body(tag.clone(), source.blob(blob), Arc::clone(&broken));
         let result = self.target.put_blob(blob, from, body).await;
         if let Some(cause) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(Error::Source { step: format!("read blob {}", blob.digest), cause });
@@ -172,7 +192,7 @@ impl Copier {
         &self,
         tag: Tag,
         reader: BlobReader,
-        broken: Arc<Mutex<Option<registry::Error>>>,
+        broken: Arc<Mutex<Option<source::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
         let events = self.events.clone();
         // A body is read by whoever writes it to the connection, a task that knows no pass, no tag and no blob.
@@ -216,12 +236,11 @@ fn record(span: &Span, result: &Result<Arrival, Error>) {
     };
 }
 
-fn is_wrong_content(error: &Error) -> bool {
-    let Error::Source { cause, .. } = error else { return false };
-    matches!(cause.kind(), Kind::Digest { .. } | Kind::Size { .. })
-}
-
 impl Error {
+    fn is_wrong_content(&self) -> bool {
+        matches!(self, Self::Source { cause, .. } if cause.is_wrong_content())
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Target { cause: target::Error::Registry(cause), .. } => cause.retry_after(),
@@ -233,7 +252,7 @@ impl Error {
     /// new upload can mend.
     fn is_retriable(&self) -> bool {
         match self {
-            Self::Source { cause, .. } => matches!(cause.kind(), Kind::StartOver(_)),
+            Self::Source { cause, .. } => cause.is_worth_new_start(),
             Self::Target { cause: target::Error::Registry(cause), .. } => cause.is_worth_new_upload(),
             _ => false,
         }

@@ -2,7 +2,7 @@
 
 use crate::event::{Fault, Side};
 use crate::oci::Digest;
-use crate::registry;
+use crate::source;
 use crate::target;
 
 /// A step of a copy that failed.
@@ -15,7 +15,7 @@ pub enum Error {
         step: String,
         /// Why it failed.
         #[source]
-        cause: registry::Error,
+        cause: source::Error,
     },
     /// At the target.
     #[error("target: cannot {step}")]
@@ -38,7 +38,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn source(step: impl Into<String>) -> impl FnOnce(registry::Error) -> Self {
+    pub(super) fn source(step: impl Into<String>) -> impl FnOnce(source::Error) -> Self {
         |cause| Self::Source { step: step.into(), cause }
     }
 
@@ -49,7 +49,7 @@ impl Error {
     /// Where it failed.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Source { cause, .. } => Fault::at(Side::Source, target::request_id(cause)),
+            Self::Source { cause, .. } => Fault::at(Side::Source, cause.request_id()),
             Self::Target { cause, .. } => Fault::at(Side::Target, cause.request_id()),
             Self::Image(_) => Fault::at(Side::Source, None),
             Self::Conflict(_) | Self::Unverified(_) => Fault::at(Side::Target, None),

@@ -13,4 +13,4 @@ mod tag;
 pub use error::Error;
 pub use inflight::Inflight;
 pub use siblings::Siblings;
-pub use tag::{Copied, Copier, Root, Shared};
+pub use tag::{Copied, Copier, Shared};

@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 
-use crate::copy::{Copier, Error, Root};
+use crate::copy::{Copier, Error};
 use crate::oci::{Digest, Reference, Tag};
+use crate::plan::Root;
 
 /// cosign keeps what it knows of an image under its digest with one of these.
 const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
@@ -19,21 +20,23 @@ impl Copier {
             Root::Made(manifest) => manifest.clone(),
             Root::Source(digest) => match self.read(*digest).await {
                 // Upstream took it away; what we hold of it stays as it is.
-                Err(Error::Source { cause, .. }) if cause.is_status(StatusCode::NOT_FOUND) => return Ok(()),
+                Err(Error::Source { cause, .. }) if cause.is_not_found() => return Ok(()),
                 result => result?,
             },
         };
         let children = root.children().iter().map(|child| child.digest);
         for subject in [root.digest()].into_iter().chain(children) {
             let step = format!("ask what refers to {subject}");
-            let referrers = self.source.referrers(subject).await.map_err(Error::source(step))?;
+            let referrers = self.sources.first().referrers(subject).await.map_err(Error::source(step))?;
             for referrer in referrers {
                 self.forgiving(self.referrer(tag, referrer.digest, &referrer.digest.into()).await)?;
             }
             for cosign in cosign_tags(subject, tags) {
                 let reference = Reference::Tag(cosign.clone());
                 let step = format!("read tag {cosign}");
-                if let Some(digest) = self.source.head(&reference).await.map_err(Error::source(step))? {
+                if let Some(digest) =
+                    self.sources.first().head(&reference).await.map_err(Error::source(step))?
+                {
                     self.forgiving(self.referrer(tag, digest, &reference).await)?;
                 }
             }

@@ -12,8 +12,9 @@ use crate::copy::inflight::Claim;
 use crate::copy::{Error, Inflight, Siblings};
 use crate::event::{Arrival, Blobs, Emitter, EventKind};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
-use crate::registry;
+use crate::plan::Root;
 use crate::registry::Retry;
+use crate::source::Sources;
 use crate::target::Target;
 
 /// So many blobs of one image wait for their turn at the same time.
@@ -39,32 +40,13 @@ pub struct Shared {
 #[derive(Clone)]
 pub struct Copier {
     /// Where from.
-    pub source: registry::Repository,
+    pub sources: Sources,
     /// Where to.
     pub target: Target,
     /// Tells what happens.
     pub events: Emitter,
     /// What all mirrors of a run share.
     pub shared: Arc<Shared>,
-}
-
-/// The manifest that a tag is to point at.
-#[derive(Clone, Debug)]
-pub enum Root {
-    /// As it is at the source.
-    Source(Digest),
-    /// Made from what is at the source: an index with fewer platforms.
-    Made(Manifest),
-}
-
-impl Root {
-    /// The digest that the tag will answer with.
-    pub fn digest(&self) -> Digest {
-        match self {
-            Self::Source(digest) => *digest,
-            Self::Made(manifest) => manifest.digest(),
-        }
-    }
 }
 
 /// What a copy moved.
@@ -102,7 +84,7 @@ impl Copier {
         for trust in [Trust::Run, Trust::Target] {
             match self.try_image(tag, root, reference, trust).await {
                 Err(Error::Target { cause, .. }) if cause.is_missing_repository() => {
-                    self.target.restore().await.map_err(Error::target("restore the repository"))?;
+                    self.target.create().await.map_err(Error::target("restore the repository"))?;
                 }
                 Err(Error::Target { cause, .. }) if cause.is_missing_reference() => {
                     tracing::debug!(%tag, error = %cause, "Something is missing after all");
@@ -223,7 +205,7 @@ impl Copier {
     }
 
     pub(super) async fn read(&self, digest: Digest) -> Result<Manifest, Error> {
-        self.source.manifest(digest).await.map_err(Error::source(format!("read manifest {digest}")))
+        self.sources.manifest(digest).await.map_err(Error::source(format!("read manifest {digest}")))
     }
 
     pub(super) fn repository(&self) -> Option<&Repository> {

@@ -11,6 +11,7 @@ use crate::aws::{Call, Error};
 use crate::ecr::client::Api;
 use crate::login::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login, Manner};
 use crate::oci::Repository;
+use crate::registry;
 
 /// A token that seems to be dead on arrival is used for this long: the clock here may be wrong, and
 /// one stand-in of ECR always answers with a day of 2015. Asking again at once would be endless.
@@ -75,6 +76,15 @@ fn lifetime(data: &AuthorizationData, now: SystemTime) -> Duration {
     let expires_at = data.expires_at().and_then(|&time| SystemTime::try_from(time).ok());
     let remaining = expires_at.and_then(|time| time.duration_since(now).ok());
     remaining.unwrap_or_default().clamp(LIFETIME_MIN, LIFETIME_MAX)
+}
+
+/// By this id, the registry finds the failed request in its own logs; AWS does, where it was AWS that did not give the
+/// login for the registry.
+pub fn request_id(error: &registry::Error) -> Option<&str> {
+    let registry::Kind::Credentials(cause) = error.kind() else { return error.request_id() };
+    let first: &(dyn std::error::Error + 'static) = cause.as_ref();
+    let mut causes = std::iter::successors(Some(first), |&cause| cause.source());
+    causes.find_map(|cause| cause.downcast_ref::<Error>())?.request_id.as_deref()
 }
 
 #[cfg(test)]

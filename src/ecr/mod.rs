@@ -12,7 +12,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 
-pub use auth::EcrCredentials;
+pub use auth::{EcrCredentials, request_id};
 pub use client::{Api, Options as ApiOptions};
 pub use host::EcrHost;
 pub use presence::Presence;

@@ -1,12 +1,10 @@
 //! A repository of ECR to copy to: its API for questions in batches, its registry for the bytes.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
+use std::collections::HashSet;
 
 use crate::aws::Error;
 use crate::ecr::client::Api;
+use crate::ecr::presence::Presence;
 use crate::ecr::settings::{RepositorySettings, TagMutability};
 use crate::oci::{Digest, Tag};
 use crate::registry;
@@ -18,15 +16,13 @@ pub struct Repository {
     data: registry::Repository,
     /// How to make it; none where it must exist.
     create: Option<RepositorySettings>,
-    /// Whether it was missing when last asked.
-    is_missing: Arc<AtomicBool>,
 }
 
 impl Repository {
-    /// The repository of `data`, whose registry is that of `api`. Where it is missing, `ensure` makes it with
-    /// the settings of `create`.
+    /// The repository of `data`, whose registry is that of `api`. Where it is missing, it is made with the settings of
+    /// `create`.
     pub fn new(api: Api, data: registry::Repository, create: Option<RepositorySettings>) -> Self {
-        Self { api, data, create, is_missing: Arc::default() }
+        Self { api, data, create }
     }
 
     /// The registry that takes blobs and manifests.
@@ -34,16 +30,11 @@ impl Repository {
         &self.data
     }
 
-    /// What the tags point at, and those of which the answer is not clear.
-    pub async fn digests(&self, tags: &[Tag]) -> Result<(BTreeMap<Tag, Digest>, Vec<Tag>), Error> {
-        let answer = self.api.digests(self.data.path(), tags).await;
-        let is_missing = answer.as_ref().is_err_and(Error::is_repository_missing);
-        self.is_missing.store(is_missing, Relaxed);
-        match answer {
-            Ok(presence) => Ok((presence.held, presence.doubtful.into_iter().collect())),
-            // A missing repository is an empty one, until something is to be written.
-            Err(_) if is_missing => Ok((BTreeMap::new(), Vec::new())),
-            Err(error) => Err(error),
+    /// What the tags point at; none where there is no repository.
+    pub async fn presence(&self, tags: &[Tag]) -> Result<Option<Presence>, Error> {
+        match self.api.digests(self.data.path(), tags).await {
+            Err(error) if error.is_repository_missing() => Ok(None),
+            answer => answer.map(Some),
         }
     }
 
@@ -52,30 +43,19 @@ impl Repository {
         self.api.describe(self.data.path()).await
     }
 
-    /// Makes the repository if it was missing when last asked, and may be made.
-    pub async fn ensure(&self) -> Result<(), Error> {
-        if !self.is_missing.load(Relaxed) {
-            return Ok(());
-        }
+    /// Makes the repository, if it may be made. One that somebody else made meanwhile is success.
+    pub async fn create(&self) -> Result<(), Error> {
         let Some(settings) = &self.create else { return Err(self.missing()) };
-        self.api.create(self.data.path(), settings).await?;
-        self.is_missing.store(false, Relaxed);
-        Ok(())
+        self.api.create(self.data.path(), settings).await
     }
 
     fn missing(&self) -> Error {
         Error::repository_missing(self.api.call("BatchGetImage", self.data.path()))
     }
 
-    /// Why `ensure` would fail, as far as is known without asking.
+    /// Why [`Repository::create`] would fail, as far as is known without asking.
     pub fn obstacle(&self) -> Option<Error> {
-        (self.is_missing.load(Relaxed) && self.create.is_none()).then(|| self.missing())
-    }
-
-    /// The same for a repository that was there and is gone.
-    pub async fn restore(&self) -> Result<(), Error> {
-        self.is_missing.store(true, Relaxed);
-        self.ensure().await
+        self.create.is_none().then(|| self.missing())
     }
 
     /// Which of these blobs it has.

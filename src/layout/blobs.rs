@@ -65,7 +65,7 @@ impl Layout {
     /// Gives the file of a blob or manifest its name.
     pub(super) fn publish(&self, staged: Staged, digest: Digest) -> Result<(), Error> {
         staged.publish(&self.blob(digest))?;
-        self.tags().names_changed();
+        self.state().names_changed();
         Ok(())
     }
 

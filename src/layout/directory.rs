@@ -17,7 +17,7 @@ use crate::layout::known::Known;
 use crate::layout::staged;
 use crate::layout::staged::Staged;
 use crate::layout::tags::Tags;
-use crate::oci::Digest;
+use crate::oci::{Digest, LayoutName, Tag};
 
 /// The only version of the layout that there is.
 const VERSION: &str = "1.0.0";
@@ -32,6 +32,8 @@ const MARKER_MAX_BYTES: usize = 4096;
 #[derive(Clone)]
 pub struct Layout {
     shared: Arc<Shared>,
+    /// Which of its repositories this is; none for the one whose tags have no name before them.
+    name: Option<LayoutName>,
 }
 
 struct Shared {
@@ -49,7 +51,23 @@ struct Marker {
 impl Layout {
     /// Names the directory. Touches nothing.
     pub fn new(dir: PathBuf) -> Self {
-        Self { shared: Arc::new(Shared { dir, known: Known::default(), tags: Tags::default() }) }
+        Self { shared: Arc::new(Shared { dir, known: Known::default(), tags: Tags::default() }), name: None }
+    }
+
+    /// The repository of this name in the same directory.
+    #[must_use]
+    pub fn repository(&self, name: Option<&LayoutName>) -> Self {
+        Self { shared: Arc::clone(&self.shared), name: name.cloned() }
+    }
+
+    /// Which of the repositories in the directory this is.
+    pub(super) fn name(&self) -> Option<&LayoutName> {
+        self.name.as_ref()
+    }
+
+    /// What an entry of a tag is called in `index.json`.
+    pub(super) fn name_of(&self, tag: &Tag) -> String {
+        self.name.as_ref().map_or_else(|| tag.to_string(), |name| format!("{name}:{tag}"))
     }
 
     /// The directory.
@@ -61,7 +79,7 @@ impl Layout {
         &self.shared.known
     }
 
-    pub(super) fn tags(&self) -> &Tags {
+    pub(super) fn state(&self) -> &Tags {
         &self.shared.tags
     }
 

@@ -4,13 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::layout::index::INDEX_MAX_BYTES;
-use crate::oci::Digest;
+use crate::layout::offer::Unclear;
+use crate::oci::{Digest, ManifestError};
 
 /// A failure in a layout's directory.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {step} {}: {cause}{}", path.display(), hint(cause.kind()))]
+    #[error("cannot {step} {}: {cause}{}", path.display(), hint(step, cause.kind()))]
     Io {
         /// What was to be done.
         step: &'static str,
@@ -25,6 +26,34 @@ pub enum Error {
         .0.display()
     )]
     NotALayout(PathBuf),
+    /// There is no layout to read.
+    #[error("{} is no image layout\nhint: name the directory that holds `oci-layout` and `index.json`", .0.display())]
+    NoLayout(PathBuf),
+    /// What is asked for is not there, or not clear.
+    #[error("{} {cause}", index.display())]
+    Unclear {
+        /// The `index.json` file.
+        index: PathBuf,
+        /// In what way. Part of the text and no source, so that the hint comes last.
+        cause: Unclear,
+    },
+    /// A file is missing that something in the layout refers to.
+    #[error("{digest} is not in {}\nhint: the layout is incomplete: fill it again", dir.display())]
+    Absent {
+        /// What is missing.
+        digest: Digest,
+        /// The layout.
+        dir: PathBuf,
+    },
+    /// A manifest that cannot be copied.
+    #[error("manifest {digest} is unusable")]
+    Manifest {
+        /// Which manifest.
+        digest: Digest,
+        /// Why.
+        #[source]
+        cause: ManifestError,
+    },
     /// The layout has a version whose rules are not known.
     #[error("{} says layout version {version:?}, only 1.0.0 is known\nhint: name another directory", path.display())]
     Version {
@@ -72,7 +101,7 @@ pub enum Error {
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There are more or fewer bytes than the manifest says.
-    #[error("blob {blob} has the wrong size: expected {expected} bytes, got {got}")]
+    #[error("{blob} has the wrong size: expected {expected} bytes, got {got}")]
     Size {
         /// Which blob.
         blob: Digest,
@@ -82,7 +111,7 @@ pub enum Error {
         got: u64,
     },
     /// The bytes are not those of the digest.
-    #[error("blob {expected} has the wrong content, its digest is {got}")]
+    #[error("{expected} has the wrong content: its digest is {got}")]
     Digest {
         /// What was to come.
         expected: Digest,
@@ -101,6 +130,16 @@ impl Error {
         matches!(self, Self::MissingPart { .. })
     }
 
+    /// Whether what was asked for is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Absent { .. })
+    }
+
+    /// Whether the bytes are not those that were asked for.
+    pub fn is_wrong_content(&self) -> bool {
+        matches!(self, Self::Digest { .. } | Self::Size { .. })
+    }
+
     /// Whether access was refused: the same will happen to every tag.
     pub fn is_denied(&self) -> bool {
         let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
@@ -109,8 +148,12 @@ impl Error {
 }
 
 /// What to do about the failures that operators can mend; starts with a line break.
-fn hint(kind: io::ErrorKind) -> &'static str {
+fn hint(step: &str, kind: io::ErrorKind) -> &'static str {
+    let is_reading = ["open", "read", "look at", "list"].contains(&step);
     match kind {
+        io::ErrorKind::PermissionDenied if is_reading => {
+            "\nhint: let the user that runs this program read there, and write where it is a target"
+        }
         io::ErrorKind::StorageFull => "\nhint: the disk is full, free some space",
         io::ErrorKind::QuotaExceeded => "\nhint: the disk quota is used up, raise it or free some space",
         io::ErrorKind::PermissionDenied => "\nhint: let the user that runs this program write there",

@@ -57,6 +57,10 @@ impl Opened {
         Ok(bytes)
     }
 
+    pub(super) fn into_file(self) -> File {
+        self.file
+    }
+
     pub(super) fn stamp(&self) -> Result<Stamp, Error> {
         self.file.metadata().map(|metadata| Stamp::of(&metadata)).map_err(Error::io("look at", &self.path))
     }

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, HashMap, hash_map};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::oci::{Descriptor, Digest, Manifest, MediaType, Tag};
+use crate::oci::{Descriptor, Digest, Manifest, MediaType};
 
 /// A larger `index.json` is refused: it is read as a whole, and is an index like those in registries.
 pub(super) const INDEX_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The index of a layout without tags.
 pub(super) const EMPTY: &str =
     r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
-/// The annotation that holds the tag.
+/// The annotation that holds the name of an entry: a tag, or `NAME:TAG`.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Where Docker and containerd write the whole name of an image, beside its tag.
+const IMAGE_NAME: &str = "io.containerd.image.name";
 
 /// The document. What is not ours in it keeps its bytes, whatever it is: other members, other tools' entries and
 /// annotations, entries of other digest algorithms.
@@ -21,38 +23,49 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(super) struct Index {
     members: BTreeMap<String, Box<RawValue>>,
     entries: Vec<Box<RawValue>>,
-    /// Where the first entry of a tag is. It alone counts, as for other readers.
+    /// Where the first entry of a name is. For what we write it alone counts, as for other readers.
     places: HashMap<String, usize>,
-    /// Whether a tag has several entries.
+    /// Whether a name has several entries.
     has_doubles: bool,
 }
 
-/// A tag's entry as we write it.
+/// The entry of a name as we write it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    tag: Tag,
+    name: String,
     digest: Digest,
     raw: Box<RawValue>,
 }
 
+/// What an entry says, whoever wrote it. What cannot be read of it is left out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    /// Its name: a tag, or `NAME:TAG`.
+    pub(super) name: Option<String>,
+    /// The whole name of the image, where Docker or containerd wrote it.
+    pub(super) image: Option<String>,
+    /// What it points at.
+    pub(super) descriptor: Option<Descriptor>,
+}
+
 impl Entry {
-    pub(super) fn new(tag: Tag, manifest: &Manifest) -> Result<Self, serde_json::Error> {
+    pub(super) fn new(name: String, manifest: &Manifest) -> Result<Self, serde_json::Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Document<'a> {
             media_type: &'a MediaType,
             digest: Digest,
             size: usize,
-            annotations: BTreeMap<&'a str, &'a Tag>,
+            annotations: BTreeMap<&'a str, &'a str>,
         }
         let digest = manifest.digest();
         let raw = serde_json::value::to_raw_value(&Document {
             media_type: manifest.media_type(),
             digest,
             size: manifest.bytes().len(),
-            annotations: BTreeMap::from([(REF_NAME, &tag)]),
+            annotations: BTreeMap::from([(REF_NAME, &*name)]),
         })?;
-        Ok(Self { tag, digest, raw })
+        Ok(Self { name, digest, raw })
     }
 }
 
@@ -67,28 +80,32 @@ impl Index {
         Ok(index)
     }
 
-    /// What a tag points at.
-    pub(super) fn digest(&self, tag: &Tag) -> Option<Digest> {
-        let entry = self.entries.get(*self.places.get(tag.as_str())?)?;
+    /// What each entry says.
+    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
+        self.entries.iter().map(|entry| said(entry))
+    }
+
+    /// What a name points at.
+    pub(super) fn digest(&self, name: &str) -> Option<Digest> {
+        let entry = self.entries.get(*self.places.get(name)?)?;
         serde_json::from_str::<Descriptor>(entry.get()).ok().map(|descriptor| descriptor.digest)
     }
 
-    /// Puts the entry in the place of the tag's entry, if it has one, and tells whether that changed anything.
+    /// Puts the entry in the place of the one of its name, if there is one, and tells whether that changed anything.
     pub(super) fn set(&mut self, entry: &Entry) -> bool {
-        let Entry { tag, digest, raw } = entry;
-        if self.digest(tag) == Some(*digest) {
+        let Entry { name, digest, raw } = entry;
+        if self.digest(name) == Some(*digest) {
             return false;
         }
-        let place = *self.places.entry(tag.as_str().to_owned()).or_insert(self.entries.len());
+        let place = *self.places.entry(name.clone()).or_insert(self.entries.len());
         match self.entries.get_mut(place) {
             Some(old) => old.clone_from(raw),
             None => self.entries.push(raw.clone()),
         }
         if self.has_doubles {
             let mut place_of_old = 0..;
-            self.entries.retain(|old| {
-                place_of_old.next() == Some(place) || name(old).is_none_or(|name| name != tag.as_str())
-            });
+            self.entries
+                .retain(|old| place_of_old.next() == Some(place) || said(old).name.as_ref() != Some(name));
             self.find_places();
         }
         true
@@ -106,7 +123,7 @@ impl Index {
         self.places.clear();
         self.has_doubles = false;
         for (place, entry) in self.entries.iter().enumerate() {
-            let Some(name) = name(entry) else { continue };
+            let Some(name) = said(entry).name else { continue };
             match self.places.entry(name) {
                 hash_map::Entry::Vacant(entry) => drop(entry.insert(place)),
                 hash_map::Entry::Occupied(_) => self.has_doubles = true,
@@ -115,13 +132,19 @@ impl Index {
     }
 }
 
-/// The tag that an entry is for. What cannot be read is for none.
-fn name(entry: &RawValue) -> Option<String> {
+fn said(entry: &RawValue) -> Said {
     #[derive(Deserialize)]
     struct Annotated {
-        annotations: BTreeMap<String, String>,
+        annotations: Option<BTreeMap<String, Option<String>>>,
     }
-    serde_json::from_str::<Annotated>(entry.get()).ok()?.annotations.remove(REF_NAME)
+    let annotated = serde_json::from_str::<Annotated>(entry.get()).ok();
+    let mut annotations = annotated.and_then(|entry| entry.annotations).unwrap_or_default();
+    let mut annotation = |key| annotations.remove(key).flatten();
+    Said {
+        name: annotation(REF_NAME),
+        image: annotation(IMAGE_NAME),
+        descriptor: serde_json::from_str(entry.get()).ok(),
+    }
 }
 
 #[cfg(test)]
@@ -130,10 +153,6 @@ mod tests {
 
     use super::*;
 
-    fn tag(text: &str) -> Tag {
-        text.parse().unwrap()
-    }
-
     fn manifest(seed: &str) -> Manifest {
         Manifest::parse(Bytes::from(format!(r#"{{"layers":[],"annotations":{{"seed":"{seed}"}}}}"#)), None)
             .unwrap()
@@ -141,14 +160,14 @@ mod tests {
 
     fn tagged(bytes: &[u8], name: &str, manifest: &Manifest) -> Vec<u8> {
         let mut index = Index::parse(bytes).unwrap();
-        assert!(index.set(&Entry::new(tag(name), manifest).unwrap()));
-        assert!(!index.set(&Entry::new(tag(name), manifest).unwrap()), "it is set already");
+        assert!(index.set(&Entry::new(name.to_owned(), manifest).unwrap()));
+        assert!(!index.set(&Entry::new(name.to_owned(), manifest).unwrap()), "it is set already");
         index.to_bytes().unwrap()
     }
 
     #[track_caller]
     fn check(bytes: &[u8], name: &str, expected: Option<&Manifest>) {
-        assert_eq!(Index::parse(bytes).unwrap().digest(&tag(name)), expected.map(Manifest::digest), "{name}");
+        assert_eq!(Index::parse(bytes).unwrap().digest(name), expected.map(Manifest::digest), "{name}");
     }
 
     #[test]

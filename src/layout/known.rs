@@ -26,6 +26,8 @@ struct Checked {
 struct Parts {
     blobs: Box<[(Digest, u64)]>,
     children: Box<[(Digest, u64)]>,
+    /// What the manifest refers to; it need not be there.
+    subject: Option<Digest>,
 }
 
 impl Parts {
@@ -35,6 +37,7 @@ impl Parts {
         Self {
             blobs: manifest.blobs().iter().filter(|blob| !blob.is_foreign()).map(part).collect(),
             children: manifest.children().iter().map(part).collect(),
+            subject: manifest.subject(),
         }
     }
 }
@@ -66,6 +69,11 @@ impl Layout {
             Some(root) => Ok(self.missing(&root.parts)?.is_none()),
             None => Ok(false),
         }
+    }
+
+    /// What the manifest of this digest refers to, if it is one and does.
+    pub(super) fn subject(&self, digest: Digest) -> Result<Option<Digest>, Error> {
+        Ok(self.checked(digest)?.and_then(|checked| checked.parts.subject))
     }
 
     /// The first part below a manifest that is not there, or has another size than its descriptor says.
@@ -123,7 +131,7 @@ impl Layout {
         let checked = Arc::new(Checked { file: stamp, parts: Parts::of(&manifest) });
         self.known().insert(digest, &checked);
         // Another process may have written it just now, and all below it.
-        self.tags().names_changed();
+        self.state().names_changed();
         Ok(Some(checked))
     }
 }

@@ -54,7 +54,7 @@ impl Layout {
             }
             match reference {
                 Reference::Digest(_) => Ok(()),
-                Reference::Tag(tag) => layout.set_tag(tag, &manifest),
+                Reference::Tag(tag) => layout.set_tag(&tag, &manifest),
             }
         })
         .await

@@ -1,4 +1,4 @@
-//! A directory as an OCI image layout: a target that needs no registry, for air gaps and archives.
+//! A directory as an OCI image layout: a source and a target that need no registry, for air gaps and archives.
 //!
 //! Follows the image layout of the OCI image specification: `oci-layout` says what the directory is,
 //! `blobs/sha256/` holds manifests and blobs under their digests, and `index.json` holds the tags.
@@ -20,7 +20,10 @@ mod files;
 mod index;
 mod known;
 mod manifests;
+mod offer;
 mod probe;
+mod reading;
+mod referrers;
 mod staged;
 mod tags;
 #[cfg(test)]
@@ -28,3 +31,4 @@ mod tests;
 
 pub use directory::Layout;
 pub use error::Error;
+pub use reading::BlobReader;

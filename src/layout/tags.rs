@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::layout::files::{Opened, Stamp};
 use crate::layout::index::{EMPTY, Entry, INDEX_MAX_BYTES, Index};
+use crate::layout::offer::Offer;
 use crate::layout::{Error, Layout, files};
 use crate::oci::{Digest, Manifest, Tag};
 
@@ -50,6 +51,8 @@ struct Change {
 struct Seen {
     stamp: Stamp,
     index: Index,
+    /// What it holds for readers, once one asked.
+    offer: Option<Arc<Offer>>,
     /// As long as it is open, no other file can get its number, which makes the stamp unmistakable.
     _file: Opened,
 }
@@ -57,37 +60,46 @@ struct Seen {
 impl Layout {
     /// Whether there is an index. One that is faulty or too large is an error.
     pub(super) fn has_index(&self) -> Result<bool, Error> {
-        let mut seen = lock(&self.tags().seen);
+        let mut seen = lock(&self.state().seen);
         self.refresh(&mut seen)?;
         Ok(seen.is_some())
     }
 
     /// What the tags point at, whole or not.
     pub(super) fn pointed(&self, tags: &[Tag]) -> Result<BTreeMap<Tag, Digest>, Error> {
-        let mut seen = lock(&self.tags().seen);
+        let mut seen = lock(&self.state().seen);
         self.refresh(&mut seen)?;
         let Some(Seen { index, .. }) = &*seen else { return Ok(BTreeMap::new()) };
-        Ok(tags.iter().filter_map(|tag| Some((tag.clone(), index.digest(tag)?))).collect())
+        Ok(tags.iter().filter_map(|tag| Some((tag.clone(), index.digest(&self.name_of(tag))?))).collect())
+    }
+
+    /// What is in the index for readers; none where there is no index.
+    pub(super) fn offer(&self) -> Result<Option<Arc<Offer>>, Error> {
+        let mut seen = lock(&self.state().seen);
+        self.refresh(&mut seen)?;
+        let offer =
+            |seen: &mut Seen| Arc::clone(seen.offer.get_or_insert_with(|| Arc::new(Offer::of(&seen.index))));
+        Ok(seen.as_mut().map(offer))
     }
 
     /// Points the tag at the manifest, with the tags of others who wait. Blobs and manifests are there by now.
-    pub(super) fn set_tag(&self, tag: Tag, manifest: &Manifest) -> Result<(), Error> {
-        let entry = Entry::new(tag, manifest).map_err(|cause| self.invalid_index(cause))?;
+    pub(super) fn set_tag(&self, tag: &Tag, manifest: &Manifest) -> Result<(), Error> {
+        let entry = Entry::new(self.name_of(tag), manifest).map_err(|cause| self.invalid_index(cause))?;
         let change = Change { entry: Arc::new(entry), is_written: Arc::default() };
-        lock(&self.tags().waiting).push(change.clone());
-        let _writer = lock(&self.tags().writer);
+        lock(&self.state().waiting).push(change.clone());
+        let _writer = lock(&self.state().writer);
         if change.is_written.load(Ordering::Acquire) {
             return Ok(());
         }
         let mut changes = Vec::new();
         let result = self.lock_tags().and_then(|_lock| {
-            changes.clone_from(&lock(&self.tags().waiting));
+            changes.clone_from(&lock(&self.state().waiting));
             self.write_tags(&changes)
         });
         // Where it failed, the others try for themselves: each has an error of its own to tell.
         let done = if result.is_ok() { &changes[..] } else { std::slice::from_ref(&change) };
         let is_done = |other: &Change| done.iter().any(|done| Arc::ptr_eq(&done.entry, &other.entry));
-        lock(&self.tags().waiting).retain(|other| !is_done(other));
+        lock(&self.state().waiting).retain(|other| !is_done(other));
         if result.is_ok() {
             for written in &changes {
                 written.is_written.store(true, Ordering::Release);
@@ -99,10 +111,10 @@ impl Layout {
     /// Changes and replaces `index.json`. The caller holds the lock for which other processes wait.
     fn write_tags(&self, changes: &[Change]) -> Result<(), Error> {
         // Names before the tags that need them: after a power cut a tag is whole or not there.
-        if self.tags().has_new_names.swap(false, Ordering::AcqRel) {
-            files::sync_folder(&self.blobs()).inspect_err(|_| self.tags().names_changed())?;
+        if self.state().has_new_names.swap(false, Ordering::AcqRel) {
+            files::sync_folder(&self.blobs()).inspect_err(|_| self.state().names_changed())?;
         }
-        let mut seen = lock(&self.tags().seen);
+        let mut seen = lock(&self.state().seen);
         self.refresh(&mut seen)?;
         // Taken out: what is changed and could not be written is not what is there.
         let mut index = match seen.take() {
@@ -118,7 +130,7 @@ impl Layout {
             self.write_index(&bytes)?;
         }
         let file = files::open(&self.index())?;
-        *seen = Some(Seen { stamp: file.stamp()?, index, _file: file });
+        *seen = Some(Seen { stamp: file.stamp()?, index, offer: None, _file: file });
         Ok(())
     }
 
@@ -140,7 +152,7 @@ impl Layout {
         }
         let bytes = file.read(INDEX_MAX_BYTES)?;
         let index = Index::parse(&bytes).map_err(|cause| self.invalid_index(cause))?;
-        *seen = Some(Seen { stamp, index, _file: file });
+        *seen = Some(Seen { stamp, index, offer: None, _file: file });
         Ok(())
     }
 }
@@ -173,9 +185,9 @@ mod tests {
 
     /// Somebody who wants this tag written and has not got to it.
     fn wait(layout: &Layout, tag: &Tag) -> Change {
-        let entry = Arc::new(Entry::new(tag.clone(), &manifest()).unwrap());
+        let entry = Arc::new(Entry::new(tag.to_string(), &manifest()).unwrap());
         let change = Change { entry, is_written: Arc::default() };
-        lock(&layout.tags().waiting).push(change.clone());
+        lock(&layout.state().waiting).push(change.clone());
         change
     }
 
@@ -184,9 +196,9 @@ mod tests {
         let (_dir, layout) = layout().await;
         let [own, other] = tags();
         let waiting = wait(&layout, &other);
-        layout.set_tag(own, &manifest()).unwrap();
+        layout.set_tag(&own, &manifest()).unwrap();
         assert!(waiting.is_written.load(Ordering::Acquire));
-        assert!(lock(&layout.tags().waiting).is_empty());
+        assert!(lock(&layout.state().waiting).is_empty());
         let anew = Layout::new(layout.dir().to_owned());
         assert_eq!(anew.pointed(&tags()).unwrap(), tags().map(|tag| (tag, manifest().digest())).into());
     }
@@ -198,11 +210,11 @@ mod tests {
         let waiting = wait(&layout, &other);
         let index = fs::read(layout.index()).unwrap();
         fs::write(layout.index(), "{").unwrap();
-        assert!(matches!(layout.set_tag(own.clone(), &manifest()), Err(Error::Json { .. })));
+        assert!(matches!(layout.set_tag(&own, &manifest()), Err(Error::Json { .. })));
         assert!(!waiting.is_written.load(Ordering::Acquire));
-        assert_eq!(lock(&layout.tags().waiting).len(), 1);
+        assert_eq!(lock(&layout.state().waiting).len(), 1);
         fs::write(layout.index(), index).unwrap();
-        layout.set_tag(other.clone(), &manifest()).unwrap();
+        layout.set_tag(&other, &manifest()).unwrap();
         assert_eq!(layout.pointed(&[own, other.clone()]).unwrap(), [(other, manifest().digest())].into());
     }
 
@@ -210,12 +222,12 @@ mod tests {
     async fn what_another_process_writes_is_seen_and_kept() {
         let (_dir, layout) = layout().await;
         let [own, other] = tags();
-        layout.set_tag(own, &manifest()).unwrap();
+        layout.set_tag(&own, &manifest()).unwrap();
         let process = Layout::new(layout.dir().to_owned());
-        process.set_tag(other, &manifest()).unwrap();
+        process.set_tag(&other, &manifest()).unwrap();
         assert_eq!(layout.pointed(&tags()).unwrap().len(), 2);
-        process.set_tag("22".parse().unwrap(), &manifest()).unwrap();
-        layout.set_tag("23".parse().unwrap(), &manifest()).unwrap();
+        process.set_tag(&"22".parse().unwrap(), &manifest()).unwrap();
+        layout.set_tag(&"23".parse().unwrap(), &manifest()).unwrap();
         let all = ["latest", "21", "22", "23"].map(|tag| tag.parse().unwrap());
         assert_eq!(process.pointed(&all).unwrap().len(), 4);
     }
@@ -225,7 +237,7 @@ mod tests {
         let (_dir, layout) = layout().await;
         let empty = fs::read_to_string(layout.index()).unwrap();
         fs::remove_file(layout.index()).unwrap();
-        layout.set_tag(Tag::latest(), &manifest()).unwrap();
+        layout.set_tag(&Tag::latest(), &manifest()).unwrap();
         let index: serde_json::Value = serde_json::from_slice(&fs::read(layout.index()).unwrap()).unwrap();
         let empty: serde_json::Value = serde_json::from_str(&empty).unwrap();
         assert_eq!(index["schemaVersion"], empty["schemaVersion"]);

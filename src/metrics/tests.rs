@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance};
 use super::*;
 use crate::event::{Arrival, Blobs, Fault, MirrorSummary, Pair, RunOutcome, TagOutcome, TagSummary};
 use crate::oci::{Digest, Tag};
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Root, Step};
 
 /// A wall clock that goes with the paused clock of the test's runtime, one thread a test.
 fn now() -> Timestamp {
@@ -33,7 +33,7 @@ fn tag(text: &str) -> Tag {
 }
 
 fn step(text: &str, action: Action) -> Step {
-    Step { tag: tag(text), digest: Digest::of(text.as_bytes()), action, reason: String::new() }
+    Step { tag: tag(text), root: Root::Source(Digest::of(text.as_bytes())), action, reason: String::new() }
 }
 
 fn summary(text: &str, outcome: TagOutcome) -> TagSummary {

@@ -27,6 +27,7 @@ pub struct Manifest {
     /// The config first, if there is one.
     blobs: Vec<Descriptor>,
     has_config: bool,
+    subject: Option<Digest>,
 }
 
 /// A document that is not a manifest which can be copied.
@@ -82,6 +83,8 @@ struct Document {
     manifests: Option<Vec<Descriptor>>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "if_valid")]
+    subject: Option<Descriptor>,
     /// The blobs of schema 1.
     fs_layers: Option<serde::de::IgnoredAny>,
 }
@@ -122,7 +125,8 @@ impl Manifest {
         if total.is_none_or(|total| total > PARTS_MAX_BYTES) {
             return Err(ManifestError::TooManyBytes);
         }
-        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs, has_config })
+        let subject = document.subject.map(|subject| subject.digest);
+        Ok(Self { digest: Digest::of(&bytes), bytes, media_type, children, blobs, has_config, subject })
     }
 
     /// The bytes, exactly as they came.
@@ -155,6 +159,11 @@ impl Manifest {
         &self.blobs
     }
 
+    /// What it was written about, such as the image of a signature.
+    pub fn subject(&self) -> Option<Digest> {
+        self.subject
+    }
+
     /// The index with only the children for these platforms. The same source and wish always give the
     /// same bytes: the other members stay as they were written, and the children keep their order.
     pub fn filtered(&self, wanted: &[Platform]) -> Result<Self, ManifestError> {
@@ -183,6 +192,14 @@ impl Manifest {
         let bytes = serde_json::to_vec(&document).map_err(|error| json(&error))?;
         Self::parse(bytes.into(), Some(&self.media_type))
     }
+}
+
+/// A member without which a manifest is whole: one that cannot be read is as none.
+fn if_valid<'de, D: serde::Deserializer<'de>, T: serde::de::DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let raw = Option::<&RawValue>::deserialize(deserializer)?;
+    Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()))
 }
 
 /// The parser's words repeat what they are about, however long it is.

@@ -16,4 +16,4 @@ pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, DigestError, Hasher};
 pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
-pub use reference::{Host, Name, NameError, Reference, Repository, Tag};
+pub use reference::{Host, LayoutName, Name, NameError, Reference, Repository, Tag};

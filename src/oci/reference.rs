@@ -25,6 +25,11 @@ pub enum NameError {
          with `.`, `_`, `__` or `-` only between letters and digits"
     )]
     Repository(String),
+    /// Not the name of a repository in a layout.
+    #[error(
+        "`{0}` is not a repository in a layout: expected PATH or HOST/PATH, such as `java/jdk`, without a tag"
+    )]
+    LayoutName(String),
     /// Not a tag.
     #[error(
         "`{0}` is not a tag: expected at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`"
@@ -155,6 +160,21 @@ impl Tag {
         text.len() <= TAG_MAX_BYTES
             && text.bytes().next().is_some_and(word)
             && text.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+    }
+}
+
+/// A repository in an image layout that holds several: what stands before `:TAG` in the names of its images, such as
+/// `java/jdk` or `docker.io/library/nginx`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LayoutName(String);
+text_type!(LayoutName, LayoutName);
+
+impl LayoutName {
+    fn is_valid(text: &str) -> bool {
+        let has_host =
+            |(host, path)| Host::looks_like_host(host) && Host::is_valid(host) && Repository::is_valid(path);
+        Repository::is_valid(text) || text.split_once('/').is_some_and(has_host)
     }
 }
 

@@ -6,7 +6,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
 use crate::copy;
-use crate::copy::{Copied, Root};
+use crate::copy::Copied;
 use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
@@ -23,7 +23,7 @@ impl Pass<'_> {
             tag.outcome = None;
         }
         summary.tags.extend(planned.steps.iter().map(in_plan));
-        let obstacle = self.copier.target.obstacle().filter(|_| is_copied);
+        let obstacle = self.copier.target.obstacle(&planned.held).filter(|_| is_copied);
         obstacle.map_or(Ok(()), |cause| Err(Error::Ensure(cause)))
     }
 
@@ -37,7 +37,7 @@ impl Pass<'_> {
         if planned.steps.iter().any(|step| step.action == Action::Copy) {
             // Not to be dropped by a soft stop: making a repository takes more than one call.
             tokio::select! {
-                done = self.copier.target.ensure() => done.map_err(Error::Ensure)?,
+                done = self.copier.target.ensure(&planned.held) => done.map_err(Error::Ensure)?,
                 () = stop.hard.cancelled() => return Err(Error::Stopped),
             }
         }
@@ -46,7 +46,7 @@ impl Pass<'_> {
     }
 
     async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {
-        let Planned { listed, steps, roots, failed } = planned;
+        let Planned { listed, steps, failed, .. } = planned;
         for tag in &failed {
             self.emit(EventKind::TagFinished { summary: tag });
         }
@@ -60,7 +60,7 @@ impl Pass<'_> {
                 Action::Conflict => Err(StepError::Conflict(step.reason.clone())),
                 Action::Skip | Action::Copy => {
                     let span = span(step);
-                    let work = self.copy_tag(step, roots.get(&step.tag), &listed, stop, &denied);
+                    let work = self.copy_tag(step, &listed, stop, &denied);
                     let result = work.instrument(span.clone()).await;
                     record(&span, &result);
                     result
@@ -91,7 +91,6 @@ impl Pass<'_> {
     async fn copy_tag(
         &self,
         step: &Step,
-        root: Option<&Root>,
         listed: &[Tag],
         told: &Stop,
         denied: &CancellationToken,
@@ -103,14 +102,12 @@ impl Pass<'_> {
             return Err(StepError::NotStarted(Reason::Denial));
         }
         let work = async {
-            let as_is = Root::Source(step.digest);
-            let root = root.unwrap_or(&as_is);
             let copied = match step.action {
-                Action::Copy => Some(self.copier.tag(&step.tag, root).await?),
+                Action::Copy => Some(self.copier.tag(&step.tag, &step.root).await?),
                 Action::Skip | Action::Conflict => None,
             };
             if self.mirror.referrers {
-                self.copier.referrers(&step.tag, root, listed).await?;
+                self.copier.referrers(&step.tag, &step.root, listed).await?;
             }
             Ok(copied)
         };
@@ -174,7 +171,7 @@ fn in_plan(step: &Step) -> TagSummary {
     let conflict = (step.action == Action::Conflict).then(|| StepError::Conflict(step.reason.clone()));
     TagSummary {
         tag: step.tag.clone(),
-        digest: Some(step.digest),
+        digest: Some(step.digest()),
         action: Some(step.action),
         outcome: None,
         reason: step.reason.clone(),
@@ -207,7 +204,7 @@ fn span(step: &Step) -> Span {
     info_span!(
         "tag",
         tag = %step.tag,
-        digest = %step.digest,
+        digest = %step.digest(),
         bytes = Empty,
         outcome = Empty,
         otel.status_code = Empty,

@@ -16,7 +16,7 @@ use crate::copy::Copier;
 use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
-use crate::registry;
+use crate::source;
 use crate::target;
 use crate::text::chain;
 
@@ -53,12 +53,12 @@ pub struct Pass<'a> {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("cannot read the tags of the source")]
-    Tags(#[source] registry::Error),
+    Tags(#[source] source::Error),
     #[error("the source refuses to show tag {tag}")]
     Denied {
         tag: Tag,
         #[source]
-        cause: registry::Error,
+        cause: source::Error,
     },
     #[error("{}", too_few(*.selected, *.at_least, *.listed))]
     TooFew { selected: usize, at_least: usize, listed: usize },
@@ -83,9 +83,7 @@ fn too_few(selected: usize, at_least: usize, listed: usize) -> String {
 impl Error {
     fn fault(&self) -> Fault {
         match self {
-            Self::Tags(cause) | Self::Denied { cause, .. } => {
-                Fault::at(Side::Source, target::request_id(cause))
-            }
+            Self::Tags(cause) | Self::Denied { cause, .. } => Fault::at(Side::Source, cause.request_id()),
             Self::TooFew { .. } => Fault::at(Side::Source, None),
             Self::Target(cause) | Self::Ensure(cause) => Fault::at(Side::Target, cause.request_id()),
             Self::Stopped => Fault::default(),

@@ -5,7 +5,7 @@ use http::header::{ETAG, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use crate::oci::{Descriptor, Digest, Hasher, Manifest, Platform};
+use crate::oci::{Descriptor, Digest, Hasher};
 use crate::registry::Repository;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
@@ -15,8 +15,6 @@ use crate::registry::transport::retry::Budget;
 use crate::registry::transport::wire::Answer;
 use crate::text::chain;
 
-/// A larger config is not read: it is that of no image.
-const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
 /// Less than this between two breaks is no progress: a connection that gives a byte each time must end.
 const PROGRESS_MIN_BYTES: u64 = 1024 * 1024;
 
@@ -59,19 +57,6 @@ impl Repository {
             renewed_at: 0,
             hasher: Hasher::default(),
         }
-    }
-
-    /// The platform that an image says it is for, in its config; none for an artifact that says nothing of the kind.
-    pub async fn platform(&self, image: &Manifest) -> Result<Option<Platform>, Error> {
-        let Some(config) = image.config().filter(|config| config.size <= CONFIG_MAX_BYTES) else {
-            return Ok(None);
-        };
-        let mut reader = self.blob(config);
-        let mut bytes = Vec::new();
-        while let Some(chunk) = reader.chunk().await? {
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     /// Whether the repository has a blob. For targets alone: some sources answer this wrongly

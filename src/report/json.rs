@@ -6,7 +6,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::event::RunSummary;
-use crate::oci::{Repository, Tag};
+use crate::oci::Tag;
 
 /// Writes the document of a run or a plan.
 pub fn document(out: &mut dyn Write, summary: &RunSummary) -> io::Result<()> {
@@ -14,10 +14,10 @@ pub fn document(out: &mut dyn Write, summary: &RunSummary) -> io::Result<()> {
 }
 
 /// Writes tags in the shape of the Registry API's answer to `GET /v2/<name>/tags/list`.
-pub fn tag_list(out: &mut dyn Write, name: &Repository, tags: &[&Tag]) -> io::Result<()> {
+pub fn tag_list(out: &mut dyn Write, name: &str, tags: &[&Tag]) -> io::Result<()> {
     #[derive(Serialize)]
     struct TagList<'a> {
-        name: &'a Repository,
+        name: &'a str,
         tags: &'a [&'a Tag],
     }
     write(out, &TagList { name, tags })
@@ -119,7 +119,7 @@ mod tests {
     fn a_tag_list_has_the_shape_of_the_registry_api() {
         let tags: [Tag; 2] = ["21.0.7", "21.0.6"].map(|tag| tag.parse().unwrap());
         let tags: Vec<_> = tags.iter().collect();
-        insta::assert_snapshot!(text(|out| tag_list(out, &"java/jdk".parse().unwrap(), &tags)), @r#"
+        insta::assert_snapshot!(text(|out| tag_list(out, "java/jdk", &tags)), @r#"
         {
           "name": "java/jdk",
           "tags": [

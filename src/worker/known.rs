@@ -107,7 +107,7 @@ impl Known {
         };
         let step = |step: &Step| {
             let state = if step.action == Action::Skip { TagState::Current } else { TagState::Stale };
-            tag(&step.tag, Some(step.digest), state, None)
+            tag(&step.tag, Some(step.digest()), state, None)
         };
         let unplanned = |failed: &TagSummary| tag(&failed.tag, None, TagState::Failed, failed.error.clone());
         self.tags = steps.iter().map(step).chain(failed.iter().map(unplanned)).collect();

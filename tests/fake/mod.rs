@@ -13,6 +13,7 @@
 #![allow(clippy::struct_excessive_bools, reason = "quirks are independent of one another")]
 
 mod auth;
+mod directory;
 mod ecr;
 mod fault;
 mod flood;
@@ -29,6 +30,7 @@ mod v2;
 mod wire;
 
 pub use auth::{Auth, Bearer, Layout, Licence, Scope};
+pub use directory::{Directory, IMAGE_NAME, REF_NAME};
 pub use ecr::{ACCESS_KEY, ACCOUNT, Ecr, Mutability, REGION, Settings};
 pub use fault::{Action, Fault, Gate, Match};
 pub use flood::Flood;

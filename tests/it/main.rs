@@ -17,6 +17,7 @@ mod faults;
 mod graphs;
 mod kill;
 mod lasting;
+mod layouts;
 mod limits;
 mod login;
 mod logs;

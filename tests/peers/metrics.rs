@@ -15,7 +15,7 @@ use tagferry::event::{
 };
 use tagferry::metrics::Metrics;
 use tagferry::oci::{Digest, Tag};
-use tagferry::plan::{Action, Step};
+use tagferry::plan::{Action, Root, Step};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -40,7 +40,12 @@ fn after_a_pass() -> Metrics {
         error: None,
         fault: Fault::default(),
     };
-    let step = Step { tag: tag.clone(), digest, action: Action::Copy, reason: summary.reason.clone() };
+    let step = Step {
+        tag: tag.clone(),
+        root: Root::Source(digest),
+        action: Action::Copy,
+        reason: summary.reason.clone(),
+    };
     let pass = &MirrorSummary {
         name: mirror.to_owned(),
         source: format!("{HOST}/java/jdk"),

@@ -10,7 +10,7 @@ use crate::app::{App, Options};
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Global, Silent, config};
-use crate::config::Config;
+use crate::config::{Config, Endpoint};
 use crate::oci::{Name, NameError, Tag};
 use crate::report;
 use crate::select;
@@ -37,9 +37,9 @@ const EXAMPLES: &str = r"Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Tags {
-    /// `HOST[:PORT]/PATH` without a tag; a path alone is one of Docker Hub
+    /// `HOST[:PORT]/PATH` without a tag; a path alone is one of Docker Hub; `oci:DIR[#NAME]` is a directory
     #[arg(value_name = "REPOSITORY", value_parser = repository)]
-    repository: Name,
+    repository: Endpoint,
     /// A regular expression over the whole tag, anchored only where you anchor it [default: every tag]
     #[arg(long = "match", value_name = "RE")]
     pattern: Option<String>,
@@ -71,13 +71,16 @@ enum Output {
     Json,
 }
 
-fn repository(text: &str) -> Result<Name, String> {
+fn repository(text: &str) -> Result<Endpoint, String> {
+    if let Some(layout) = Endpoint::layout(text) {
+        return layout;
+    }
     // As a name without a host this would be a tag of a repository at Docker Hub.
     let host_and_port = text.split_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
     if host_and_port.is_some_and(|(host, _)| host == "localhost" || host.contains('.')) {
         return Err("names a registry and no repository in it: write HOST:PORT/PATH".to_owned());
     }
-    text.parse().map_err(|error: NameError| error.to_string())
+    text.parse::<Name>().map(Endpoint::Registry).map_err(|error: NameError| error.to_string())
 }
 
 fn count(text: &str) -> Result<NonZeroUsize, &'static str> {
@@ -137,7 +140,7 @@ impl Tags {
         config.mirrors.clear();
         let not_started = |error| Failure::of(ExitCode::NotStarted, &error);
         let mut app = App::new(config, Options::default(), Arc::new(Silent)).await.map_err(not_started)?;
-        let repository = app.repository(&self.repository).await.map_err(not_started)?;
+        let repository = app.source(&self.repository).await.map_err(not_started)?;
         repository.tags().await.map_err(|error| {
             let text = format!("cannot read the tags of {}: {}", self.repository, chain(&error));
             Failure::new(ExitCode::Incomplete, text)
@@ -150,7 +153,7 @@ impl Tags {
         }
         let tags: Vec<_> = selection.selected().map(|verdict| &verdict.tag).collect();
         match self.output {
-            Output::Json => report::tag_list(out, &self.repository.repository, &tags)?,
+            Output::Json => report::tag_list(out, &self.repository.path(), &tags)?,
             Output::Text => {
                 for tag in tags {
                     writeln!(out, "{tag}")?;

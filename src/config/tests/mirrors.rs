@@ -190,12 +190,12 @@ fn what_looks_like_ecr_is_ecr() {
 }
 
 #[test]
-fn a_directory_is_a_target_only() {
+fn a_directory_and_the_repository_in_it_are_named_right() {
     check(
-        &["mirrors:", "  - source: oci:dir", "    target: 'oci:'", "    tags: [{match: ^21$}]"],
+        &["mirrors:", "  - source: 'oci:dir#a:21'", "    target: 'oci:'", "    tags: [{match: ^21$}]"],
         &[
-            "2:13: mirrors[0].source: a directory (`oci:`) can be a target only: write HOST/PATH",
-            "3:13: mirrors[0].target: no directory: write `oci:DIR`",
+            "2:13: mirrors[0].source: `a:21` is not a repository in a layout: expected PATH or HOST/PATH, such as `java/jdk`, without a tag",
+            "3:13: mirrors[0].target: no directory: write `oci:DIR` or `oci:DIR#NAME`",
         ],
     );
 }

@@ -1,0 +1,189 @@
+//! What an `index.json` holds for a reader: repositories and their tags, as whoever wrote it names them. Pure.
+//!
+//! umoci, regctl, oras and buildx write a tag; skopeo writes what it is told, a tag or a whole name; Docker and containerd
+//! write a tag and, in an annotation of their own, the whole name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::layout::index::{Index, Said};
+use crate::layout::referrers::Referrers;
+use crate::oci::{Descriptor, Digest, LayoutName, Tag};
+use crate::text::excerpt;
+
+/// So many names are repeated in a message.
+const NAMES_SHOWN_MAX: usize = 10;
+
+/// What a layout has to offer.
+#[derive(Debug, Default)]
+pub(super) struct Offer {
+    /// The images that are called by a tag alone.
+    plain: Tags,
+    /// Those with a name before it, by that name. An image may be here and there.
+    named: BTreeMap<String, Tags>,
+    /// The number of those that are called nothing, or something else.
+    unnamed: usize,
+    /// Everything that is listed, called or not.
+    listed: Vec<Descriptor>,
+    /// What refers to what, once somebody asked.
+    pub(super) referrers: OnceLock<Arc<Referrers>>,
+}
+
+/// The tags of one repository, each with all entries that claim it.
+type Tags = BTreeMap<Tag, Vec<Said>>;
+
+/// Why a layout has not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Unclear {
+    /// There are several repositories, and none was named.
+    #[error("holds several repositories: {0}\nhint: name one, as in `oci:DIR#NAME`")]
+    Several(Names),
+    /// There is no repository of that name.
+    #[error("holds no images of `{name}`; it holds {held}")]
+    NotThere {
+        /// What was asked for.
+        name: LayoutName,
+        /// What there is.
+        held: Names,
+    },
+    /// There are images, and no name or tag for any of them.
+    #[error(
+        "holds {0} images without a tag\nhint: give them one in the annotation `org.opencontainers.image.ref.name`, \
+         for example with `skopeo copy oci:DIR oci:DIR:TAG`"
+    )]
+    Unnamed(usize),
+    /// A tag stands for several images.
+    #[error("has several images under tag {tag}: {digests}\nhint: {hint}")]
+    Ambiguous {
+        /// The tag.
+        tag: Tag,
+        /// Which images.
+        digests: Names,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A tag's entry points at nothing that can be read.
+    #[error("has an entry for tag {0} without a usable digest and size")]
+    Unreadable(Tag),
+}
+
+/// Names for people, the first few of them.
+#[derive(Debug)]
+pub struct Names(Vec<String>);
+
+impl Offer {
+    pub(super) fn of(index: &Index) -> Self {
+        let mut offer = Self::default();
+        for said in index.said() {
+            offer.add(said);
+        }
+        offer
+    }
+
+    fn add(&mut self, said: Said) {
+        self.listed.extend(said.descriptor.clone());
+        let whole = |name: &Option<String>| {
+            let (name, tag) = name.as_deref()?.rsplit_once(':')?;
+            Some((name.to_owned(), tag.parse::<Tag>().ok()?))
+        };
+        let plain = said.name.as_deref().and_then(|name| name.parse::<Tag>().ok());
+        let named: BTreeMap<_, _> = [whole(&said.name), whole(&said.image)].into_iter().flatten().collect();
+        if plain.is_none() && named.is_empty() {
+            self.unnamed += 1;
+        }
+        for (name, tag) in named {
+            self.named.entry(name).or_default().entry(tag).or_default().push(said.clone());
+        }
+        if let Some(tag) = plain {
+            self.plain.entry(tag).or_default().push(said);
+        }
+    }
+
+    /// The tags of a repository. Those under which referrers are kept are none of them.
+    pub(super) fn tags(&self, name: Option<&LayoutName>) -> Result<Vec<Tag>, Unclear> {
+        Ok(self.of_name(name)?.keys().filter(|tag| subject_of(tag).is_none()).cloned().collect())
+    }
+
+    /// What a tag points at, none where there is no such tag.
+    pub(super) fn find(&self, name: Option<&LayoutName>, tag: &Tag) -> Result<Option<Descriptor>, Unclear> {
+        let Some(found) = self.of_name(name)?.get(tag) else { return Ok(None) };
+        let descriptors = found.iter().filter_map(|said| said.descriptor.as_ref());
+        let by_digest: BTreeMap<Digest, &Descriptor> =
+            descriptors.map(|found| (found.digest, found)).collect();
+        let mut digests = by_digest.values();
+        match (digests.next(), digests.next()) {
+            (None, _) => Err(Unclear::Unreadable(tag.clone())),
+            (Some(&found), None) => Ok(Some(found.clone())),
+            (Some(_), Some(_)) => {
+                let names = found.iter().filter_map(|said| said.image.clone());
+                let names = names.filter_map(|name| Some(name.rsplit_once(':')?.0.to_owned()));
+                let hint = match Names(names.collect()) {
+                    names if names.0.is_empty() => {
+                        "leave one of them in the layout's `index.json`".to_owned()
+                    }
+                    names => format!("name one repository, as in `oci:DIR#NAME`: {names}"),
+                };
+                let digests = Names(by_digest.keys().map(Digest::to_string).collect());
+                Err(Unclear::Ambiguous { tag: tag.clone(), digests, hint })
+            }
+        }
+    }
+
+    /// The indexes of referrers, each with the subject that they refer to.
+    pub(super) fn referrers_indexes(&self) -> impl Iterator<Item = (Digest, Digest)> {
+        let tags = self.named.values().chain([&self.plain]).flatten();
+        let tags = tags.filter_map(|(tag, found)| Some((subject_of(tag)?, found)));
+        tags.flat_map(|(subject, found)| {
+            let indexes = found.iter().filter_map(|said| said.descriptor.as_ref());
+            indexes.map(move |index| (subject, index.digest))
+        })
+    }
+
+    /// Everything that is listed, whatever it is called.
+    pub(super) fn listed(&self) -> &[Descriptor] {
+        &self.listed
+    }
+
+    /// Without a name: the images that are called by a tag alone, or those of the only name that there is.
+    fn of_name(&self, name: Option<&LayoutName>) -> Result<&Tags, Unclear> {
+        if let Some(name) = name {
+            let held = || Names(self.names().collect());
+            return self
+                .named
+                .get(name.as_str())
+                .ok_or_else(|| Unclear::NotThere { name: name.clone(), held: held() });
+        }
+        if !self.plain.is_empty() {
+            return Ok(&self.plain);
+        }
+        let mut named = self.named.values();
+        match (named.next(), named.next()) {
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(Unclear::Several(Names(self.names().collect()))),
+            (None, _) if self.unnamed > 0 => Err(Unclear::Unnamed(self.unnamed)),
+            (None, _) => Ok(&self.plain),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.named.keys().cloned()
+    }
+}
+
+/// The manifest whose referrers are kept under this tag, if it is such a tag.
+fn subject_of(tag: &Tag) -> Option<Digest> {
+    format!("sha256:{}", tag.as_str().strip_prefix("sha256-")?).parse().ok()
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<String> = self.0.iter().take(NAMES_SHOWN_MAX).map(|name| excerpt(name)).collect();
+        let more = self.0.len().saturating_sub(NAMES_SHOWN_MAX);
+        match (shown.is_empty(), more) {
+            (true, _) => f.write_str("none with a name"),
+            (false, 0) => f.write_str(&shown.join(", ")),
+            (false, more) => write!(f, "{} and {more} more", shown.join(", ")),
+        }
+    }
+}

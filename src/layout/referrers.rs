@@ -1,0 +1,45 @@
+//! What refers to a manifest: by the specification's rule for stores without an API for it, an index under the tag
+//! `sha256-<hex>`, and whatever is listed with a `subject`, as oras does.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::layout::offer::Offer;
+use crate::layout::{Error, Layout};
+use crate::oci::{Descriptor, Digest};
+
+/// The referrers of each manifest.
+pub(super) type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
+
+impl Layout {
+    /// The manifests that refer to this one.
+    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+        self.blocking(move |layout| {
+            let offer = layout.read_offer()?;
+            let all = layout.all_referrers(&offer)?;
+            Ok(all.get(&subject).into_iter().flat_map(BTreeMap::values).cloned().collect())
+        })
+        .await
+    }
+
+    /// Reads everything that is listed once for each `index.json`.
+    fn all_referrers(&self, offer: &Offer) -> Result<Arc<Referrers>, Error> {
+        if let Some(known) = offer.referrers.get() {
+            return Ok(Arc::clone(known));
+        }
+        let mut referrers = Referrers::new();
+        for (subject, index) in offer.referrers_indexes() {
+            let children = self.read_manifest(index)?.children().to_vec();
+            referrers
+                .entry(subject)
+                .or_default()
+                .extend(children.into_iter().map(|child| (child.digest, child)));
+        }
+        for listed in offer.listed() {
+            if let Some(subject) = self.subject(listed.digest)? {
+                referrers.entry(subject).or_default().insert(listed.digest, listed.clone());
+            }
+        }
+        Ok(Arc::clone(offer.referrers.get_or_init(|| Arc::new(referrers))))
+    }
+}

@@ -1,0 +1,186 @@
+//! The verbs of a source, whatever its kind: matched once, here. Nothing is written to a source.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::ecr;
+use crate::layout;
+use crate::layout::Layout;
+use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference, Tag};
+use crate::registry;
+
+/// A larger config is not read: it is that of no image.
+const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
+
+/// A repository to read from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Any Registry V2 registry.
+    Registry(registry::Repository),
+    /// A directory as an OCI image layout.
+    Layout(Layout),
+}
+
+/// The sources of a mirror in the order of preference: content by digest comes from the first that has it.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    first: Source,
+    others: Arc<[Source]>,
+}
+
+/// A blob on its way. Who got its end got all of it: size and digest are checked before.
+pub enum BlobReader {
+    /// From a registry.
+    Registry(Box<registry::BlobReader>),
+    /// From a directory.
+    Layout(Box<layout::BlobReader>),
+}
+
+/// A failure at a source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Of the registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// Of the directory.
+    #[error(transparent)]
+    Layout(#[from] layout::Error),
+}
+
+impl Source {
+    /// All tags, each once.
+    pub async fn tags(&self) -> Result<Vec<Tag>, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.tags().await?),
+            Self::Layout(layout) => Ok(layout.tags().await?),
+        }
+    }
+
+    /// The digest that a reference stands for, none where there is nothing.
+    pub async fn head(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.head(reference).await?),
+            Self::Layout(layout) => Ok(layout.head(reference).await?),
+        }
+    }
+
+    /// The manifest of this digest, verified.
+    pub async fn manifest(&self, digest: Digest) -> Result<Manifest, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.manifest(digest).await?),
+            Self::Layout(layout) => Ok(layout.manifest(digest).await?),
+        }
+    }
+
+    /// Prepares to read a blob; the first [`BlobReader::chunk`] asks for it.
+    pub fn blob(&self, blob: &Descriptor) -> BlobReader {
+        match self {
+            Self::Registry(repository) => BlobReader::Registry(Box::new(repository.blob(blob))),
+            Self::Layout(layout) => BlobReader::Layout(Box::new(layout.blob_reader(blob))),
+        }
+    }
+
+    /// The manifests that refer to this one.
+    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.referrers(subject).await?),
+            Self::Layout(layout) => Ok(layout.referrers(subject).await?),
+        }
+    }
+
+    /// The platform that an image says it is for, in its config; none for an artifact that says nothing of the kind.
+    pub async fn platform(&self, image: &Manifest) -> Result<Option<Platform>, Error> {
+        let Some(config) = image.config().filter(|config| config.size <= CONFIG_MAX_BYTES) else {
+            return Ok(None);
+        };
+        let mut reader = self.blob(config);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = reader.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+}
+
+impl Sources {
+    /// The preferred one.
+    pub fn first(&self) -> &Source {
+        &self.first
+    }
+
+    /// Those after it.
+    pub fn others(&self) -> &[Source] {
+        &self.others
+    }
+
+    /// A manifest, from the first that has it. Where none does, the error tells why, rather than that it is not there.
+    pub async fn manifest(&self, digest: Digest) -> Result<Manifest, Error> {
+        let mut result = self.first.manifest(digest).await;
+        for source in &*self.others {
+            let Err(error) = &result else { break };
+            let next = source.manifest(digest).await;
+            if next.is_ok() || error.is_not_found() {
+                result = next;
+            }
+        }
+        result
+    }
+}
+
+impl From<Source> for Sources {
+    fn from(first: Source) -> Self {
+        Self { first, others: Arc::new([]) }
+    }
+}
+
+impl BlobReader {
+    /// The next bytes, none after the last. An error ends the stream.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match self {
+            Self::Registry(reader) => Ok(reader.chunk().await?),
+            Self::Layout(reader) => Ok(reader.chunk().await?),
+        }
+    }
+}
+
+impl Error {
+    /// Whether access was refused.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_denied(),
+            Self::Layout(error) => error.is_denied(),
+        }
+    }
+
+    /// Whether there is nothing under the digest or tag.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_status(http::StatusCode::NOT_FOUND),
+            Self::Layout(error) => error.is_not_found(),
+        }
+    }
+
+    /// Whether the bytes are not those that were asked for.
+    pub fn is_wrong_content(&self) -> bool {
+        match self {
+            Self::Registry(error) => {
+                matches!(error.kind(), registry::Kind::Digest { .. } | registry::Kind::Size { .. })
+            }
+            Self::Layout(error) => error.is_wrong_content(),
+        }
+    }
+
+    /// Whether a blob broke off and cannot go on where it broke: starting over may help.
+    pub fn is_worth_new_start(&self) -> bool {
+        matches!(self, Self::Registry(error) if matches!(error.kind(), registry::Kind::StartOver(_)))
+    }
+
+    /// By this id, the registry finds the failed request in its own logs.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Registry(error) => ecr::request_id(error),
+            Self::Layout(_) => None,
+        }
+    }
+}
