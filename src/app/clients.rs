@@ -1,7 +1,7 @@
 //! One client for each host: its limits and its login are shared by all that is asked there.
 
 use std::collections::BTreeMap;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Options {
     /// This process's part of what ECR takes. Of more shards than that each has one a second; ECR throttles them, which is
     /// heeded.
     fn manifests_per_second(&self) -> Option<NonZeroU32> {
-        let part = ECR_MANIFESTS_PER_SECOND / self.shards.map_or(1, NonZeroU64::get);
+        let part = ECR_MANIFESTS_PER_SECOND / self.shard.map_or(1, |shard| shard.count().get());
         NonZeroU32::new(u32::try_from(part.max(1)).unwrap_or(u32::MAX))
     }
 }

@@ -4,7 +4,7 @@ mod clients;
 mod shared;
 mod slots;
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::aws;
-use crate::config::{Config, Endpoint, Mirror};
+use crate::config::{Config, Endpoint, Mirror, Shard};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary};
@@ -41,8 +41,8 @@ pub struct Options {
     pub retry: Retry,
     /// When a source counts as slow, so that parts of a blob are fetched beside one another.
     pub slow: Slow,
-    /// How many processes share the quotas of the targets; none for this one alone.
-    pub shards: Option<NonZeroU64>,
+    /// Which part of the mirrors this process has: the others share the quotas of the targets. None for all of them.
+    pub shard: Option<Shard>,
     /// AWS credentials of the program that embeds this one, in place of the default chain.
     pub aws: Option<SharedCredentialsProvider>,
 }

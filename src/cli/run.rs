@@ -48,6 +48,8 @@ enum Output {
     Table,
     /// One document for scripts, also when some tags failed
     Json,
+    /// Nothing: for logs alone, which tell the same
+    None,
 }
 
 impl Run {
@@ -87,6 +89,7 @@ impl Run {
         match self.output {
             Output::Json => report::document(&mut terminal.out, &summary)?,
             Output::Table => table(&mut terminal.out, &summary, terminal.look)?,
+            Output::None => {}
         }
         Ok(match summary.outcome {
             RunOutcome::Succeeded => ExitCode::Success,

@@ -28,7 +28,7 @@ pub(super) struct Sharding {
 impl Sharding {
     /// What there is for a process of its shard.
     pub(super) fn options(&self) -> Result<Options, Failure> {
-        Ok(Options { shards: self.shard()?.map(Shard::count), ..Options::default() })
+        Ok(Options { shard: self.shard()?, ..Options::default() })
     }
 
     fn shard(&self) -> Result<Option<Shard>, Failure> {

@@ -82,6 +82,11 @@ impl Shard {
         if index < count.get() { Ok(Self { index, count }) } else { Err(ShardError::Index { index, count }) }
     }
 
+    /// Which it is, counted from 0.
+    pub fn index(self) -> u64 {
+        self.index
+    }
+
     /// How many there are.
     pub fn count(self) -> NonZeroU64 {
         self.count

@@ -86,6 +86,9 @@ impl Daemon {
         let Options { app: options, listener, token, reload } = options;
         let listen = listener.local_addr().map_err(Error::Listener)?;
         let (workers, metrics) = (Arc::new(Workers::default()), Arc::new(Metrics::new(Timestamp::now)));
+        if let Some(shard) = options.shard {
+            metrics.set_shard(shard.index(), shard.count());
+        }
         let observers = vec![Arc::clone(&workers) as Arc<dyn Observer>, Arc::clone(&metrics) as _, observer];
         let now = Timestamp::now();
         let control = Control {

@@ -9,7 +9,8 @@ mod page;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::num::NonZeroU64;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -33,6 +34,8 @@ const PREFIX: &str = "tagferry";
 pub struct Metrics {
     now: fn() -> Timestamp,
     started_at: Timestamp,
+    /// Which part of the mirrors the process has, and of how many.
+    shard: OnceLock<(u64, NonZeroU64)>,
     /// Guards all counts. Held for a few additions, or to take a copy of them; never while a page is written.
     counts: Mutex<Counts>,
 }
@@ -64,7 +67,12 @@ struct RetryLabels {
 impl Metrics {
     /// Starts to count, without any mirror. `now` is the wall clock.
     pub fn new(now: fn() -> Timestamp) -> Self {
-        Self { now, started_at: now(), counts: Mutex::default() }
+        Self { now, started_at: now(), shard: OnceLock::new(), counts: Mutex::default() }
+    }
+
+    /// Says which part of the mirrors this process has, where several share them: that of the first call counts.
+    pub fn set_shard(&self, index: u64, count: NonZeroU64) {
+        let _ = self.shard.set((index, count));
     }
 
     /// Says which mirrors there are, at the start and after a reload.
@@ -92,7 +100,8 @@ impl Metrics {
     /// Writes the page for a scrape, of the media type [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         let counts = self.counts().clone();
-        let page = Page { at: (self.now)(), started_at: self.started_at, counts };
+        let shard = self.shard.get().copied().unwrap_or((0, NonZeroU64::MIN));
+        let page = Page { at: (self.now)(), started_at: self.started_at, shard, counts };
         let mut registry = Registry::with_prefix(PREFIX);
         registry.register_collector(Box::new(page));
         let mut text = String::new();

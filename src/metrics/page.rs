@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU64;
 
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
@@ -18,6 +19,7 @@ use crate::metrics::mirror::Mirror;
 pub(super) struct Page {
     pub(super) at: Timestamp,
     pub(super) started_at: Timestamp,
+    pub(super) shard: (u64, NonZeroU64),
     pub(super) counts: Counts,
 }
 
@@ -42,7 +44,14 @@ impl Page {
         writer
             .encoder
             .encode_descriptor("start_time", help, Some(&Unit::Seconds), MetricType::Gauge)?
-            .encode_gauge(&seconds(self.started_at))
+            .encode_gauge(&seconds(self.started_at))?;
+        let help = "Into how many parts the mirrors are shared; the label says which of them the process has";
+        let (index, count) = self.shard;
+        writer
+            .encoder
+            .encode_descriptor("shards", help, None, MetricType::Gauge)?
+            .encode_family(&[("shard", index.to_string())])?
+            .encode_gauge(&count.get())
     }
 
     fn freshness(&self, writer: &mut Writer<'_, '_>) -> fmt::Result {

@@ -162,6 +162,9 @@ async fn the_page_after_a_pass_that_failed_for_some_tags() {
     # TYPE tagferry_start_time_seconds gauge
     # UNIT tagferry_start_time_seconds seconds
     tagferry_start_time_seconds 1788220800.0
+    # HELP tagferry_shards Into how many parts the mirrors are shared; the label says which of them the process has
+    # TYPE tagferry_shards gauge
+    tagferry_shards{shard="0"} 1
     # HELP tagferry_configured_timestamp_seconds Since when the process knows the mirror, by its start or a reload, in seconds since 1970
     # TYPE tagferry_configured_timestamp_seconds gauge
     # UNIT tagferry_configured_timestamp_seconds seconds

@@ -1,5 +1,8 @@
 //! Logs as machines read them: a failure once, where it is handled, with what one searches for.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::fake::{Action, Ecr, Face, Fault, Match, Registry, Reply, image};
@@ -131,4 +134,47 @@ async fn the_daemon_logs_the_same() {
         (&line["mirror"], &line["tag"], &line["side"]),
         (&"app".into(), &"1.2".into(), &"target".into())
     );
+}
+
+/// Where both streams end in one log, it is of one format and tells what the table would.
+#[tokio::test]
+async fn without_an_output_the_log_is_all_there_is() {
+    let (source, target) = (source().await, Registry::start(Face::Open).await);
+    target.fault(Fault::new(Match::manifest_put().containing("1.2"), Action::Answer(Reply::status(400))));
+    let program = Program::configured(&mirror(&source, &target, APP)).aws();
+    let ran = program.run_online(&["--log-format", "json", "sync", "--output", "none"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    only(&lines(&ran), is_error);
+}
+
+/// In mode `service`, the alarms of `deploy/ecs` count lines of the log by these patterns.
+#[tokio::test]
+async fn the_stacks_of_deploy_count_the_last_lines_of_passes() {
+    const SUCCEEDED: &str = r#"{ $.message = "Done *" && $.failed = 0 && $.not_started = 0 }"#;
+    const FAILED: &str = r#"{ $.message = "Could not finish*" || ($.message = "Done *" && $.failed > 0) }"#;
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/ecs");
+    let stack = fs::read_to_string(deploy.join("tagferry.yaml")).unwrap();
+    let terraform = fs::read_to_string(deploy.join("terraform/alarms.tf")).unwrap().replace(r#"\""#, "\"");
+    for pattern in [SUCCEEDED, FAILED] {
+        assert!(stack.contains(pattern) && terraform.contains(pattern), "{pattern}");
+    }
+    let begins = |line: &Value, word: &str| line["message"].as_str().unwrap().starts_with(word);
+    let succeeded = |line: &Value| begins(line, "Done ") && line["failed"] == 0 && line["not_started"] == 0;
+    let failed = |line: &Value| {
+        begins(line, "Could not finish") || begins(line, "Done ") && line["failed"].as_u64() > Some(0)
+    };
+    let count = |lines: &[Value]| {
+        (
+            lines.iter().filter(|line| succeeded(line)).count(),
+            lines.iter().filter(|line| failed(line)).count(),
+        )
+    };
+    let (source, target) = (source().await, Registry::start(Face::Open).await);
+    let config = mirror(&source, &target, APP);
+    assert_eq!(count(&sync(&config).await), (1, 0));
+    let target = Registry::start(Face::Open).await;
+    target.fault(Fault::new(Match::manifest_put().containing("1.2"), Action::Answer(Reply::status(400))));
+    assert_eq!(count(&sync(&mirror(&source, &target, APP)).await), (0, 1));
+    source.fault(Fault::new(Match::tags(), Action::Answer(Reply::status(400))));
+    assert_eq!(count(&sync(&config).await), (0, 1));
 }

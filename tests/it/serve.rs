@@ -239,6 +239,16 @@ async fn beyond_loopback_nobody_starts_runs_without_a_token() {
 }
 
 #[tokio::test]
+async fn its_metrics_say_which_shard_it_is() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let program = Program::configured(&mirror(&source, &target, APP));
+    let mut daemon = program.start(&[SERVE, &["--shard", "1/4"]].concat());
+    let url = daemon.url().await;
+    let page = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(page.contains("\ntagferry_shards{shard=\"1\"} 4\n"), "{page}");
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_told() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -145,6 +145,7 @@ async fn the_page_is_openmetrics_with_help_type_and_unit() {
         ("tagferry_retries", "counter", ""),
         ("tagferry_selected_tags", "gauge", ""),
         ("tagferry_stale_tags", "gauge", ""),
+        ("tagferry_shards", "gauge", ""),
         ("tagferry_start_time_seconds", "gauge", "seconds"),
     ];
     assert_eq!(kinds, BTreeSet::from(expected));
@@ -195,8 +196,10 @@ async fn a_page_before_the_first_mirror_is_openmetrics_too() {
 #[tokio::test]
 async fn the_alert_rules_are_right_and_pass_their_tests() {
     let rules = root().join("deploy/prometheus");
-    promtool(&["check", "rules"], &rules.join("alerts.yaml")).await;
-    promtool(&["test", "rules"], &rules.join("alerts_test.yaml")).await;
+    for name in ["alerts", "cronjob"] {
+        promtool(&["check", "rules"], &rules.join(format!("{name}.yaml"))).await;
+        promtool(&["test", "rules"], &rules.join(format!("{name}_test.yaml"))).await;
+    }
 }
 
 /// `promtool` reads rules and no dashboards: each query becomes a rule.

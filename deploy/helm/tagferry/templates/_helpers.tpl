@@ -95,6 +95,7 @@ volumes:
   - name: {{ .name }}
     secret:
       secretName: {{ .secretName }}
+      optional: true
       defaultMode: 0440
   {{- end }}
 {{- with $values.nodeSelector }}
