@@ -1,4 +1,5 @@
-//! ministack: Amazon ECR's API and its registry, with shared state, on one port; SNS, SQS and EventBridge too.
+//! ministack: Amazon ECR's API and its registry, with shared state, on one port; SNS, SQS and EventBridge too, and what
+//! stacks are made of.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,8 +19,21 @@ pub(crate) struct Ministack(Server);
 
 impl Ministack {
     pub(crate) async fn start() -> Self {
+        Self::with("ecr,sts,sns,sqs,events").await
+    }
+
+    /// With everything that the stack of `deploy/ecs` is made of.
+    pub(crate) async fn with_stacks() -> Self {
+        Self::with(
+            "cloudformation,ecr,ecs,ec2,elasticloadbalancing,iam,logs,monitoring,scheduler,secretsmanager,servicediscovery,\
+             sns,sqs,ssm,sts",
+        )
+        .await
+    }
+
+    async fn with(services: &str) -> Self {
         let ready = |port| format!("Running on http://127.0.0.1:{port}");
-        Self(Server::start("ministack", command, ready).await)
+        Self(Server::start("ministack", |home, port| command(home, port, services), ready).await)
     }
 
     /// `HOST:PORT`, as it is written before a repository.
@@ -48,7 +62,7 @@ impl Ministack {
     }
 }
 
-fn command(home: &Path, port: u16) -> Command {
+fn command(home: &Path, port: u16, services: &str) -> Command {
     // `scripts/peers` installs it here, and never for the whole machine.
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/ministack");
     let mut command = Command::new(installed);
@@ -60,7 +74,7 @@ fn command(home: &Path, port: u16) -> Command {
         .env("GATEWAY_PORT", port.to_string())
         .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
         .env("MINISTACK_REGION", REGION)
-        .env("SERVICES", "ecr,sts,sns,sqs,events")
+        .env("SERVICES", services)
         .env("IOT_MTLS_ENABLED", "0") // both would listen on every address
         .env("SFTP_ENABLED", "0");
     command

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::ministack::{KEY, REGION};
 use crate::realm::{PASSWORD, USERNAME};
 
-const RUN_MAX: Duration = Duration::from_mins(2);
+pub(crate) const RUN_MAX: Duration = Duration::from_mins(2);
 const SERVES_MAX: Duration = Duration::from_secs(30);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 

@@ -19,7 +19,7 @@ locals {
 
   has_target_group = local.is_open && var.target_group_arn != null
 
-  command = local.is_open ? ["serve", "--listen", "0.0.0.0:8080"] : local.is_service ? ["serve"] : ["sync"]
+  command = local.is_open ? ["serve", "--listen", "0.0.0.0:8080"] : local.is_service ? ["serve"] : ["sync", "--output", "none"]
 }
 
 resource "aws_ecs_cluster" "this" {
