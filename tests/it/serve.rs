@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::fake::{Action, Face, Fault, Gate, Match, PASSWORD, Registry, image};
-use crate::world::daemon::{PATIENCE, World, passes};
+use crate::world::daemon::{PATIENCE, SERVE, World, passes};
 use crate::world::program::Program;
 use crate::world::{APP, mirror};
 
