@@ -60,6 +60,13 @@ pub struct PassId {
     pub number: u64,
 }
 
+impl Pair {
+    /// A mirror by its name, and its target.
+    pub fn new(mirror: &str, target: &impl ToString) -> Self {
+        Self { mirror: mirror.to_owned(), target: target.to_string() }
+    }
+}
+
 /// What happens during a pass.
 #[derive(Debug)]
 pub enum EventKind<'a> {

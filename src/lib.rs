@@ -2,7 +2,8 @@
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch.rs` checks):
 //! [`text`], [`oci`], [`select`], [`plan`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`], [`ecr`], [`layout`],
-//! [`source`], [`target`], [`config`], [`copy`], [`pass`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
+//! [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`],
+//! [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
 pub mod aws;
@@ -14,6 +15,7 @@ pub mod daemon;
 pub mod ecr;
 pub mod event;
 pub mod layout;
+pub mod ledger;
 pub mod login;
 pub mod metrics;
 pub mod notice;

@@ -51,13 +51,13 @@ impl Agenda {
         let is_set_back = before.is_set_back(now);
         let entry = |(worker, schedule): (Arc<Worker>, Schedule)| {
             let is_same = |entry: &&Entry| {
-                !is_set_back && entry.worker.name == worker.name && entry.schedule == schedule
+                !is_set_back && entry.worker.pair() == worker.pair() && entry.schedule == schedule
             };
             let due = match before.entries.iter().find(is_same) {
                 Some(entry) => entry.due,
                 None => following(&schedule, now, jitter),
             };
-            worker.set_next_run(due);
+            worker.entry.set_next_run(due);
             Entry { worker, schedule, due }
         };
         Self { entries: workers.into_iter().map(entry).collect(), seen: now }
@@ -79,7 +79,7 @@ impl Agenda {
             }
             if is_due || is_set_back {
                 *due = following(schedule, now, jitter);
-                worker.set_next_run(*due);
+                worker.entry.set_next_run(*due);
             }
         }
     }
@@ -150,6 +150,7 @@ fn until(time: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
+    use crate::ledger::Ledger;
     use crate::worker::Workers;
 
     use super::*;
@@ -168,8 +169,9 @@ mod tests {
         };
         let yaml = format!("mirrors:\n{}", schedules.iter().map(mirror).collect::<String>());
         let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
-        let workers = Workers::default();
-        workers.configure(&config.mirrors, 1);
+        let ledger = Arc::new(Ledger::new(Timestamp::UNIX_EPOCH));
+        let workers = Workers::new(Arc::clone(&ledger));
+        workers.configure(&ledger.configure(&config.mirrors, 1, Timestamp::UNIX_EPOCH));
         let schedules = config.mirrors.into_iter().filter_map(|mirror| mirror.schedule);
         workers.all().into_iter().zip(schedules).collect()
     }
@@ -190,7 +192,7 @@ mod tests {
     fn asked(agenda: &mut Agenda, now: &str) -> Vec<String> {
         agenda.fire(at(now), none);
         let asked = agenda.entries.iter().filter(|entry| entry.worker.trigger.is_asked());
-        asked.map(|entry| entry.worker.name.clone()).collect()
+        asked.map(|entry| entry.worker.pair().mirror.clone()).collect()
     }
 
     const HOURLY: (&str, &str) = ("hourly", "{cron: 0 * * * *}");

@@ -171,11 +171,13 @@ impl App {
         self.slots.get().await
     }
 
-    /// The pass of this number over the mirror of this name, for which the slot has to be held. None where there is no
-    /// such mirror.
-    pub fn pass(&self, _: &Slot<'_>, name: &str, number: u64) -> Option<Pass<'_>> {
+    /// The pass of this number over a mirror and target, for which the slot has to be held. None where there is no such
+    /// mirror, or it has another target.
+    pub fn pass(&self, _: &Slot<'_>, pair: &Pair, number: u64) -> Option<Pass<'_>> {
         let mut sides = self.config.mirrors.iter().zip(&self.sides);
-        let (mirror, sides) = sides.find(|(mirror, _)| mirror.name == name)?;
+        let is_meant =
+            |mirror: &Mirror| mirror.name == pair.mirror && mirror.target.to_string() == pair.target;
+        let (mirror, sides) = sides.find(|(mirror, _)| is_meant(mirror))?;
         Some(self.pass_of(mirror, sides, number, self.shared()))
     }
 
@@ -191,7 +193,7 @@ impl App {
         number: u64,
         shared: Arc<Shared>,
     ) -> Pass<'a> {
-        let pair = Pair { mirror: mirror.name.clone(), target: mirror.target.to_string() };
+        let pair = Pair::new(&mirror.name, &mirror.target);
         let pass = Arc::new(PassId { pair, generation: self.generation, number });
         let copier = Copier {
             sources: source.clone().into(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures_util::future::{Either, select};
+use jiff::Timestamp;
 use tracing::warn;
 
 use crate::app::App;
@@ -18,6 +19,7 @@ use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::event::{Observers, RunOutcome, RunSummary};
+use crate::ledger::Ledger;
 use crate::notice;
 use crate::notice::Delivery;
 use crate::pass::{Mode, Stop};
@@ -66,8 +68,11 @@ impl Run {
         self.sharding.keep(&mut config)?;
         let grace = config.shutdown_grace;
         let options = self.sharding.options()?;
-        let (notifier, delivery) = notice::channel(&config, options.aws.clone(), None);
-        let observers = Observers(vec![terminal.observer(), notifier]);
+        let now = Timestamp::now();
+        let ledger = Arc::new(Ledger::new(now));
+        ledger.configure(&config.mirrors, 1, now);
+        let (notifier, delivery) = notice::channel(&config, options.aws.clone(), Arc::clone(&ledger));
+        let observers = Observers(vec![ledger, terminal.observer(), notifier]);
         // Making every kind of client is a large future; it need not be in those around it.
         let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
         let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
@@ -128,13 +133,17 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    fn ledger() -> Arc<Ledger> {
+        Arc::new(Ledger::new(Timestamp::now()))
+    }
+
     /// How long it takes to end after a run whose notices are not taken.
     async fn elapsed(stop: &Stop) -> Duration {
         let yaml = "mirrors: [{source: quay.io/a, target: registry.test/a, tags: [{match: x}]}]\n\
             notices: [{slack: {url: 'http://127.0.0.1:9/'}}]";
         let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
         // While there is a notifier, more may come.
-        let (_notifier, delivery) = notice::channel(&config, None, None);
+        let (_notifier, delivery) = notice::channel(&config, None, ledger());
         let start = Instant::now();
         assert_eq!(deliver_meanwhile(delivery, future::ready(7), stop).await, 7);
         start.elapsed()
@@ -150,7 +159,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_run_that_tells_nobody_waits_for_nothing() {
-        let (_notifier, delivery) = notice::channel(&Config::default(), None, None);
+        let (_notifier, delivery) = notice::channel(&Config::default(), None, ledger());
         let start = Instant::now();
         deliver_meanwhile(delivery, future::ready(()), &Stop::default()).await;
         assert_eq!(start.elapsed(), Duration::ZERO);

@@ -15,7 +15,8 @@ use url::form_urlencoded;
 
 use crate::control::answer::Error;
 use crate::control::{Configuration, Control};
-use crate::worker::{Run, RunState, RunStatus, Status};
+use crate::ledger::Record;
+use crate::worker::{Run, RunState, RunStatus};
 
 /// A request waits at most this long for the end of a run; who wants to wait longer asks again.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -27,7 +28,7 @@ pub(super) struct Overview {
     pub(super) version: &'static str,
     pub(super) started_at: Timestamp,
     pub(super) configuration: Configuration,
-    pub(super) mirrors: Vec<Status>,
+    pub(super) mirrors: Vec<Record>,
 }
 
 /// What `POST /api/v1/sync` answers.
@@ -55,14 +56,14 @@ impl Overview {
     pub(super) fn of(control: &Control) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            started_at: control.started_at,
+            started_at: control.ledger.started_at,
             configuration: control.configuration(),
-            mirrors: control.workers.all().iter().map(|worker| worker.status()).collect(),
+            mirrors: control.workers.all().iter().map(|worker| worker.record()).collect(),
         }
     }
 }
 
-/// `GET /api/v1/mirrors`: what is known of every mirror.
+/// `GET /api/v1/mirrors`: what is known of every mirror and target.
 pub(super) async fn mirrors(State(control): State<Arc<Control>>) -> Json<Overview> {
     Json(Overview::of(&control))
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::control::server::CONNECTIONS_MAX;
+use crate::event::Pair;
 use crate::worker::{Fingerprint, Worker};
 
 /// So many listen at once: half of the connections that the control plane takes, so that the others answer whoever watches
@@ -29,8 +30,8 @@ pub struct Changes {
 #[derive(Debug, Default)]
 struct Numbers {
     last: u64,
-    /// What each mirror was like when last looked at, and the number of the change that made it so.
-    mirrors: HashMap<String, (Fingerprint, u64)>,
+    /// What each mirror and target was like when last looked at, and the number of the change that made it so.
+    pairs: HashMap<Pair, (Fingerprint, u64)>,
 }
 
 /// Up to where somebody has seen the changes. Its text is the `id` of server-sent events.
@@ -61,7 +62,7 @@ impl Changes {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = all;
         changed.retain(|worker| {
-            let number = numbers.number(&worker.name, worker.fingerprint());
+            let number = numbers.number(worker.pair(), worker.fingerprint());
             seen.is_none_or(|seen| number > seen)
         });
         (changed, Mark { process: self.process, number: numbers.last })
@@ -69,12 +70,12 @@ impl Changes {
 }
 
 impl Numbers {
-    fn number(&mut self, name: &str, fingerprint: Fingerprint) -> u64 {
-        match self.mirrors.get(name) {
+    fn number(&mut self, pair: &Pair, fingerprint: Fingerprint) -> u64 {
+        match self.pairs.get(pair) {
             Some((known, number)) if *known == fingerprint => *number,
             _ => {
                 self.last += 1;
-                self.mirrors.insert(name.to_owned(), (fingerprint, self.last));
+                self.pairs.insert(pair.clone(), (fingerprint, self.last));
                 self.last
             }
         }

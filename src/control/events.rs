@@ -32,7 +32,7 @@ impl EventRenderer for Json {
         let configuration = control.configuration();
         if self.known.as_ref() == Some(&configuration) {
             let event =
-                |worker: &Arc<Worker>| Event::default().event("mirror").json_data(worker.status()).ok();
+                |worker: &Arc<Worker>| Event::default().event("mirror").json_data(worker.record()).ok();
             return changed.iter().filter_map(event).collect();
         }
         self.known = Some(configuration);

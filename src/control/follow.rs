@@ -47,7 +47,7 @@ pub(super) fn follow(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
     let place = control.changes.listener().ok_or(Error::Listeners)?;
     let stopping = control.stopping.clone().cancelled_owned();
-    let changes = control.workers.changes();
+    let changes = control.ledger.changes();
     let follower = Follower { control, renderer, changes, mark: since, has_begun: false, _place: place };
     let bursts = unfold(follower, |mut follower| async move {
         let events = follower.next().await?;

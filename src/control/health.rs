@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use jiff::Timestamp;
 
 use crate::control::Control;
 use crate::metrics;
@@ -25,5 +26,5 @@ pub(super) async fn ready(State(control): State<Arc<Control>>) -> (StatusCode, &
 
 /// `GET /metrics`.
 pub(super) async fn metrics(State(control): State<Arc<Control>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], control.metrics.encode())
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::encode(&control.ledger, control.shard, Timestamp::now()))
 }

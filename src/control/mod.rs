@@ -1,6 +1,6 @@
 //! The HTTP control plane of a daemon: is it alive, what is known of the mirrors, "sync now".
 //!
-//! It shows what [`Workers`] knows and fires triggers; it starts and stops nothing itself. [`serve`] bounds what a
+//! It shows what the [`Ledger`] knows and fires triggers; it starts and stops nothing itself. [`serve`] bounds what a
 //! client may cost: connections, headers, bodies, time.
 
 mod access;
@@ -25,7 +25,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::config::Shard;
+use crate::ledger::Ledger;
 use crate::worker::Workers;
 
 pub use access::Access;
@@ -39,18 +40,18 @@ const BODY_MAX_BYTES: usize = 16 * 1024;
 /// What the routes show and do.
 #[derive(Debug)]
 pub struct Control {
-    /// The mirrors.
-    pub workers: Arc<Workers>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
+    /// What is known of the mirrors.
+    pub ledger: Arc<Ledger>,
+    /// Who makes their passes.
+    pub workers: Workers,
+    /// Which part of the mirrors the process has; none for all of them.
+    pub shard: Option<Shard>,
     /// What changed in which order.
     pub changes: Changes,
     /// Who may change something.
     pub access: Access,
     /// Cancelled when the daemon stops.
     pub stopping: CancellationToken,
-    /// When the daemon started.
-    pub started_at: Timestamp,
     /// What became of the last configuration that was read. Held for copies only.
     pub configuration: Mutex<Configuration>,
 }
@@ -73,7 +74,7 @@ impl Control {
     /// Says what became of a configuration.
     pub fn set_configuration(&self, configuration: Configuration) {
         *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
-        self.workers.changed();
+        self.ledger.changed();
     }
 }
 

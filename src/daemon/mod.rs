@@ -25,8 +25,8 @@ use crate::app;
 use crate::config::Config;
 use crate::control;
 use crate::control::{Access, Changes, Configuration, Control};
-use crate::event::{Observer, Observers};
-use crate::metrics::Metrics;
+use crate::event::Observer;
+use crate::ledger::Ledger;
 use crate::pass::Stop;
 use crate::schedule::Clock;
 use crate::worker::Workers;
@@ -85,23 +85,20 @@ impl Daemon {
     pub async fn new(config: Config, options: Options, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let Options { app: options, listener, token, reload } = options;
         let listen = listener.local_addr().map_err(Error::Listener)?;
-        let (workers, metrics) = (Arc::new(Workers::default()), Arc::new(Metrics::new(Timestamp::now)));
-        if let Some(shard) = options.shard {
-            metrics.set_shard(shard.index(), shard.count());
-        }
-        let observers = vec![Arc::clone(&workers) as Arc<dyn Observer>, Arc::clone(&metrics) as _, observer];
+        let shard = options.shard;
         let now = Timestamp::now();
+        let ledger = Arc::new(Ledger::new(now));
         let control = Control {
-            workers,
-            metrics,
+            ledger: Arc::clone(&ledger),
+            workers: Workers::new(Arc::clone(&ledger)),
+            shard,
             changes: Changes::new(now),
             access: Access::new(token, listen),
             stopping: CancellationToken::new(),
-            started_at: now,
             configuration: Mutex::new(Configuration { loaded_at: now, error: None }),
         };
         let clock = Clock::start().await.map_err(Error::Clock)?;
-        let builder = AppBuilder::new(reload, options, Arc::new(Observers(observers)));
+        let builder = AppBuilder::new(reload, options, ledger, observer);
         let (starts, tasks) = tasks::channels();
         let supervisor = Supervisor::new(builder, config, Arc::new(control), clock, starts).await?;
         Ok(Self { supervisor, tasks, listener })
@@ -126,7 +123,7 @@ impl Daemon {
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
         let Self { mut supervisor, tasks: ends, listener } = self;
         // Before anybody can ask: "sync now" for all mirrors means all.
-        supervisor.start(&[], &stop);
+        supervisor.start(&stop);
         let control = supervisor.control();
         let goodbye = CancellationToken::new();
         let mut server = JoinSet::new();
@@ -138,7 +135,7 @@ impl Daemon {
             };
             stop.soft.cancel();
             control.stopping.cancel();
-            control.workers.changed();
+            control.ledger.changed();
             (ended, server)
         };
         let passes = pin!(join(supervise, run_all(ends.passes)));

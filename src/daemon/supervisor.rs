@@ -11,13 +11,14 @@ use tracing::{error, info};
 
 use crate::app;
 use crate::app::App;
-use crate::config::{Config, Mirror};
+use crate::config::Config;
 use crate::control::{Configuration, Control};
 use crate::daemon::tasks::Starts;
 use crate::daemon::{Error, Reload};
 use crate::event::{Observer, Observers};
+use crate::ledger::Ledger;
 use crate::notice;
-use crate::notice::{Delivery, Notifier};
+use crate::notice::Delivery;
 use crate::pass::Stop;
 use crate::schedule::{Agenda, Clock};
 use crate::text::chain;
@@ -38,30 +39,33 @@ pub(super) struct Supervisor {
 pub(super) struct AppBuilder {
     reload: Reload,
     options: app::Options,
-    /// Takes the events of all configurations.
+    ledger: Arc<Ledger>,
+    /// Takes the events of all configurations, besides the ledger.
     observer: Arc<dyn Observer>,
-    /// What the notifier of the last configuration knows of failures, the next one has to know.
-    notifier: Option<Arc<Notifier>>,
 }
 
 impl AppBuilder {
-    pub(super) fn new(reload: Reload, options: app::Options, observer: Arc<dyn Observer>) -> Self {
-        Self { reload, options, observer, notifier: None }
+    pub(super) fn new(
+        reload: Reload,
+        options: app::Options,
+        ledger: Arc<Ledger>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self { reload, options, ledger, observer }
     }
 
-    async fn build(&mut self, config: Config) -> Result<(App, Delivery), app::Error> {
+    async fn build(&self, config: Config) -> Result<(App, Delivery), app::Error> {
         let aws = self.options.aws.clone();
-        let (notifier, delivery) = notice::channel(&config, aws, self.notifier.as_deref());
-        let observers = vec![Arc::clone(&self.observer), Arc::clone(&notifier) as _];
+        let (notifier, delivery) = notice::channel(&config, aws, Arc::clone(&self.ledger));
+        let observers = vec![Arc::clone(&self.ledger) as _, Arc::clone(&self.observer), notifier];
         // Making every kind of client is a large future; it need not be in those around it.
         let app = Box::pin(App::new(config, self.options.clone(), Arc::new(Observers(observers)))).await?;
         app.check_credentials().await?;
-        self.notifier = Some(notifier);
         Ok((app, delivery))
     }
 
     /// The same for the configuration as it is now, or in words for people what is wrong with it.
-    async fn reload(&mut self) -> Result<(App, Delivery), String> {
+    async fn reload(&self) -> Result<(App, Delivery), String> {
         let config = (self.reload)()?;
         self.build(config).await.map_err(|error| chain(&error))
     }
@@ -69,7 +73,7 @@ impl AppBuilder {
 
 impl Supervisor {
     pub(super) async fn new(
-        mut builder: AppBuilder,
+        builder: AppBuilder,
         config: Config,
         control: Arc<Control>,
         clock: Clock,
@@ -106,7 +110,7 @@ impl Supervisor {
     ) -> Result<(), Error> {
         let mut reloads = pin!(reloads);
         loop {
-            let changed = || self.control.workers.changed();
+            let changed = || self.control.ledger.changed();
             tokio::select! {
                 () = stop.soft.cancelled() => return Ok(()),
                 error = self.clock.keep(&mut self.agenda, jitter, changed) => return Err(Error::Clock(error)),
@@ -125,9 +129,9 @@ impl Supervisor {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
                 let app = app.after(&self.apps.borrow());
-                let before = self.apps.send_replace(Arc::new(app));
+                self.apps.send_replace(Arc::new(app));
                 self.delivery = Some(delivery);
-                self.start(&before.config().mirrors, stop);
+                self.start(stop);
                 Configuration { loaded_at: Timestamp::now(), error: None }
             }
             Err(error) => {
@@ -140,24 +144,19 @@ impl Supervisor {
 
     /// Takes the mirrors of the configuration that counts now: puts new ones to work, and makes a new agenda.
     ///
-    /// One that is new, or had another source or target among those `before`, is counted anew: what was fresh there is
-    /// not here. It runs now if it says `on_start`.
-    pub(super) fn start(&mut self, before: &[Mirror], stop: &Stop) {
+    /// One of which nothing is known yet runs now if it says `on_start`.
+    pub(super) fn start(&mut self, stop: &Stop) {
         let app = Arc::clone(&self.apps.borrow());
         let mirrors = &app.config().mirrors;
-        let Control { metrics, workers, .. } = &*self.control;
-        metrics.set_mirrors(mirrors.iter().map(|mirror| mirror.name.as_str()), app.generation());
-        let new = workers.configure(mirrors, app.generation());
+        let Control { ledger, workers, .. } = &*self.control;
+        let now = Timestamp::now();
+        let configured = ledger.configure(mirrors, app.generation(), now);
+        let new = workers.configure(&configured);
         let scheduled = || mirrors.iter().zip(workers.all());
         let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
-        self.agenda = Agenda::new(due, &self.agenda, Timestamp::now(), jitter);
-        let is_same = |one: &Mirror, other: &Mirror| {
-            one.name == other.name && one.source == other.source && one.target == other.target
-        };
-        let is_kept = |now: &Mirror| before.iter().any(|before| is_same(before, now));
-        for (mirror, worker) in scheduled().filter(|(mirror, _)| !is_kept(mirror)) {
-            metrics.reset_mirror(&mirror.name, app.generation());
-            if mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
+        self.agenda = Agenda::new(due, &self.agenda, now, jitter);
+        for ((mirror, worker), configured) in scheduled().zip(&configured) {
+            if configured.is_new && mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
                 worker.trigger.fire();
             }
         }
@@ -165,7 +164,7 @@ impl Supervisor {
         for worker in new {
             let (apps, stop) = (self.apps.subscribe(), stop.clone());
             let control = Arc::clone(&self.control);
-            let work = async move { worker.work(apps, &stop, || control.workers.changed()).await };
+            let work = async move { worker.work(apps, &stop, || control.ledger.changed()).await };
             let _ = self.starts.passes.send(work.boxed_local());
         }
         if let Some(delivery) = self.delivery.take() {

@@ -1,31 +1,42 @@
 //! The page: the name, the unit, the help and the labels of every metric.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
-use crate::metrics::Counts;
-use crate::metrics::mirror::Mirror;
+use crate::config::Shard;
+use crate::ledger::{Entry, Exchanges, Ledger, Record, Request, Retry};
 
 /// What one scrape sees.
 #[derive(Debug)]
 pub(super) struct Page {
-    pub(super) at: Timestamp,
-    pub(super) started_at: Timestamp,
-    pub(super) shard: (u64, NonZeroU64),
-    pub(super) counts: Counts,
+    at: Timestamp,
+    started_at: Timestamp,
+    /// Which part of the mirrors the process has.
+    shard: Option<Shard>,
+    /// By mirror and target.
+    entries: Vec<Arc<Entry>>,
+    exchanges: Exchanges,
+}
+
+impl Page {
+    pub(super) fn new(ledger: &Ledger, shard: Option<Shard>, at: Timestamp) -> Self {
+        let mut entries = ledger.entries();
+        entries.sort_by(|one, other| one.pair.cmp(&other.pair));
+        Self { at, started_at: ledger.started_at, shard, entries, exchanges: ledger.exchanges() }
+    }
 }
 
 impl Collector for Page {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut writer = Writer { encoder, mirrors: &self.counts.mirrors };
+        let mut writer = Writer { encoder, entries: &self.entries };
         self.process(&mut writer)?;
         self.freshness(&mut writer)?;
         passes(&mut writer)?;
@@ -59,80 +70,86 @@ impl Page {
             "configured_timestamp",
             "Since when the process knows the mirror, by its start or a reload, in seconds since 1970",
             Some(&Unit::Seconds),
-            |mirror| Some(seconds(mirror.configured_at)),
+            |record| Some(seconds(record.configured_at)),
         )?;
         writer.gauge(
             "last_success_timestamp",
             "When a pass last ended with every selected tag in the target, in seconds since 1970; no sample before",
             Some(&Unit::Seconds),
-            |mirror| mirror.last_success_at.map(seconds),
+            |record| record.last_success_at.map(seconds),
         )?;
         writer.gauge(
             "freshness",
             "Seconds since the last success; before the first one, seconds since the process knows the mirror",
             Some(&Unit::Seconds),
-            |mirror| Some(mirror.freshness(self.at)),
+            |record| Some(record.freshness(self.at)),
         )?;
         writer.gauge(
             "selected_tags",
             "Tags that the rules chose when the source was last read; no sample before",
             None,
-            |mirror| mirror.selected,
+            |record| record.selected.map(count),
         )?;
         writer.gauge(
             "stale_tags",
             "Selected tags that are missing or different in the target, or failed; no sample before they were compared",
             None,
-            Mirror::stale,
+            |record| record.stale.map(count),
         )
     }
 
     fn exchanges(&self, writer: &mut Writer<'_, '_>) -> fmt::Result {
-        writer.counters(
-            "requests",
-            "Requests to registries and to the AWS API, by host, method and status class; `none` had no answer",
-            &self.counts.requests,
-        )?;
-        writer.counters("retries", "Requests that were tried again, by host and reason", &self.counts.retries)
+        let help = "Requests to registries and to the AWS API, by host, method and status class; `none` had no answer";
+        let requests = self.exchanges.requests.iter().map(|(request, number)| {
+            let Request { registry, method, status } = request;
+            ([("registry", registry.as_str()), ("method", method), ("status", status)], *number)
+        });
+        writer.counters("requests", help, requests)?;
+        let retries = self.exchanges.retries.iter().map(|(Retry { registry, reason }, number)| {
+            ([("registry", registry.as_str()), ("reason", reason)], *number)
+        });
+        writer.counters("retries", "Requests that were tried again, by host and reason", retries)
     }
 }
 
 fn passes(writer: &mut Writer<'_, '_>) -> fmt::Result {
-    writer.counter_by("passes", "Passes that ended, by outcome", "outcome", |mirror| {
-        [("succeeded", mirror.succeeded), ("failed", mirror.failed)]
+    writer.counter_by("passes", "Passes that ended, by outcome", "outcome", |record| {
+        [("succeeded", record.counts.succeeded), ("failed", record.counts.failed)]
     })?;
     writer.gauge(
         "consecutive_failed_passes",
         "Passes that failed since the last success",
         None,
-        |mirror| Some(mirror.failed_in_a_row),
+        |record| Some(record.counts.failed_in_a_row),
     )?;
     writer.gauge(
         "last_pass_timestamp",
         "When a pass last ended, whatever its outcome, in seconds since 1970; no sample before",
         Some(&Unit::Seconds),
-        |mirror| mirror.last_pass_at.map(seconds),
+        |record| record.counts.last_pass_at.map(seconds),
     )?;
     writer.durations("pass_duration", "How long passes took, whatever their outcome")
 }
 
 fn copies(writer: &mut Writer<'_, '_>) -> fmt::Result {
-    writer.gauge("copies_in_flight", "Tags that are being copied now", None, |mirror| {
-        Some(mirror.in_flight())
+    writer.gauge("copies_in_flight", "Tags that are being copied now", None, |record| {
+        Some(record.progress.as_ref().map_or(0, |progress| count(progress.copying.len())))
     })?;
-    writer.counter("copied_tags", "Tags that were copied and verified", None, |mirror| mirror.copied_tags)?;
+    writer.counter("copied_tags", "Tags that were copied and verified", None, |record| {
+        record.counts.copied_tags
+    })?;
     writer.counter(
         "copied",
         "Bytes of blobs sent to the target, again where a transfer had to start over",
         Some(&Unit::Bytes),
-        |mirror| mirror.copied_bytes,
+        |record| record.counts.copied_bytes,
     )?;
     writer.counter_by(
         "blobs",
         "Blobs of copied images, by how they came into the target",
         "arrival",
-        |mirror| {
-            let blobs = mirror.blobs;
+        |record| {
+            let blobs = record.counts.blobs;
             [("uploaded", blobs.uploaded), ("mounted", blobs.mounted), ("present", blobs.present)]
         },
     )
@@ -142,27 +159,31 @@ fn seconds(at: Timestamp) -> f64 {
     at.as_duration().as_secs_f64()
 }
 
-/// Writes one metric after another, each for every mirror.
+fn count(number: usize) -> u64 {
+    number as u64
+}
+
+/// Writes one metric after another, each for every mirror and target.
 ///
 /// A unit becomes the end of the metric's name, and the library puts `_total` after that of a counter.
 struct Writer<'e, 'm> {
     encoder: DescriptorEncoder<'e>,
-    mirrors: &'m BTreeMap<String, Mirror>,
+    entries: &'m [Arc<Entry>],
 }
 
 impl Writer<'_, '_> {
-    /// A gauge; a mirror for which nothing is known has no sample.
+    /// A gauge; where nothing is known there is no sample.
     fn gauge<V: EncodeGaugeValue>(
         &mut self,
         name: &str,
         help: &str,
         unit: Option<&Unit>,
-        value: impl Fn(&Mirror) -> Option<V>,
+        value: impl Fn(&Record) -> Option<V>,
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (name, mirror) in self.mirrors {
-            if let Some(value) = value(mirror) {
-                metric.encode_family(&[("mirror", name)])?.encode_gauge(&value)?;
+        for entry in self.entries {
+            if let Some(value) = entry.look(&value) {
+                metric.encode_family(&labels(entry))?.encode_gauge(&value)?;
             }
         }
         Ok(())
@@ -173,27 +194,28 @@ impl Writer<'_, '_> {
         name: &str,
         help: &str,
         unit: Option<&Unit>,
-        value: impl Fn(&Mirror) -> u64,
+        value: impl Fn(&Record) -> u64,
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, unit, MetricType::Counter)?;
-        for (name, mirror) in self.mirrors {
-            ConstCounter::new(value(mirror)).encode(metric.encode_family(&[("mirror", name)])?)?;
+        for entry in self.entries {
+            ConstCounter::new(entry.look(&value)).encode(metric.encode_family(&labels(entry))?)?;
         }
         Ok(())
     }
 
-    /// A counter with a second label.
+    /// A counter with one more label.
     fn counter_by<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
         label: &str,
-        values: impl Fn(&Mirror) -> [(&'static str, u64); N],
+        values: impl Fn(&Record) -> [(&'static str, u64); N],
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (name, mirror) in self.mirrors {
-            for (word, value) in values(mirror) {
-                let labels = [("mirror", name.as_str()), (label, word)];
+        for entry in self.entries {
+            let [mirror, target] = labels(entry);
+            for (word, value) in entry.look(&values) {
+                let labels = [mirror, target, (label, word)];
                 ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
             }
         }
@@ -201,15 +223,15 @@ impl Writer<'_, '_> {
     }
 
     /// A counter that belongs to no mirror.
-    fn counters<L: EncodeLabelSet>(
+    fn counters<'l, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
-        values: &BTreeMap<L, u64>,
+        values: impl Iterator<Item = ([(&'static str, &'l str); N], u64)>,
     ) -> fmt::Result {
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in values {
-            ConstCounter::new(*value).encode(metric.encode_family(labels)?)?;
+            ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
         }
         Ok(())
     }
@@ -217,9 +239,21 @@ impl Writer<'_, '_> {
     fn durations(&mut self, name: &str, help: &str) -> fmt::Result {
         let kind = MetricType::Histogram;
         let mut metric = self.encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?;
-        for (name, mirror) in self.mirrors {
-            mirror.durations.encode(metric.encode_family(&[("mirror", name)])?)?;
+        for entry in self.entries {
+            let durations = entry.look(|record| record.counts.durations.clone());
+            let labels = labels(entry);
+            let mut samples = metric.encode_family(&labels)?;
+            samples.encode_histogram::<NoLabelSet>(
+                durations.sum,
+                durations.count,
+                &durations.buckets(),
+                None,
+            )?;
         }
         Ok(())
     }
+}
+
+fn labels(entry: &Entry) -> [(&'static str, &str); 2] {
+    [("mirror", &entry.pair.mirror), ("target", &entry.pair.target)]
 }

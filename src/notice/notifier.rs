@@ -1,22 +1,23 @@
 //! The end of the queues where notices go in.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use crate::config;
-use crate::event::{Event, EventKind, Observer};
-use crate::notice::Notice;
-use crate::notice::history::History;
+use crate::event::{Ending, Event, EventKind, MirrorSummary, Observer, PassId, TagOutcome};
+use crate::ledger::{Ledger, Transition};
+use crate::notice::{Notice, TagNotice};
 
 /// Makes notices of what happens, and never waits.
 pub struct Notifier {
-    /// Guards what is known of the passes before. Held while one is judged.
-    history: Arc<Mutex<History>>,
+    /// Knows what the end of a pass changed.
+    ledger: Arc<Ledger>,
     senders: Vec<QueueSender>,
 }
 
@@ -29,25 +30,45 @@ pub(super) struct QueueSender {
 }
 
 impl Notifier {
-    /// A notifier that knows what this one knows, or nothing.
-    pub(super) fn after(before: Option<&Self>, senders: Vec<QueueSender>) -> Self {
-        let history = before.map_or_else(Arc::default, |before| Arc::clone(&before.history));
-        Self { history, senders }
+    pub(super) fn new(ledger: Arc<Ledger>, senders: Vec<QueueSender>) -> Self {
+        Self { ledger, senders }
+    }
+
+    /// What is to be told now that a pass ended so. A plan tells nothing. What a pass copied is there, whatever else
+    /// came of it.
+    fn notices(&self, pass: &PassId, summary: &MirrorSummary, at: Timestamp) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        if summary.ending == Ending::Planned {
+            return notices;
+        }
+        let copied = tags(summary, TagOutcome::Copied);
+        if !copied.is_empty() {
+            notices.push(Notice::copied(summary, copied, at));
+        }
+        match self.ledger.transition(pass) {
+            Transition::Failing => {
+                notices.push(Notice::failed(summary, tags(summary, TagOutcome::Failed), at));
+            }
+            Transition::Recovered => notices.push(Notice::recovered(summary, at)),
+            Transition::None => {}
+        }
+        notices
     }
 }
 
 impl Observer for Notifier {
     fn observe(&self, event: &Event<'_>) {
-        let EventKind::PassFinished { summary, .. } = event.kind else { return };
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let notices = history.judge(summary, event.at);
-        drop(history);
-        for notice in &notices {
-            for sender in self.senders.iter().filter(|sender| sender.wants(notice)) {
+        let (Some(pass), EventKind::PassFinished { summary, .. }) = (event.pass, &event.kind) else { return };
+        for notice in self.notices(pass, summary, event.at) {
+            for sender in self.senders.iter().filter(|sender| sender.wants(&notice)) {
                 sender.offer(notice.clone());
             }
         }
     }
+}
+
+fn tags(summary: &MirrorSummary, outcome: TagOutcome) -> Vec<TagNotice> {
+    summary.tags.iter().filter(|tag| tag.outcome == Some(outcome)).map(TagNotice::from).collect()
 }
 
 impl QueueSender {
@@ -87,50 +108,116 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, NoticeKind};
-    use crate::event::MirrorSummary;
+    use crate::event::{Pair, RunOutcome};
     use crate::notice::document::tests::{at, mirror};
     use crate::notice::{Delivery, QUEUE_MAX, channel};
 
-    fn channel_of(notices: &str) -> (Arc<Notifier>, Delivery) {
-        let yaml = format!(
-            "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}, \
-             {{source: quay.io/other, target: registry.test/other, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
-        );
-        channel(&Config::parse("test.yaml", &yaml, &|_| None).unwrap(), None, None)
+    /// A ledger, and what is told of its mirrors.
+    struct Told {
+        ledger: Arc<Ledger>,
+        notifier: Arc<Notifier>,
+        delivery: Delivery,
     }
 
-    fn finished(summary: &MirrorSummary) -> Event<'_> {
-        Event { at: at(), pass: None, kind: EventKind::PassFinished { summary, took: Duration::ZERO } }
+    impl Told {
+        fn new(notices: &str) -> Self {
+            let yaml = format!(
+                "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}, \
+                 {{source: quay.io/other, target: registry.test/other, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
+            );
+            let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
+            let ledger = Arc::new(Ledger::new(at()));
+            ledger.configure(&config.mirrors, 1, at());
+            let (notifier, delivery) = channel(&config, None, Arc::clone(&ledger));
+            Self { ledger, notifier, delivery }
+        }
+
+        /// A pass over `java/jdk` that ends so.
+        fn pass(&self, summary: &MirrorSummary) {
+            let pair = Pair::new("java/jdk", &"registry.test/jdk");
+            let pass = PassId { pair, generation: 1, number: 1 };
+            for kind in [EventKind::PassStarted, EventKind::PassFinished { summary, took: Duration::ZERO }] {
+                let event = Event { at: at(), pass: Some(&pass), kind };
+                self.ledger.observe(&event);
+                self.notifier.observe(&event);
+            }
+        }
+
+        /// What waits for the destinations, in their order.
+        fn waiting(self) -> Vec<Vec<Notice>> {
+            let drained =
+                |mut queue: mpsc::Receiver<Notice>| std::iter::from_fn(|| queue.try_recv().ok()).collect();
+            self.delivery.into_receivers().into_iter().map(|receiver| drained(receiver.queue)).collect()
+        }
+
+        /// The kinds of that.
+        fn kinds(self) -> Vec<Vec<NoticeKind>> {
+            let kinds = |notices: Vec<Notice>| notices.iter().map(|notice| notice.kind).collect();
+            self.waiting().into_iter().map(kinds).collect()
+        }
     }
 
-    /// The kinds that wait for the destinations, in their order.
-    fn waiting(delivery: Delivery) -> Vec<Vec<NoticeKind>> {
-        let drained = |mut queue: mpsc::Receiver<Notice>| {
-            std::iter::from_fn(|| queue.try_recv().ok()).map(|notice| notice.kind).collect()
-        };
-        delivery.into_receivers().into_iter().map(|receiver| drained(receiver.queue)).collect()
-    }
+    const SLACK: &str = "  - {slack: {url: 'http://127.0.0.1:9/'}}\n";
 
     #[test]
     fn a_destination_gets_what_it_asks_for() {
-        let (notifier, delivery) = channel_of(
-            "  - {slack: {url: 'http://127.0.0.1:9/'}}\n  \
-               - {slack: {url: 'http://127.0.0.1:9/'}, on: [failed]}\n  \
-               - {slack: {url: 'http://127.0.0.1:9/'}, mirrors: [other]}\n",
-        );
-        notifier.observe(&finished(&mirror(&["21"], &[("25", "503")])));
-        notifier.observe(&Event { at: at(), pass: None, kind: EventKind::PassStarted });
+        let told = Told::new(&format!(
+            "{SLACK}  \
+               - {{slack: {{url: 'http://127.0.0.1:9/'}}, on: [failed]}}\n  \
+               - {{slack: {{url: 'http://127.0.0.1:9/'}}, mirrors: [other]}}\n",
+        ));
+        told.pass(&mirror(&["21"], &[("25", "503")]));
         use NoticeKind::{Copied, Failed};
-        assert_eq!(waiting(delivery), [vec![Copied, Failed], vec![Failed], vec![]]);
+        assert_eq!(told.kinds(), [vec![Copied, Failed], vec![Failed], vec![]]);
+    }
+
+    #[test]
+    fn new_tags_are_told_and_a_pass_without_any_is_not() {
+        let told = Told::new(SLACK);
+        told.pass(&mirror(&["21", "25"], &[]));
+        told.pass(&mirror(&[], &[]));
+        let notices = told.waiting().remove(0);
+        let tags: Vec<&str> = notices[0].tags.iter().map(|tag| tag.tag.as_str()).collect();
+        assert_eq!((notices.len(), notices[0].kind, tags), (1, NoticeKind::Copied, vec!["21", "25"]));
+    }
+
+    #[test]
+    fn tags_that_arrive_in_a_failing_pass_are_told_too() {
+        let told = Told::new(SLACK);
+        told.pass(&mirror(&["21"], &[("25", "503")]));
+        let notices = told.waiting().remove(0);
+        let told: Vec<_> = notices.iter().map(|notice| (notice.kind, notice.tags[0].tag.as_str())).collect();
+        assert_eq!(told, [(NoticeKind::Copied, "21"), (NoticeKind::Failed, "25")]);
+    }
+
+    #[test]
+    fn a_failure_is_told_once_and_its_end_too() {
+        let told = Told::new(SLACK);
+        let failed = || mirror(&[], &[("25", "503")]);
+        for pass in [failed(), failed(), mirror(&[], &[]), mirror(&[], &[]), failed()] {
+            told.pass(&pass);
+        }
+        use NoticeKind::{Failed, Recovered};
+        assert_eq!(told.kinds(), [[Failed, Recovered, Failed]]);
+    }
+
+    #[test]
+    fn a_plan_tells_nothing_and_a_pass_that_was_told_to_stop_what_it_copied() {
+        let with =
+            |ending, pass: MirrorSummary| MirrorSummary { ending, outcome: RunOutcome::Failed, ..pass };
+        let told = Told::new(SLACK);
+        told.pass(&with(Ending::Planned, mirror(&["21"], &[("25", "503")])));
+        told.pass(&with(Ending::Stopped, mirror(&["21"], &[("25", "dropped")])));
+        assert_eq!(told.kinds(), [[NoticeKind::Copied]]);
     }
 
     #[test]
     fn a_full_queue_drops_what_comes_and_blocks_nobody() {
-        let (notifier, delivery) = channel_of("  - {slack: {url: 'http://127.0.0.1:9/'}}\n");
+        let told = Told::new(SLACK);
         let summary = mirror(&["21"], &[]);
         for _ in 0..QUEUE_MAX + 3 {
-            notifier.observe(&finished(&summary));
+            told.pass(&summary);
         }
-        assert_eq!(waiting(delivery)[0].len(), QUEUE_MAX);
+        assert_eq!(told.kinds()[0].len(), QUEUE_MAX);
     }
 }

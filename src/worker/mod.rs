@@ -1,22 +1,16 @@
-//! The mirrors of a daemon: when each is asked to run, that it runs, and what is known of it.
+//! The mirrors of a daemon: when each is asked to run, and that it runs.
 //!
-//! A [`Worker`] belongs to one mirror and makes its passes one after the other, each the very pass that `sync` makes.
-//! Whoever wants one fires its [`Trigger`]; a clock, a person and a start are the same to it. What is known of a mirror
-//! is its [`Status`]; [`Workers`] keeps it up to date by observing passes, and remembers who asked for which.
-//!
-//! Nothing here outlives the process: what matters is with the registries, and the first pass finds it there.
+//! A [`Worker`] belongs to one mirror and one of its targets and makes its passes one after the other, each the very pass
+//! that `sync` makes. Whoever wants one fires its [`Trigger`]; a clock, a person and a start are the same to it.
+//! [`Workers`] remembers who asked for which. What passes find out is in the ledger.
 
-mod history;
-mod known;
+mod passes;
 mod run;
-mod status;
 mod trigger;
 mod work;
 mod workers;
 
-pub use history::PassRecord;
 pub use run::{MirrorPass, PassState, Run, RunState, RunStatus};
-pub use status::{Failure, Newest, Progress, State, Status, TagState, TagStatus};
 pub use trigger::Trigger;
 pub use work::{Fingerprint, Worker};
 pub use workers::Workers;

@@ -18,7 +18,7 @@ pub struct Run {
     /// Its name in addresses.
     pub id: String,
     requested_at: Timestamp,
-    /// For each mirror the number of the pass that answers.
+    /// For each mirror and target the number of the pass that answers.
     passes: Vec<(Arc<Worker>, u64)>,
 }
 
@@ -95,7 +95,7 @@ impl Run {
     /// How far it is.
     pub fn status(&self) -> RunStatus {
         let pass = |(worker, pass): &(Arc<Worker>, u64)| MirrorPass {
-            name: worker.name.clone(),
+            name: worker.pair().mirror.clone(),
             pass: *pass,
             state: worker.pass_state(*pass),
         };

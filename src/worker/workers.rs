@@ -1,74 +1,73 @@
 //! All mirrors of a daemon.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::future;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::watch;
-
-use crate::config::{Mirror, UnknownMirror};
-use crate::event::{Event, EventKind, Observer};
+use crate::config::UnknownMirror;
+use crate::event::Pair;
+use crate::ledger::{Configured, Ledger};
 use crate::worker::run::{Run, RunState, RunStatus, Runs};
 use crate::worker::work::Worker;
 
-/// All mirrors of a daemon. Observes passes, so that what is known of each is up to date.
-#[derive(Debug, Default)]
+/// All mirrors of a daemon, each with each of its targets.
+#[derive(Debug)]
 pub struct Workers {
+    ledger: Arc<Ledger>,
     /// Held for look-ups only.
-    configured: RwLock<Configured>,
+    known: RwLock<Known>,
     /// Held for look-ups only.
     runs: Mutex<Runs>,
-    /// Counts what changed, but for bytes that went by.
-    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Configured {
-    /// The mirrors of the configuration, in its order.
-    list: Vec<Arc<Worker>>,
+struct Known {
+    /// Those of the configuration, in its order.
+    configured: Vec<Arc<Worker>>,
     /// These, and those of configurations before: a mirror may come back while its last pass is still under way.
-    by_name: BTreeMap<String, Arc<Worker>>,
+    by_pair: HashMap<Pair, Arc<Worker>>,
 }
 
 impl Workers {
-    /// Takes the mirrors of a configuration, and gives the workers of those that there never were before: they have to
-    /// be put to work. The others go on with what they do and what is known of them.
-    pub fn configure(&self, mirrors: &[Mirror], generation: u64) -> Vec<Arc<Worker>> {
-        let mut configured = self.configured.write().unwrap_or_else(PoisonError::into_inner);
+    /// None yet. What their passes find out is in the ledger.
+    pub fn new(ledger: Arc<Ledger>) -> Self {
+        Self { ledger, known: RwLock::default(), runs: Mutex::default() }
+    }
+
+    /// Takes what a configuration has, and gives the workers of what there never was before: they have to be put to
+    /// work. The others go on with what they do.
+    pub fn configure(&self, configured: &[Configured]) -> Vec<Arc<Worker>> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut known.configured);
         let mut new = Vec::new();
-        configured.list.clear();
-        for mirror in mirrors {
-            let worker = configured.by_name.entry(mirror.name.clone()).or_insert_with(|| {
-                let worker = Arc::new(Worker::new(mirror, generation));
+        for Configured { entry, .. } in configured {
+            let worker = known.by_pair.entry(entry.pair.clone()).or_insert_with(|| {
+                let worker = Arc::new(Worker::new(Arc::clone(entry)));
                 new.push(Arc::clone(&worker));
                 worker
             });
-            worker.configure(mirror, generation);
             let worker = Arc::clone(worker);
-            configured.list.push(worker);
+            known.configured.push(worker);
         }
-        drop(configured);
-        self.changed();
+        hand_over(&before, &known.configured);
+        drop(known);
+        self.ledger.changed();
         new
     }
 
     /// All of them, in the order of the configuration.
     pub fn all(&self) -> Vec<Arc<Worker>> {
-        self.configured.read().unwrap_or_else(PoisonError::into_inner).list.clone()
-    }
-
-    fn get(&self, name: &str) -> Option<Arc<Worker>> {
-        self.configured.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).cloned()
+        self.known.read().unwrap_or_else(PoisonError::into_inner).configured.clone()
     }
 
     /// Asks for a pass over the mirrors of these names, over all where there are none.
     pub fn fire(&self, names: &[String]) -> Result<Run, UnknownMirror> {
         let all = self.all();
-        UnknownMirror::check(names, all.iter().map(|worker| &*worker.name))?;
-        let is_named = |worker: &Arc<Worker>| names.is_empty() || names.contains(&worker.name);
+        UnknownMirror::check(names, all.iter().map(|worker| &*worker.pair().mirror))?;
+        let is_named = |worker: &Arc<Worker>| names.is_empty() || names.contains(&worker.pair().mirror);
         let run = Run::start(all.into_iter().filter(is_named).collect());
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
-        self.changed();
+        self.ledger.changed();
         Ok(run)
     }
 
@@ -79,7 +78,7 @@ impl Workers {
 
     /// Waits for the end of a run. Cancel safe.
     pub async fn finished(&self, run: &Run) -> RunStatus {
-        let mut changes = self.changes();
+        let mut changes = self.ledger.changes();
         loop {
             changes.mark_unchanged();
             let status = run.status();
@@ -91,29 +90,15 @@ impl Workers {
             }
         }
     }
-
-    /// Tells when something changed in what is known, but for bytes that went by.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
-    /// Says that something changed.
-    pub fn changed(&self) {
-        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
-    }
 }
 
-impl Observer for Workers {
-    fn observe(&self, event: &Event<'_>) {
-        use EventKind::{BlobArrived, BytesCopied, Requested, Retried, TagSized};
-        let Some(pass) = event.pass else { return };
-        let Some(worker) = self.get(&pass.pair.mirror) else { return };
-        worker.observe(pass, event.at, &event.kind);
-        if !matches!(
-            event.kind,
-            TagSized { .. } | BytesCopied { .. } | BlobArrived { .. } | Requested { .. } | Retried { .. }
-        ) {
-            self.changed();
+/// A pass that waits for its turn into a target which its mirror has no longer is made into those which it has instead.
+fn hand_over(before: &[Arc<Worker>], now: &[Arc<Worker>]) {
+    let is_in = |worker: &Worker, all: &[Arc<Worker>]| all.iter().any(|other| other.pair() == worker.pair());
+    let left = before.iter().filter(|worker| worker.trigger.is_asked() && !is_in(worker, now));
+    for Pair { mirror, .. } in left.map(|worker| worker.pair()) {
+        for worker in now.iter().filter(|worker| worker.pair().mirror == *mirror && !is_in(worker, before)) {
+            worker.trigger.fire();
         }
     }
 }

@@ -22,9 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["oci", "select", "yaml", "ecr"]),
     ("copy", &["oci", "plan", "event", "registry", "source", "target"]),
     ("pass", &["text", "oci", "select", "plan", "event", "source", "target", "config", "copy"]),
-    ("notice", &["text", "oci", "event", "registry", "aws", "config"]),
+    ("ledger", &["oci", "plan", "event", "config"]),
+    ("notice", &["text", "oci", "event", "registry", "aws", "config", "ledger"]),
     ("report", &["oci", "select", "event", "plan"]),
-    ("metrics", &["oci", "event", "plan"]),
+    ("metrics", &["ledger"]),
     (
         "app",
         &[
@@ -32,18 +33,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "event", "copy", "pass",
         ],
     ),
-    ("worker", &["oci", "plan", "config", "event", "pass", "app"]),
+    ("worker", &["config", "event", "ledger", "pass", "app"]),
     ("schedule", &["config", "worker"]),
-    ("control", &["text", "oci", "event", "config", "report", "metrics", "worker"]),
+    ("control", &["text", "oci", "event", "config", "ledger", "report", "metrics", "worker"]),
     (
         "daemon",
-        &["text", "config", "event", "pass", "notice", "metrics", "app", "worker", "schedule", "control"],
+        &["text", "config", "event", "ledger", "pass", "notice", "app", "worker", "schedule", "control"],
     ),
     (
         "cli",
         &[
-            "text", "oci", "select", "event", "registry", "config", "pass", "notice", "report", "app",
-            "worker", "control", "daemon",
+            "text", "oci", "select", "event", "registry", "config", "pass", "ledger", "notice", "report",
+            "app", "worker", "control", "daemon",
         ],
     ),
 ];

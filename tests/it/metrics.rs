@@ -8,7 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use regex::Regex;
 use serde_json::Value;
-use tagferry::metrics::Metrics;
+use tagferry::config::Config;
+use tagferry::ledger::Ledger;
+use tagferry::metrics;
 use tagferry::pass::{Mode, Stop};
 
 use crate::fake::{Action, Face, Fault, Match, Registry, image};
@@ -32,13 +34,17 @@ async fn page() -> String {
         source.push("app", tag, &image(&["base", tag]));
     }
     source.fault(Fault::new(Match::tags(), Action::throttle(None)).once());
-    let metrics = Arc::new(Metrics::new(Timestamp::now));
-    metrics.set_mirrors(["app"], 1);
-    let app = Box::pin(app(&mirror(&source, &target, APP), metrics.clone())).await;
+    let ledger = Arc::new(Ledger::new(Timestamp::now()));
+    let config = mirror(&source, &target, APP);
+    let mirrors = Config::parse("test.yaml", &config, &|_| None).unwrap().mirrors;
+    ledger.configure(&mirrors, 1, Timestamp::now());
+    let app = Box::pin(app(&config, ledger.clone())).await;
     for _ in 0..2 {
         Box::pin(app.run(Mode::Sync, &Stop::default())).await;
     }
-    metrics.encode()
+    let page = metrics::encode(&ledger, Timestamp::now());
+    // The target's port differs from run to run.
+    page.replace(&target.host(), "TARGET")
 }
 
 /// Reads a page: each metric under the name that queries use, a histogram under that of its family.
@@ -128,14 +134,14 @@ fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
 async fn real_passes_are_counted() {
     let page = page().await;
     let samples = [
-        r#"passes_total{mirror="app",outcome="succeeded"} 2"#,
-        r#"passes_total{mirror="app",outcome="failed"} 0"#,
-        r#"pass_duration_seconds_count{mirror="app"} 2"#,
-        r#"consecutive_failed_passes{mirror="app"} 0"#,
-        r#"selected_tags{mirror="app"} 2"#,
-        r#"stale_tags{mirror="app"} 0"#,
-        r#"copies_in_flight{mirror="app"} 0"#,
-        r#"copied_tags_total{mirror="app"} 2"#,
+        r#"passes_total{mirror="app",target="TARGET/app",outcome="succeeded"} 2"#,
+        r#"passes_total{mirror="app",target="TARGET/app",outcome="failed"} 0"#,
+        r#"pass_duration_seconds_count{mirror="app",target="TARGET/app"} 2"#,
+        r#"consecutive_failed_passes{mirror="app",target="TARGET/app"} 0"#,
+        r#"selected_tags{mirror="app",target="TARGET/app"} 2"#,
+        r#"stale_tags{mirror="app",target="TARGET/app"} 0"#,
+        r#"copies_in_flight{mirror="app",target="TARGET/app"} 0"#,
+        r#"copied_tags_total{mirror="app",target="TARGET/app"} 2"#,
     ];
     for sample in samples {
         assert!(page.contains(&format!("\ntagferry_{sample}\n")), "{sample} is not in\n{page}");
@@ -145,7 +151,7 @@ async fn real_passes_are_counted() {
     let requests =
         Regex::new(r#"tagferry_requests_total\{registry="127.0.0.1:\d+",method="HEAD",status="2xx"\} "#);
     assert!(requests.unwrap().is_match(&page), "{page}");
-    let bytes = Regex::new(r#"tagferry_copied_bytes_total\{mirror="app"\} [1-9]"#);
+    let bytes = Regex::new(r#"tagferry_copied_bytes_total\{mirror="app",target="TARGET/app"\} [1-9]"#);
     assert!(bytes.unwrap().is_match(&page), "{page}");
 }
 

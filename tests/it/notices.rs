@@ -12,9 +12,10 @@ use axum::{Router, body};
 use jiff::Timestamp;
 use serde_json::Value;
 use tagferry::config::Config;
-use tagferry::event::{self, Ending, Event, EventKind, MirrorSummary, Observer, RunOutcome};
+use tagferry::event::{self, Ending, Event, EventKind, MirrorSummary, Observer, Pair, PassId, RunOutcome};
+use tagferry::ledger::Ledger;
 use tagferry::notice;
-use tagferry::notice::{Notifier, Patience};
+use tagferry::notice::{Delivery, Notifier, Patience};
 use tagferry::registry::Retry;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -110,9 +111,30 @@ const PATIENCE: Patience = Patience {
     total: Duration::from_secs(20),
 };
 
-/// The end of a pass: succeeded, or failed for this reason.
-fn finish(notifier: &Notifier, error: Option<&str>) {
-    let summary = MirrorSummary {
+/// What is told of a mirror, `java/jdk`.
+struct Told {
+    ledger: Arc<Ledger>,
+    notifier: Arc<Notifier>,
+    delivery: Delivery,
+}
+
+impl Told {
+    /// By these notices of a configuration.
+    fn by(notices: &str) -> Self {
+        let config = format!(
+            "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
+        );
+        let config = Config::parse("test.yaml", &config, &|_| None).unwrap();
+        let ledger = Arc::new(Ledger::new(Timestamp::now()));
+        ledger.configure(&config.mirrors, 1, Timestamp::now());
+        let (notifier, delivery) = notice::channel(&config, None, Arc::clone(&ledger));
+        Self { ledger, notifier, delivery }
+    }
+}
+
+/// A pass that succeeded, or failed for this reason.
+fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
+    let summary = &MirrorSummary {
         name: "java/jdk".to_owned(),
         source: "quay.io/java/jdk".to_owned(),
         target: "registry.test/jdk".to_owned(),
@@ -123,21 +145,22 @@ fn finish(notifier: &Notifier, error: Option<&str>) {
         selection: None,
         ending: Ending::Finished,
     };
-    let kind = EventKind::PassFinished { summary: &summary, took: Duration::ZERO };
-    notifier.observe(&Event { at: Timestamp::now(), pass: None, kind });
+    let pair = Pair::new(&summary.name, &summary.target);
+    let pass = PassId { pair, generation: 1, number: 1 };
+    for kind in [EventKind::PassStarted, EventKind::PassFinished { summary, took: Duration::ZERO }] {
+        let event = Event { at: Timestamp::now(), pass: Some(&pass), kind };
+        ledger.observe(&event);
+        notifier.observe(&event);
+    }
 }
 
 /// Tells these receivers of passes that failed so, and returns when all is delivered or given up.
 async fn tell(receivers: &[&Receiver], errors: &[&str]) {
     let notice = |receiver: &&Receiver| format!("  - webhook: {{url: '{}'}}\n", receiver.url());
     let notices = receivers.iter().map(notice).collect::<Vec<_>>().concat();
-    let config = format!(
-        "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
-    );
-    let config = Config::parse("test.yaml", &config, &|_| None).unwrap();
-    let (notifier, delivery) = notice::channel(&config, None, None);
+    let Told { ledger, notifier, delivery } = Told::by(&notices);
     for error in errors {
-        finish(&notifier, Some(error));
+        pass(&ledger, &notifier, Some(error));
     }
     drop(notifier);
     tokio::time::timeout(SOON, delivery.with_patience(PATIENCE).run()).await.unwrap();
@@ -223,17 +246,12 @@ async fn a_receiver_that_never_answers_is_given_up_and_holds_up_no_other() {
 #[tokio::test]
 async fn a_receiver_is_told_while_its_owner_goes_on() {
     let mut receiver = Receiver::start(Vec::new()).await;
-    let config = format!(
-        "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}]\n\
-         notices: [{{webhook: {{url: '{}'}}}}]",
-        receiver.url()
-    );
-    let (notifier, delivery) =
-        notice::channel(&Config::parse("test.yaml", &config, &|_| None).unwrap(), None, None);
+    let Told { ledger, notifier, delivery } =
+        Told::by(&format!("  - webhook: {{url: '{}'}}\n", receiver.url()));
     let owner = async {
-        finish(&notifier, Some("denied"));
+        pass(&ledger, &notifier, Some("denied"));
         assert_eq!(receiver.next().await.json["kind"], "failed");
-        finish(&notifier, None);
+        pass(&ledger, &notifier, None);
         assert_eq!(receiver.next().await.json["kind"], "recovered");
     };
     tokio::select! {

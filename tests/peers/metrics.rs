@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tagferry::config::{Config, Mirror};
 use tagferry::event::{
     Arrival, Blobs, Ending, Event, EventKind, Fault, MirrorSummary, Observer, Pair, PassId, RunOutcome,
     TagOutcome, TagSummary,
 };
-use tagferry::metrics::Metrics;
+use tagferry::ledger::Ledger;
+use tagferry::metrics::encode;
 use tagferry::oci::{Digest, Tag};
 use tagferry::plan::{Action, Root, Step};
 use tempfile::TempDir;
@@ -23,11 +25,17 @@ use tokio::process::Command;
 /// A name that has to be escaped on the page.
 const ODD: &str = r#"a "quoted" \ name"#;
 const HOST: &str = "container-registry.oracle.com";
+const TARGET: &str = "registry.test/jdk";
 
-/// The metrics after a pass over one mirror, in which a tag was copied, and before any over a second one.
-fn after_a_pass() -> Metrics {
-    let metrics = Metrics::new(Timestamp::now);
-    metrics.set_mirrors(["java/jdk", ODD], 1);
+/// The page after a pass over one mirror, in which a tag was copied, and before any over a second one.
+fn after_a_pass() -> String {
+    let yaml =
+        "mirrors: [{name: java/jdk, source: quay.io/jdk, target: registry.test/jdk, tags: [{match: .}]}]";
+    let mut mirrors = Config::parse("test.yaml", yaml, &|_| None).unwrap().mirrors;
+    let odd = Mirror { name: ODD.to_owned(), ..mirrors[0].clone() };
+    mirrors.push(odd);
+    let ledger = Ledger::new(Timestamp::now());
+    ledger.configure(&mirrors, 1, Timestamp::now());
     let (mirror, tag, digest) = ("java/jdk", &"21.0.7".parse::<Tag>().unwrap(), Digest::of(b"21.0.7"));
     let summary = &TagSummary {
         tag: tag.clone(),
@@ -49,7 +57,7 @@ fn after_a_pass() -> Metrics {
     let pass = &MirrorSummary {
         name: mirror.to_owned(),
         source: format!("{HOST}/java/jdk"),
-        target: "registry.test/jdk".to_owned(),
+        target: TARGET.to_owned(),
         outcome: RunOutcome::Succeeded,
         error: None,
         fault: Fault::default(),
@@ -71,12 +79,12 @@ fn after_a_pass() -> Metrics {
         EventKind::TagFinished { summary },
         EventKind::PassFinished { summary: pass, took: Duration::from_secs(1) },
     ];
-    let pair = Pair { mirror: mirror.to_owned(), target: pass.target.clone() };
+    let pair = Pair::new(mirror, &TARGET);
     let id = PassId { pair, generation: 1, number: 1 };
     for kind in story {
-        metrics.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
+        ledger.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }
-    metrics
+    encode(&ledger, Timestamp::now())
 }
 
 /// A page as the Python library reads it: its families by name.
@@ -120,7 +128,7 @@ fn root() -> PathBuf {
 
 #[tokio::test]
 async fn the_page_is_openmetrics_with_help_type_and_unit() {
-    let families = parsed(&after_a_pass().encode()).await;
+    let families = parsed(&after_a_pass()).await;
     let families = families.as_object().unwrap();
     let kinds: BTreeSet<_> = families
         .iter()
@@ -157,8 +165,8 @@ async fn the_page_is_openmetrics_with_help_type_and_unit() {
 
 #[tokio::test]
 async fn labels_and_values_are_read_as_they_were_counted() {
-    let families = parsed(&after_a_pass().encode()).await;
-    let passes = |mirror, outcome| json!({"mirror": mirror, "outcome": outcome});
+    let families = parsed(&after_a_pass()).await;
+    let passes = |mirror, outcome| json!({"mirror": mirror, "target": TARGET, "outcome": outcome});
     let expected = [
         ("_total", passes(ODD, "succeeded"), 0),
         ("_total", passes(ODD, "failed"), 0),
@@ -166,7 +174,7 @@ async fn labels_and_values_are_read_as_they_were_counted() {
         ("_total", passes("java/jdk", "failed"), 0),
     ];
     assert_samples(&families, "tagferry_passes", &expected);
-    let arrivals = |mirror, arrival| json!({"mirror": mirror, "arrival": arrival});
+    let arrivals = |mirror, arrival| json!({"mirror": mirror, "target": TARGET, "arrival": arrival});
     let expected = [
         ("_total", arrivals(ODD, "uploaded"), 0),
         ("_total", arrivals(ODD, "mounted"), 0),
@@ -182,14 +190,18 @@ async fn labels_and_values_are_read_as_they_were_counted() {
     let retries = json!({"registry": HOST, "reason": "throttled"});
     assert_samples(&families, "tagferry_retries", &[("_total", retries, 1)]);
     // Nothing is known yet of the second mirror's tags.
-    assert_samples(&families, "tagferry_stale_tags", &[("", json!({"mirror": "java/jdk"}), 0)]);
+    assert_samples(
+        &families,
+        "tagferry_stale_tags",
+        &[("", json!({"mirror": "java/jdk", "target": TARGET}), 0)],
+    );
     let version = json!({"version": env!("CARGO_PKG_VERSION")});
     assert_samples(&families, "tagferry_build", &[("_info", version, 1)]);
 }
 
 #[tokio::test]
 async fn a_page_before_the_first_mirror_is_openmetrics_too() {
-    let families = parsed(&Metrics::new(Timestamp::now).encode()).await;
+    let families = parsed(&encode(&Ledger::new(Timestamp::now()), Timestamp::now())).await;
     assert_samples(&families, "tagferry_passes", &[]);
 }
 

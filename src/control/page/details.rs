@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::control::page::time::time;
+use crate::ledger::{Record, TagState, TagStatus};
 use crate::report::Bytes;
-use crate::worker::{Status, TagState, TagStatus};
 
 /// The selected tags as a table.
-pub(super) fn tags(status: &Status, now: Timestamp) -> Markup {
-    let caption = format!("The tags of {}", status.name);
+pub(super) fn tags(record: &Record, now: Timestamp) -> Markup {
+    let caption = format!("The tags of {}", record.name);
     html! {
-        @if !status.tags.is_empty() {
+        @if !record.tags.is_empty() {
             details.tags {
-                summary { (count(status.tags.len(), "tag")) }
+                summary { (count(record.tags.len(), "tag")) }
                 // It may have to scroll sideways, and that needs the keyboard's focus.
                 div.scroll role="region" aria-label=(caption) tabindex="0" {
                     table {
@@ -23,7 +23,7 @@ pub(super) fn tags(status: &Status, now: Timestamp) -> Markup {
                                 th.number scope="col" { "Size" } th scope="col" { "Copied" }
                             }
                         }
-                        tbody { @for tag in &status.tags { (row(tag, now)) } }
+                        tbody { @for tag in &record.tags { (row(tag, now)) } }
                     }
                 }
             }
@@ -70,13 +70,13 @@ fn row(tag: &TagStatus, now: Timestamp) -> Markup {
 }
 
 /// What failed last, and what to do.
-pub(super) fn failures(status: &Status, now: Timestamp) -> Markup {
+pub(super) fn failures(record: &Record, now: Timestamp) -> Markup {
     html! {
-        @if !status.failures.is_empty() {
+        @if !record.failures.is_empty() {
             details.failures {
-                summary { (count(status.failures.len(), "failure")) ", the last " (time(status.failures[0].at, now)) }
+                summary { (count(record.failures.len(), "failure")) ", the last " (time(record.failures[0].at, now)) }
                 ol {
-                    @for failure in &status.failures {
+                    @for failure in &record.failures {
                         li {
                             p {
                                 (time(failure.at, now)) ": "
@@ -95,9 +95,9 @@ pub(super) fn failures(status: &Status, now: Timestamp) -> Markup {
 }
 
 /// How many tags and failures there are.
-pub(super) fn counts(status: &Status) -> String {
-    let tags = count(status.tags.len(), "tag");
-    match status.failures.len() {
+pub(super) fn counts(record: &Record) -> String {
+    let tags = count(record.tags.len(), "tag");
+    match record.failures.len() {
         0 => tags,
         failures => format!("{tags}, {}", count(failures, "failure")),
     }

@@ -8,7 +8,7 @@ use crate::control::changes::Mark;
 use crate::control::page::mirror::{Depth, Look, mirror};
 use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
-use crate::worker::Status;
+use crate::ledger::Record;
 
 /// From so many mirrors on there is a field to find one.
 const FILTER_MIN: usize = 12;
@@ -37,7 +37,7 @@ pub(super) enum Message {
 impl Page<'_> {
     pub(super) fn markup(&self) -> Markup {
         let mirrors = self.mirrors();
-        let standings: Vec<_> = mirrors.iter().map(|status| Standing::of(status)).collect();
+        let standings: Vec<_> = mirrors.iter().map(|record| Standing::of(record)).collect();
         let summary = Summary {
             verdict: Verdict::new(&standings),
             configuration: &self.overview.configuration,
@@ -61,7 +61,7 @@ impl Page<'_> {
                             p.hint { "This shows one moment. " a href="./" { "Load it again" } " to see what changed." }
                         }
                         div #mirrors.many[self.look.depth == Depth::Brief] tabindex="-1" {
-                            @for status in &mirrors { (mirror(status, self.look)) }
+                            @for record in &mirrors { (mirror(record, self.look)) }
                         }
                     }
                     footer {
@@ -78,10 +78,10 @@ impl Page<'_> {
 
     /// The worst first, else in the order of the configuration. `live.js` changes mirrors where they are: what somebody
     /// reads does not jump away.
-    fn mirrors(&self) -> Vec<&Status> {
-        let is_shown = |status: &&Status| self.only.is_none_or(|only| only == status.name);
+    fn mirrors(&self) -> Vec<&Record> {
+        let is_shown = |record: &&Record| self.only.is_none_or(|only| only == record.name);
         let mut mirrors: Vec<_> = self.overview.mirrors.iter().filter(is_shown).collect();
-        mirrors.sort_by_key(|status| Standing::of(status).health);
+        mirrors.sort_by_key(|record| Standing::of(record).health);
         mirrors
     }
 

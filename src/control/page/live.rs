@@ -62,8 +62,8 @@ impl EventRenderer for Pieces {
         if self.configuration.as_ref() != Some(&configuration) {
             let all = control.workers.all();
             self.standings =
-                all.iter().filter(|worker| self.shows(worker)).map(|it| Standing::of(&it.status())).collect();
-            let ids: Vec<_> = self.standings.iter().map(|standing| id(&standing.name)).collect();
+                all.iter().filter(|worker| self.shows(worker)).map(|it| Standing::of(&it.record())).collect();
+            let ids: Vec<_> = self.standings.iter().map(|standing| id(&standing.pair)).collect();
             events.extend(Event::default().event("mirrors").json_data(ids));
         }
         for worker in changed {
@@ -79,16 +79,16 @@ impl EventRenderer for Pieces {
 
 impl Pieces {
     fn shows(&self, worker: &Worker) -> bool {
-        self.only.as_ref().is_none_or(|only| *only == worker.name)
+        self.only.as_ref().is_none_or(|only| *only == worker.pair().mirror)
     }
 
     fn piece(&mut self, worker: &Worker, look: Look) -> Option<Event> {
-        let status = worker.status();
-        let standing = Standing::of(&status);
-        if let Some(known) = self.standings.iter_mut().find(|known| known.name == standing.name) {
+        let record = worker.record();
+        let standing = Standing::of(&record);
+        if let Some(known) = self.standings.iter_mut().find(|known| known.pair == standing.pair) {
             *known = standing;
         }
-        let piece = Piece { id: &id(&status.name), html: &mirror(&status, look).into_string() };
+        let piece = Piece { id: &id(worker.pair()), html: &mirror(&record, look).into_string() };
         Event::default().event("mirror").json_data(piece).ok()
     }
 

@@ -8,10 +8,10 @@ use crate::control::page::details;
 use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
 use crate::control::{Access, Control};
-use crate::event::RunOutcome;
+use crate::event::{Pair, RunOutcome};
+use crate::ledger::{Failure, PassRecord, Progress, Record, State};
 use crate::oci::Tag;
 use crate::report::{Bytes, Span};
-use crate::worker::{Failure, PassRecord, Progress, State, Status};
 
 /// Up to so many mirrors, all tags are on one page; it has up to some 200 kB then.
 const DETAILED_MAX: usize = 50;
@@ -45,9 +45,10 @@ impl Look {
     }
 }
 
-/// The `id` of a mirror's element.
-pub(super) fn id(name: &str) -> String {
-    format!("mirror-{name}")
+/// The `id` of the element of a mirror and one of its targets.
+pub(super) fn id(pair: &Pair) -> String {
+    // The name of a directory may have spaces, and an `id` must not.
+    format!("mirror-{}-{}", pair.mirror, pair.target).replace(char::is_whitespace, "_")
 }
 
 /// The page that shows this mirror alone.
@@ -68,53 +69,53 @@ pub(super) fn badge(health: Health) -> Markup {
 }
 
 /// Everything about a mirror, and its button. `live.js` puts a new one in the place of an old one.
-pub(super) fn mirror(status: &Status, look: Look) -> Markup {
+pub(super) fn mirror(record: &Record, look: Look) -> Markup {
     let Look { depth, has_button, now } = look;
-    let (health, id) = (Health::of(status), id(&status.name));
+    let (health, id) = (Health::of(record), id(&record.pair()));
     let heading = format!("{id}-name");
     html! {
         article.mirror.(health.class()) id=(id) aria-labelledby=(heading) {
             header {
-                h2 id=(heading) { a href=(address(&status.name)) { (status.name) } }
-                p.state aria-live="polite" { (badge(health)) (activity(status)) }
+                h2 id=(heading) { a href=(address(&record.name)) { (record.name) } }
+                p.state aria-live="polite" { (badge(health)) (activity(record)) }
                 @if has_button {
-                    button form="sync" name="mirror" value=(status.name) {
-                        "Sync now" span.unseen { ": " (status.name) }
+                    button form="sync" name="mirror" value=(record.name) {
+                        "Sync now" span.unseen { ": " (record.name) }
                     }
                 }
             }
-            @if let Some(running) = &status.progress { (progress(running, now)) }
-            @if health == Health::Failing { (reason(status)) }
+            @if let Some(running) = &record.progress { (progress(running, now)) }
+            @if health == Health::Failing { (reason(record)) }
             dl.facts {
-                (fact("Newest at the source", &version(status.newest.source.as_ref())))
-                (fact("Newest in the target", &version(status.newest.target.as_ref())))
-                (fact("Behind by", &behind(status, now)))
-                (fact("Last run", &last_run(status.last_run.as_ref(), now)))
-                (fact("Next run", &next_run(status, now)))
+                (fact("Newest at the source", &version(record.newest.source.as_ref())))
+                (fact("Newest in the target", &version(record.newest.target.as_ref())))
+                (fact("Behind by", &behind(record, now)))
+                (fact("Last run", &last_run(record.last_run.as_ref(), now)))
+                (fact("Next run", &next_run(record, now)))
             }
             p.route {
-                span.unseen { "From " } code { (status.source) } " " span aria-hidden="true" { "→" }
-                span.unseen { " to " } " " code { (status.target) }
+                span.unseen { "From " } code { (record.source) } " " span aria-hidden="true" { "→" }
+                span.unseen { " to " } " " code { (record.target) }
             }
             @match depth {
                 Depth::Full => {
-                    (details::tags(status, now))
-                    (details::failures(status, now))
+                    (details::tags(record, now))
+                    (details::failures(record, now))
                 }
-                Depth::Brief => p.more { a href=(address(&status.name)) { (details::counts(status)) } },
+                Depth::Brief => p.more { a href=(address(&record.name)) { (details::counts(record)) } },
             }
         }
     }
 }
 
 /// What the mirror does, in words that change seldom: they are read out.
-fn activity(status: &Status) -> Markup {
+fn activity(record: &Record) -> Markup {
     html! {
-        @match status.state {
+        @match record.state {
             State::Idle => {},
             State::Waiting => span.activity { "waiting for its turn" },
             State::Running => span.activity {
-                @match status.progress.as_ref().and_then(|progress| progress.tags) {
+                @match record.progress.as_ref().and_then(|progress| progress.tags) {
                     None => "looking for new versions",
                     Some(_) => "copying",
                 }
@@ -148,10 +149,10 @@ fn progress(progress: &Progress, now: Timestamp) -> Markup {
 }
 
 /// Why the last pass failed: what stopped all of it, or else the last tag that failed.
-fn reason(status: &Status) -> Markup {
-    let whole = status.last_run.as_ref().and_then(|run| run.error.as_ref());
+fn reason(record: &Record) -> Markup {
+    let whole = record.last_run.as_ref().and_then(|run| run.error.as_ref());
     html! {
-        @match (status.failures.first(), whole) {
+        @match (record.failures.first(), whole) {
             (Some(Failure { tag: Some(tag), error, .. }), None) => p.error { "Tag " code { (tag) } ": " (error) },
             (Some(Failure { error, .. }), None) | (_, Some(error)) => p.error { (error) },
             (None, None) => {}
@@ -174,19 +175,19 @@ fn version(tag: Option<&Tag>) -> Markup {
     }
 }
 
-fn behind(status: &Status, now: Timestamp) -> Markup {
+fn behind(record: &Record, now: Timestamp) -> Markup {
     html! {
-        @match status.stale {
+        @match record.stale {
             None => span.none { "not known" },
             Some(0) => {
                 "nothing"
-                @if let (Health::Failing, Some(known)) = (Health::of(status), status.last_success_at) {
+                @if let (Health::Failing, Some(known)) = (Health::of(record), record.last_success_at) {
                     small { "as of " (time(known, now)) }
                 }
             }
             Some(stale) => {
-                strong { (stale) " of " (status.selected.unwrap_or(stale).max(stale)) " tags" }
-                @if let Some(since) = status.stale_since {
+                strong { (stale) " of " (record.selected.unwrap_or(stale).max(stale)) " tags" }
+                @if let Some(since) = record.stale_since {
                     small { "noticed " (time(since, now)) }
                 }
             }
@@ -211,12 +212,12 @@ fn last_run(run: Option<&PassRecord>, now: Timestamp) -> Markup {
     }
 }
 
-fn next_run(status: &Status, now: Timestamp) -> Markup {
+fn next_run(record: &Record, now: Timestamp) -> Markup {
     html! {
-        @match status.next_run {
+        @match record.next_run {
             Some(next) => (time(next, now)),
             None => "when asked",
         }
-        @if let Some(schedule) = &status.schedule { small { (schedule) } }
+        @if let Some(schedule) = &record.schedule { small { (schedule) } }
     }
 }

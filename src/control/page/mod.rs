@@ -71,7 +71,7 @@ impl Query {
 /// `GET /[?mirror=NAME]`.
 pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): RawQuery) -> Response {
     let query = Query::of(query.as_deref());
-    let is_known = |name: &String| control.workers.all().iter().any(|worker| worker.name == *name);
+    let is_known = |name: &String| control.workers.all().iter().any(|worker| worker.pair().mirror == *name);
     if let Some(name) = query.mirror.as_ref().filter(|name| !is_known(name)) {
         let message =
             Message::Refused(format!("There is no mirror `{name}`. Here are those that there are."));

@@ -65,10 +65,10 @@ impl Summary<'_> {
 fn names(troubled: &[&Standing]) -> Markup {
     html! {
         ul.names aria-label="Not fresh" {
-            @for Standing { name, health, .. } in troubled.iter().take(NAMED_MAX) {
+            @for Standing { pair, health, .. } in troubled.iter().take(NAMED_MAX) {
                 li {
-                    a.(health.class()) href={ "#" (encoded(&id(name))) } {
-                        span.mark aria-hidden="true" { (health.mark()) } " " (name) span.unseen { ", " (health.words()) }
+                    a.(health.class()) href={ "#" (encoded(&id(pair))) } {
+                        span.mark aria-hidden="true" { (health.mark()) } " " (pair.mirror) span.unseen { ", " (health.words()) }
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! What the page looks like in each state, as HTML.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,9 +10,10 @@ use super::document::{Message, Page};
 use super::mirror::{Depth, Look, mirror};
 use crate::control::api::Overview;
 use crate::control::{Access, Changes, Configuration};
-use crate::event::RunOutcome;
+use crate::event::{Pair, PassId, RunOutcome};
+use crate::ledger::samples;
+use crate::ledger::{Failure, Ledger, Newest, PassRecord, Progress, Record, State, TagState, TagStatus};
 use crate::oci::{Digest, Tag};
-use crate::worker::{Failure, Newest, PassRecord, Progress, State, Status, TagState, TagStatus};
 
 const NOW: &str = "2026-08-01T12:00:00Z";
 
@@ -24,23 +26,13 @@ fn tag(name: &str) -> Tag {
 }
 
 /// A mirror that no pass has found out anything about.
-fn unknown(name: &str) -> Status {
-    Status {
-        name: name.to_owned(),
+fn unknown(name: &str) -> Record {
+    Record {
         source: format!("container-registry.oracle.com/{name}"),
         target: format!("123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/{name}"),
         schedule: Some("0 */6 * * * (Asia/Tokyo)".to_owned()),
-        state: State::Idle,
         next_run: Some(at("2026-08-01T12:25:00Z")),
-        last_run: None,
-        last_success_at: None,
-        selected: None,
-        stale: None,
-        stale_since: None,
-        newest: Newest::default(),
-        progress: None,
-        tags: Vec::new(),
-        failures: Vec::new(),
+        ..samples::record(name)
     }
 }
 
@@ -61,10 +53,10 @@ fn passed(outcome: RunOutcome, error: Option<&str>) -> PassRecord {
     }
 }
 
-fn fresh(name: &str) -> Status {
+fn fresh(name: &str) -> Record {
     let mut newest = tag_status("21.0.10", TagState::Current);
     (newest.size, newest.copied_at) = (Some(188_951_345), Some(at("2026-08-01T09:00:04Z")));
-    Status {
+    Record {
         last_run: Some(passed(RunOutcome::Succeeded, None)),
         last_success_at: Some(at("2026-08-01T09:00:05Z")),
         selected: Some(2),
@@ -75,8 +67,8 @@ fn fresh(name: &str) -> Status {
     }
 }
 
-fn behind(name: &str) -> Status {
-    Status {
+fn behind(name: &str) -> Record {
+    Record {
         stale: Some(1),
         stale_since: Some(at("2026-08-01T11:57:00Z")),
         newest: Newest { source: Some(tag("21.0.10")), target: Some(tag("21.0.9")) },
@@ -85,8 +77,8 @@ fn behind(name: &str) -> Status {
     }
 }
 
-fn running(name: &str) -> Status {
-    Status {
+fn running(name: &str) -> Record {
+    Record {
         state: State::Running,
         progress: Some(Progress {
             started_at: at("2026-08-01T11:58:00Z"),
@@ -94,17 +86,19 @@ fn running(name: &str) -> Status {
             size: 188_951_345,
             tags_done: 1,
             tags: Some(2),
+            pass: PassId { pair: Pair::new(name, &"target.test/a"), generation: 1, number: 1 },
+            copying: BTreeMap::new(),
         }),
         tags: vec![tag_status("21.0.10", TagState::Copying), tag_status("21.0.9", TagState::Current)],
         ..behind(name)
     }
 }
 
-fn failing(name: &str, error: &str) -> Status {
+fn failing(name: &str, error: &str) -> Record {
     let mut failed = tag_status("21.0.10", TagState::Failed);
     failed.error = Some(error.to_owned());
     let failure = |tag| Failure { at: at("2026-08-01T09:00:05Z"), tag, error: error.to_owned() };
-    Status {
+    Record {
         last_run: Some(passed(RunOutcome::Failed, None)),
         tags: vec![failed, tag_status("21.0.9", TagState::Current)],
         failures: vec![failure(Some(tag("21.0.10"))), failure(None)],
@@ -112,7 +106,7 @@ fn failing(name: &str, error: &str) -> Status {
     }
 }
 
-fn overview(mirrors: Vec<Status>) -> Overview {
+fn overview(mirrors: Vec<Record>) -> Overview {
     let started_at = at("2026-08-01T08:00:00Z");
     let configuration = Configuration { loaded_at: started_at, error: None };
     Overview { version: "1.2.3", started_at, configuration, mirrors }
@@ -140,8 +134,8 @@ fn lines(html: &str) -> String {
     html.replace("><", ">\n<")
 }
 
-fn card(status: &Status) -> String {
-    lines(&mirror(status, look(Depth::Full)).into_string())
+fn card(record: &Record) -> String {
+    lines(&mirror(record, look(Depth::Full)).into_string())
 }
 
 #[test]
@@ -190,7 +184,7 @@ fn a_whole_page_after_a_faulty_reload() {
 fn the_worst_mirrors_are_first() {
     let overview = overview(vec![fresh("a"), unknown("b"), behind("c"), failing("d", "no"), fresh("e")]);
     let html = page(&overview, &Access::Local).markup().into_string();
-    let place = |name: &str| html.find(&format!("id=\"mirror-{name}\"")).unwrap();
+    let place = |name: &str| html.find(&format!("id=\"mirror-{name}-")).unwrap();
     let places = ["d", "c", "b", "a", "e"].map(place);
     assert!(places.is_sorted(), "{places:?}");
 }
@@ -237,11 +231,12 @@ fn changes_are_told_once_and_in_order() {
     let yaml = "mirrors:\n  - {source: r.example/a, target: \"oci:a\", tags: [{match: .}]}\n  \
                 - {source: r.example/b, target: \"oci:b\", tags: [{match: .}]}\n";
     let config = crate::config::Config::parse("t.yaml", yaml, &|_| None).unwrap();
-    let workers = Workers::default();
-    workers.configure(&config.mirrors, 1);
+    let ledger = Arc::new(Ledger::new(at(NOW)));
+    let workers = Workers::new(Arc::clone(&ledger));
+    workers.configure(&ledger.configure(&config.mirrors, 1, at(NOW)));
     let changes = Changes::new(at(NOW));
     let names = |changed: &[Arc<crate::worker::Worker>]| -> Vec<String> {
-        changed.iter().map(|worker| worker.name.clone()).collect()
+        changed.iter().map(|worker| worker.pair().mirror.clone()).collect()
     };
 
     let (all, first) = changes.since(None, workers.all());

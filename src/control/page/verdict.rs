@@ -1,7 +1,7 @@
 //! Is the mirror fresh? The answer in one sentence.
 
-use crate::event::RunOutcome;
-use crate::worker::{State, Status};
+use crate::event::{Pair, RunOutcome};
+use crate::ledger::{Record, State};
 
 /// How a mirror is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,20 +19,20 @@ pub(super) enum Health {
 /// What the verdict needs to know of a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
-    pub(super) name: String,
+    pub(super) pair: Pair,
     pub(super) health: Health,
     pub(super) state: State,
 }
 
 impl Standing {
-    pub(super) fn of(status: &Status) -> Self {
-        Self { name: status.name.clone(), health: Health::of(status), state: status.state }
+    pub(super) fn of(record: &Record) -> Self {
+        Self { pair: record.pair(), health: Health::of(record), state: record.state }
     }
 }
 
 impl Health {
-    pub(super) fn of(status: &Status) -> Self {
-        match (&status.last_run, status.stale) {
+    pub(super) fn of(record: &Record) -> Self {
+        match (&record.last_run, record.stale) {
             (Some(run), _) if run.outcome == RunOutcome::Failed => Self::Failing,
             (_, Some(1..)) => Self::Behind,
             (None, _) => Self::Unknown,
@@ -110,7 +110,7 @@ fn sentence(standings: &[Standing], counts: [usize; 4], running: usize) -> Strin
     let all = standings.len();
     let of_all = |count: usize| if count == all { format!("All {all}") } else { format!("{count} of {all}") };
     if let [only] = standings {
-        let name = &only.name;
+        let name = &only.pair.mirror;
         return match only.health {
             Health::Failing => format!("{name} is failing"),
             Health::Behind => format!("{name} is behind"),
@@ -143,7 +143,7 @@ mod tests {
     #[track_caller]
     fn check(healths: &[Health], running: usize, expected: &str) {
         let standing = |(index, health): (usize, &Health)| Standing {
-            name: format!("m{index}"),
+            pair: Pair::new(&format!("m{index}"), &"target.test/a"),
             health: *health,
             state: if index < running { State::Running } else { State::Idle },
         };
@@ -181,7 +181,11 @@ mod tests {
 
     #[test]
     fn the_worst_come_first() {
-        let standing = |name: &str, health| Standing { name: name.to_owned(), health, state: State::Idle };
+        let standing = |name: &str, health| Standing {
+            pair: Pair::new(name, &"target.test/a"),
+            health,
+            state: State::Idle,
+        };
         let standings = [standing("a", Behind), standing("b", Fresh), standing("c", Failing)];
         let verdict = Verdict::new(&standings);
         assert_eq!(verdict.health, Failing);

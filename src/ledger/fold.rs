@@ -1,0 +1,258 @@
+//! How events become a record. Plain values: no clock, no lock, no text of its own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::event::{
+    Arrival, Blobs, Ending, EventKind, MirrorSummary, PassId, RunOutcome, TagOutcome, TagSummary,
+};
+use crate::ledger::counts::Counts;
+use crate::ledger::record::{Failure, PassRecord, Progress, Record, State, TagState, TagStatus, Transition};
+use crate::oci::Tag;
+use crate::plan::{Action, Step};
+
+/// So many failures of a record are remembered.
+const FAILURES_MAX: usize = 20;
+
+/// One thing that failed: a tag, or the mirror as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Trouble {
+    tag: Option<Tag>,
+    error: String,
+}
+
+impl Record {
+    /// Takes an event of a pass over this mirror and target.
+    ///
+    /// Only the pass under way is heard: one that was dropped may still send what it held. Of a pass by a configuration
+    /// in which the mirror had another source, the progress is taken and nothing else.
+    pub(super) fn fold(&mut self, pass: &PassId, at: Timestamp, kind: &EventKind<'_>) {
+        if matches!(kind, EventKind::PassStarted) {
+            self.state = State::Running;
+            self.progress = Some(Progress::new(pass, at));
+            return;
+        }
+        let is_about_this = pass.generation >= self.since;
+        let Some(progress) = self.progress.as_mut().filter(|progress| progress.pass == *pass) else { return };
+        let size = progress.fold(kind);
+        if is_about_this {
+            self.learn(kind, size, at);
+        }
+        if matches!(kind, EventKind::PassFinished { .. }) {
+            (self.state, self.progress) = (State::Idle, None);
+        }
+    }
+
+    /// Takes what the pass under way found out; `size` is that of a tag which is done.
+    fn learn(&mut self, kind: &EventKind<'_>, size: Option<u64>, at: Timestamp) {
+        match *kind {
+            EventKind::TagsSelected { selected, newest_first, .. } => {
+                self.selected = Some(selected);
+                self.newest_first = newest_first.iter().copied().cloned().collect();
+            }
+            EventKind::TagsPlanned { steps, failed } => self.planned(steps, failed, at),
+            EventKind::TagStarted { tag } => {
+                if let Some(tag) = self.tag(tag) {
+                    tag.state = TagState::Copying;
+                }
+            }
+            EventKind::BytesCopied { bytes, .. } => self.counts.copied_bytes += bytes,
+            EventKind::BlobArrived { arrival, .. } => self.counts.arrived(arrival),
+            EventKind::TagFinished { summary } => self.tag_finished(summary, size, at),
+            EventKind::PassFinished { summary, took } => self.pass_finished(summary, took, at),
+            EventKind::PassStarted
+            | EventKind::TagSized { .. }
+            | EventKind::Requested { .. }
+            | EventKind::Retried { .. } => {}
+        }
+    }
+
+    fn planned(&mut self, steps: &[Step], failed: &[TagSummary], at: Timestamp) {
+        let known: HashMap<_, _> =
+            self.tags.drain(..).map(|tag| ((tag.tag.clone(), tag.digest), tag)).collect();
+        let tag = |tag: &Tag, digest, state, error| {
+            let before = known.get(&(tag.clone(), digest));
+            let (size, copied_at) = before.map_or((None, None), |before| (before.size, before.copied_at));
+            TagStatus { tag: tag.clone(), digest, state, size, copied_at, error }
+        };
+        let step = |step: &Step| {
+            let state = if step.action == Action::Skip { TagState::Current } else { TagState::Stale };
+            tag(&step.tag, Some(step.digest()), state, None)
+        };
+        let unplanned = |failed: &TagSummary| tag(&failed.tag, None, TagState::Failed, failed.error.clone());
+        self.tags = steps.iter().map(step).chain(failed.iter().map(unplanned)).collect();
+        self.count_stale(at);
+    }
+
+    fn tag_finished(&mut self, summary: &TagSummary, size: Option<u64>, at: Timestamp) {
+        self.counts.copied_tags += u64::from(summary.outcome == Some(TagOutcome::Copied));
+        let Some(tag) = self.tag(&summary.tag) else { return };
+        match summary.outcome {
+            Some(TagOutcome::Copied) => {
+                (tag.state, tag.size, tag.copied_at) = (TagState::Current, size, Some(at));
+            }
+            Some(TagOutcome::UpToDate) => tag.state = TagState::Current,
+            // What the plan said still holds.
+            Some(TagOutcome::NotStarted) => {}
+            Some(TagOutcome::Failed) | None => tag.state = TagState::Failed,
+        }
+        tag.error.clone_from(&summary.error);
+        if let (TagState::Failed, Some(error)) = (tag.state, &summary.error) {
+            self.failed(Some(summary.tag.clone()), error, at);
+        }
+        self.count_stale(at);
+    }
+
+    fn pass_finished(&mut self, summary: &MirrorSummary, took: Duration, at: Timestamp) {
+        self.transition = Transition::None;
+        if summary.ending == Ending::Planned {
+            return;
+        }
+        // What was told of a tag is not told again.
+        let is_known = summary.tags.iter().any(|tag| tag.error == summary.error);
+        if let Some(error) = summary.error.as_ref().filter(|_| !is_known) {
+            self.failed(None, error, at);
+        }
+        let order: HashMap<&Tag, usize> = summary.tags.iter().map(|tag| &tag.tag).zip(0..).collect();
+        self.tags.sort_by_key(|tag| order.get(&tag.tag).copied().unwrap_or(usize::MAX));
+        self.last_run = self.progress.as_ref().map(|progress| PassRecord {
+            pass: progress.pass.number,
+            started_at: progress.started_at,
+            finished_at: at,
+            outcome: summary.outcome,
+            error: summary.error.clone(),
+            copied: summary.count(TagOutcome::Copied),
+            failed: summary.failed(),
+        });
+        // One that only failed because it was told to stop says nothing of the mirror.
+        if summary.ending == Ending::Finished {
+            self.counts.pass_finished(summary.outcome, took, at);
+            self.conclude(summary, at);
+        }
+    }
+
+    /// Compares what came of a pass with what came of the one before.
+    ///
+    /// A failure is one to tell when the pass before did not fail, or is not known, and when something fails that did not
+    /// fail then or fails otherwise.
+    fn conclude(&mut self, summary: &MirrorSummary, at: Timestamp) {
+        let before = std::mem::take(&mut self.troubles);
+        match summary.outcome {
+            RunOutcome::Succeeded => {
+                self.last_success_at = Some(at);
+                if !before.is_empty() {
+                    self.transition = Transition::Recovered;
+                }
+            }
+            RunOutcome::Failed => {
+                self.troubles = troubles(summary);
+                if !self.troubles.is_subset(&before) {
+                    self.transition = Transition::Failing;
+                }
+            }
+        }
+    }
+
+    fn tag(&mut self, tag: &Tag) -> Option<&mut TagStatus> {
+        self.tags.iter_mut().find(|known| known.tag == *tag)
+    }
+
+    fn failed(&mut self, tag: Option<Tag>, error: &str, at: Timestamp) {
+        self.failures.truncate(FAILURES_MAX - 1);
+        self.failures.insert(0, Failure { at, tag, error: error.to_owned() });
+    }
+
+    fn count_stale(&mut self, at: Timestamp) {
+        let stale = self.tags.iter().filter(|tag| tag.state != TagState::Current).count();
+        self.stale = Some(stale);
+        self.stale_since = (stale > 0).then(|| self.stale_since.unwrap_or(at));
+    }
+}
+
+impl Counts {
+    fn pass_finished(&mut self, outcome: RunOutcome, took: Duration, at: Timestamp) {
+        self.durations.add(took);
+        self.last_pass_at = Some(at);
+        match outcome {
+            RunOutcome::Succeeded => {
+                self.succeeded += 1;
+                self.failed_in_a_row = 0;
+            }
+            RunOutcome::Failed => {
+                self.failed += 1;
+                self.failed_in_a_row += 1;
+            }
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        let Blobs { uploaded, mounted, present } = &mut self.blobs;
+        *match arrival {
+            Arrival::Uploaded => uploaded,
+            Arrival::Mounted => mounted,
+            Arrival::Present => present,
+        } += 1;
+    }
+}
+
+impl Progress {
+    fn new(pass: &PassId, at: Timestamp) -> Self {
+        Self {
+            started_at: at,
+            bytes: 0,
+            size: 0,
+            tags_done: 0,
+            tags: None,
+            pass: pass.clone(),
+            copying: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what the pass does. Gives the bytes of all blobs of a tag that is done, if it was copied.
+    fn fold(&mut self, kind: &EventKind<'_>) -> Option<u64> {
+        match *kind {
+            EventKind::TagsPlanned { steps, failed } => self.tags = Some(steps.len() + failed.len()),
+            EventKind::TagStarted { tag } => {
+                self.copying.insert(tag.clone(), 0);
+            }
+            EventKind::TagSized { bytes, .. } => self.size += bytes,
+            EventKind::BytesCopied { bytes, .. } => self.bytes += bytes,
+            EventKind::BlobArrived { tag, size, .. } => {
+                if let Some(copied) = self.copying.get_mut(tag) {
+                    *copied += size;
+                }
+            }
+            EventKind::TagFinished { summary } => {
+                self.tags_done += 1;
+                return self.copying.remove(&summary.tag);
+            }
+            EventKind::PassStarted
+            | EventKind::TagsSelected { .. }
+            | EventKind::PassFinished { .. }
+            | EventKind::Requested { .. }
+            | EventKind::Retried { .. } => {}
+        }
+        None
+    }
+}
+
+/// Tags that were not started fail for something that is told already.
+fn troubles(summary: &MirrorSummary) -> BTreeSet<Trouble> {
+    let tags = summary.tags.iter().filter(|tag| tag.outcome == Some(TagOutcome::Failed));
+    let of_tags = tags.map(|tag| Trouble {
+        tag: Some(tag.tag.clone()),
+        error: likeness(tag.error.as_deref().unwrap_or_default()),
+    });
+    let whole = summary.error.as_deref().map(|error| Trouble { tag: None, error: likeness(error) });
+    of_tags.chain(whole).collect()
+}
+
+/// What stays of an error from pass to pass. Words with a digit do not: they are request ids, times, counts of bytes.
+fn likeness(error: &str) -> String {
+    let words = error
+        .split_whitespace()
+        .map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,23 @@
+//! What is known of each mirror and each of its targets: one [`Record`], into which the events of passes are folded.
+//!
+//! The page, the API, metrics and notices are forms of it, and none of them folds events by itself: a new figure is a field
+//! of the record, and its form. The clock comes with the events. Nothing here outlives the process: what matters is with
+//! the registries, and the first pass finds it there.
+
+mod counts;
+mod entry;
+mod exchanges;
+mod fold;
+mod record;
+mod records;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use counts::{Counts, Durations};
+pub use entry::Entry;
+pub use exchanges::{Exchanges, Request, Retry};
+pub use record::{Failure, Newest, PassRecord, Progress, Record, State, TagState, TagStatus, Transition};
+pub use records::{Configured, Ledger};

@@ -1,0 +1,261 @@
+//! The record: what is known of one mirror and one of its targets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::config::{Mirror, Schedule};
+use crate::event::{Pair, PassId, RunOutcome};
+use crate::ledger::counts::Counts;
+use crate::ledger::fold::Trouble;
+use crate::oci::{Digest, Tag};
+
+/// What is known of a mirror and one of its targets. Serialized, it is what `GET /api/v1/mirrors` answers for each.
+///
+/// What no pass of this process has found out yet is none or empty.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// The mirror's name.
+    pub name: String,
+    /// Where from.
+    pub source: String,
+    /// Where to.
+    pub target: String,
+    /// When it runs, as configured; none where it only runs when asked.
+    pub schedule: Option<String>,
+    /// What it does now.
+    pub state: State,
+    /// When it runs next by its schedule, jitter included.
+    pub next_run: Option<Timestamp>,
+    /// The last pass that ended.
+    pub last_run: Option<PassRecord>,
+    /// When everything selected was last found or put into the target.
+    pub last_success_at: Option<Timestamp>,
+    /// How many tags the rules chose.
+    pub selected: Option<usize>,
+    /// How many of them are missing or different in the target.
+    pub stale: Option<usize>,
+    /// Since when there are such tags, as far as this process knows; none where there are none.
+    pub stale_since: Option<Timestamp>,
+    /// The newest version on each side.
+    pub newest: Newest,
+    /// How far the pass is that runs.
+    pub progress: Option<Progress>,
+    /// The selected tags, in the order of the selection: of each variant the newest first.
+    pub tags: Vec<TagStatus>,
+    /// What failed last, the newest first.
+    pub failures: Vec<Failure>,
+    /// Since when the process knows the mirror.
+    #[serde(skip)]
+    pub configured_at: Timestamp,
+    /// What is counted, for metrics.
+    #[serde(skip)]
+    pub counts: Counts,
+    /// What the end of the last pass changed, for notices.
+    #[serde(skip)]
+    pub transition: Transition,
+    /// What the last pass failed with; empty after a success.
+    #[serde(skip)]
+    pub(crate) troubles: BTreeSet<Trouble>,
+    /// The configuration since which it has this source: what passes of those before found out says nothing of it.
+    #[serde(skip)]
+    pub(crate) since: u64,
+    /// The selected tags that have a version.
+    #[serde(skip)]
+    pub(crate) newest_first: Vec<Tag>,
+}
+
+/// What a mirror does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing.
+    Idle,
+    /// It was asked to run, and waits for its turn.
+    Waiting,
+    /// It makes a pass.
+    Running,
+}
+
+/// What became of a pass.
+#[derive(Clone, Debug, Serialize)]
+pub struct PassRecord {
+    /// The number of the pass.
+    pub pass: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// Whether all that was selected is in the target.
+    pub outcome: RunOutcome,
+    /// Why the mirror as a whole failed, if it did.
+    pub error: Option<String>,
+    /// How many tags were copied.
+    pub copied: u64,
+    /// How many tags failed.
+    pub failed: u64,
+}
+
+/// What the end of a pass changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transition {
+    /// Nothing: it succeeded as the one before, or failed as the one before, or says nothing of the mirror.
+    #[default]
+    None,
+    /// Something fails that did not fail in the pass before, or fails otherwise.
+    Failing,
+    /// It succeeded after one that had failed.
+    Recovered,
+}
+
+/// The newest version among the selected tags.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Newest {
+    /// At the source.
+    pub source: Option<Tag>,
+    /// Of those that the target has as the source has them.
+    pub target: Option<Tag>,
+}
+
+/// How far a pass is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Progress {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Bytes sent to the target. Those of a transfer that starts over count again.
+    pub bytes: u64,
+    /// Bytes to send, as far as known.
+    pub size: u64,
+    /// Tags that are done.
+    pub tags_done: usize,
+    /// Tags to see to; none before the plan is made.
+    pub tags: Option<usize>,
+    /// Which pass.
+    #[serde(skip)]
+    pub pass: PassId,
+    /// The tags that are being copied, each with the bytes of all its blobs that are in the target so far.
+    #[serde(skip)]
+    pub copying: BTreeMap<Tag, u64>,
+}
+
+/// What is known of a selected tag.
+#[derive(Clone, Debug, Serialize)]
+pub struct TagStatus {
+    /// The tag.
+    pub tag: Tag,
+    /// Its digest at the source; none where it could not be asked.
+    pub digest: Option<Digest>,
+    /// How the target has it.
+    pub state: TagState,
+    /// The bytes of all its blobs, known of what this process copied.
+    pub size: Option<u64>,
+    /// When this process copied it.
+    pub copied_at: Option<Timestamp>,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+/// How the target has a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TagState {
+    /// As the source has it.
+    Current,
+    /// Not at all, or another image: it is to be copied.
+    Stale,
+    /// Not yet: it is being copied.
+    Copying,
+    /// Not: copying it failed, or the target forbids it.
+    Failed,
+}
+
+/// Something that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// When.
+    pub at: Timestamp,
+    /// The tag; none where it was the whole mirror.
+    pub tag: Option<Tag>,
+    /// Why, and what to do.
+    pub error: String,
+}
+
+impl Record {
+    /// A mirror as this configuration has it, and nothing else.
+    pub(super) fn new(mirror: &Mirror, generation: u64, now: Timestamp) -> Self {
+        Self {
+            name: mirror.name.clone(),
+            source: mirror.source.to_string(),
+            target: mirror.target.to_string(),
+            schedule: mirror.schedule.as_ref().map(Schedule::to_string),
+            state: State::Idle,
+            next_run: None,
+            last_run: None,
+            last_success_at: None,
+            selected: None,
+            stale: None,
+            stale_since: None,
+            newest: Newest::default(),
+            progress: None,
+            tags: Vec::new(),
+            failures: Vec::new(),
+            configured_at: now,
+            counts: Counts::default(),
+            transition: Transition::None,
+            troubles: BTreeSet::new(),
+            since: generation,
+            newest_first: Vec::new(),
+        }
+    }
+
+    /// What it is about.
+    pub fn pair(&self) -> Pair {
+        Pair { mirror: self.name.clone(), target: self.target.clone() }
+    }
+
+    /// Takes what a new configuration says of the mirror. What was known of another source is forgotten, and told so.
+    pub(super) fn configure(&mut self, new: Self) -> bool {
+        let is_same = self.source == new.source;
+        if is_same {
+            self.schedule = new.schedule;
+            // Whoever keeps the schedules says it again, if there still is one.
+            self.next_run = None;
+        } else {
+            let troubles = std::mem::take(&mut self.troubles);
+            self.replace(new, troubles);
+        }
+        !is_same
+    }
+
+    /// Starts anew, with what failed so far. A pass under way is, be it about something else now.
+    pub(super) fn replace(&mut self, new: Self, troubles: BTreeSet<Trouble>) {
+        let (state, progress) = (self.state, self.progress.take());
+        *self = Self { state, progress, troubles, ..new };
+    }
+
+    /// What the end of this pass changed, if it is the last one.
+    pub(super) fn transition_of(&self, pass: &PassId) -> Transition {
+        let is_last = self.last_run.as_ref().is_some_and(|last| last.pass == pass.number);
+        if is_last && pass.generation >= self.since { self.transition } else { Transition::None }
+    }
+
+    /// Seconds since the last success. Before the first one: since the process knows the mirror, so that a limit
+    /// catches a mirror that never succeeds.
+    pub fn freshness(&self, now: Timestamp) -> f64 {
+        let since = self.last_success_at.unwrap_or(self.configured_at);
+        // A clock may be set back.
+        now.duration_since(since).as_secs_f64().max(0.0)
+    }
+
+    /// A copy to be shown.
+    pub(super) fn shown(&self) -> Self {
+        let current = self.tags.iter().filter(|tag| tag.state == TagState::Current).map(|tag| &tag.tag);
+        let current: BTreeSet<&Tag> = current.collect();
+        let newest = Newest {
+            source: self.newest_first.first().cloned(),
+            target: self.newest_first.iter().find(|tag| current.contains(tag)).cloned(),
+        };
+        Self { newest, ..self.clone() }
+    }
+}
