@@ -150,8 +150,7 @@ fn until(time: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::ledger::Ledger;
-    use crate::worker::Workers;
+    use crate::worker;
 
     use super::*;
 
@@ -169,9 +168,7 @@ mod tests {
         };
         let yaml = format!("mirrors:\n{}", schedules.iter().map(mirror).collect::<String>());
         let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
-        let ledger = Arc::new(Ledger::new(Timestamp::UNIX_EPOCH));
-        let workers = Workers::new(Arc::clone(&ledger));
-        workers.configure(&ledger.configure(&config.mirrors, 1, Timestamp::UNIX_EPOCH));
+        let workers = worker::sample(&config.mirrors);
         let schedules = config.mirrors.into_iter().filter_map(|mirror| mirror.schedule);
         workers.all().into_iter().zip(schedules).collect()
     }

@@ -14,3 +14,12 @@ pub use run::{MirrorPass, PassState, Run, RunState, RunStatus};
 pub use trigger::Trigger;
 pub use work::{Fingerprint, Worker};
 pub use workers::Workers;
+
+/// Workers of these mirrors, none of which is at work.
+#[cfg(test)]
+pub(crate) fn sample(mirrors: &[crate::config::Mirror]) -> Workers {
+    let ledger = std::sync::Arc::new(crate::ledger::Ledger::new(jiff::Timestamp::UNIX_EPOCH));
+    let workers = Workers::new(std::sync::Arc::clone(&ledger));
+    workers.configure(&ledger.configure(mirrors, 1, jiff::Timestamp::UNIX_EPOCH));
+    workers
+}

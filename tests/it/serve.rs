@@ -282,7 +282,8 @@ async fn the_control_plane_says_what_is_wrong() {
     );
     let (status, body) = world.get("/metrics").await;
     assert_eq!(status, 200);
-    assert!(body.contains("tagferry_passes_total{mirror=\"app\",outcome=\"succeeded\"} 0"), "{body}");
+    let labels = format!(r#"mirror="app",target="{}/app",outcome="succeeded""#, world.target.host());
+    assert!(body.contains(&format!("tagferry_passes_total{{{labels}}} 0")), "{body}");
     assert!(body.ends_with("# EOF\n"));
     world.stop().await;
 }

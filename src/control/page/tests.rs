@@ -12,7 +12,7 @@ use crate::control::api::Overview;
 use crate::control::{Access, Changes, Configuration};
 use crate::event::{Pair, PassId, RunOutcome};
 use crate::ledger::samples;
-use crate::ledger::{Failure, Ledger, Newest, PassRecord, Progress, Record, State, TagState, TagStatus};
+use crate::ledger::{Failure, Newest, PassRecord, Progress, Record, State, TagState, TagStatus};
 use crate::oci::{Digest, Tag};
 
 const NOW: &str = "2026-08-01T12:00:00Z";
@@ -227,13 +227,10 @@ fn events_have_lines_of_their_own_whatever_an_error_holds() {
 
 #[test]
 fn changes_are_told_once_and_in_order() {
-    use crate::worker::Workers;
     let yaml = "mirrors:\n  - {source: r.example/a, target: \"oci:a\", tags: [{match: .}]}\n  \
                 - {source: r.example/b, target: \"oci:b\", tags: [{match: .}]}\n";
     let config = crate::config::Config::parse("t.yaml", yaml, &|_| None).unwrap();
-    let ledger = Arc::new(Ledger::new(at(NOW)));
-    let workers = Workers::new(Arc::clone(&ledger));
-    workers.configure(&ledger.configure(&config.mirrors, 1, at(NOW)));
+    let workers = crate::worker::sample(&config.mirrors);
     let changes = Changes::new(at(NOW));
     let names = |changed: &[Arc<crate::worker::Worker>]| -> Vec<String> {
         changed.iter().map(|worker| worker.pair().mirror.clone()).collect()
