@@ -5,13 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
+use crate::config::Endpoint;
 use crate::config::{Config, Mirror};
-use crate::event::{
-    Blobs, Ending, Event, EventKind, Fault, MirrorSummary, Observer, Pair, PassId, RunOutcome, TagOutcome,
-    TagSummary,
-};
+use crate::event::{Blobs, Ending, Event, Fault, MirrorSummary, Observer, Pair, TagSummary};
 use crate::oci::{Digest, Tag};
-use crate::plan::{Action, Root, Step};
+use crate::plan::{Root, Step};
+
+pub(crate) use crate::event::{Arrival, EventKind, PassId, RunOutcome, TagOutcome};
+pub(crate) use crate::plan::Action;
 
 /// A ledger, and passes over its mirrors.
 pub(crate) struct Story {
@@ -34,6 +35,11 @@ pub(crate) fn mirrors(names: &[&str]) -> Vec<Mirror> {
     let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
     let mirror = |name: &&str| Mirror { name: (*name).to_owned(), ..config.mirrors[0].clone() };
     names.iter().map(mirror).collect()
+}
+
+/// Another source or target than the mirrors have.
+pub(crate) fn elsewhere() -> Endpoint {
+    Endpoint::Layout("elsewhere".into())
 }
 
 /// A mirror of this name of which nothing is known.
@@ -98,8 +104,8 @@ impl Story {
         pass
     }
 
-    pub(crate) fn tell(&self, pass: &PassId, kind: EventKind<'_>) {
-        self.ledger.observe(&Event { at: self.now, pass: Some(pass), kind });
+    pub(crate) fn tell<'a>(&self, pass: impl Into<Option<&'a PassId>>, kind: EventKind<'a>) {
+        self.ledger.observe(&Event { at: self.now, pass: pass.into(), kind });
     }
 
     pub(crate) fn select(&self, pass: &PassId, selected: usize) {
@@ -120,6 +126,11 @@ impl Story {
 
     pub(crate) fn start_tag(&self, pass: &PassId, text: &str) {
         self.tell(pass, EventKind::TagStarted { tag: &tag(text) });
+    }
+
+    pub(crate) fn arrive(&self, pass: &PassId, text: &str, arrival: Arrival) {
+        let (tag, digest) = (&tag(text), Digest::of(b"blob"));
+        self.tell(pass, EventKind::BlobArrived { tag, digest, size: 4, arrival });
     }
 
     pub(crate) fn finish_tag(&self, pass: &PassId, text: &str, outcome: TagOutcome) {

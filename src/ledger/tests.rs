@@ -1,10 +1,8 @@
 //! Stories of passes, and what is known after them.
 
-use super::samples::{Story, finished, mirrors, summary, tag};
+use super::samples::{Story, elsewhere, finished, mirrors, summary, tag};
 use super::*;
-use crate::config::Endpoint;
 use crate::event::{Arrival, Ending, EventKind, MirrorSummary, RunOutcome, TagOutcome};
-use crate::oci::Digest;
 use crate::plan::Action;
 
 const NONE: Transition = Transition::None;
@@ -117,7 +115,7 @@ fn a_pass_by_a_configuration_before_says_nothing_of_a_mirror_with_another_source
     story.pass("a", RunOutcome::Succeeded);
     let before = story.start("a");
     let mut moved = mirrors(&["a"]);
-    moved[0].source = Endpoint::Layout("elsewhere".into());
+    moved[0].source = elsewhere();
     assert!(story.reload(&moved)[0].is_new);
     story.select(&before, 2);
     story.plan(&before, &[("1", Action::Copy)], &[]);
@@ -161,10 +159,8 @@ fn a_mirror_that_went_and_came_back_is_a_new_one() {
 
 #[test]
 fn a_failure_that_a_new_configuration_mends_has_an_end() {
-    let changes: [fn(&mut crate::config::Mirror); 2] = [
-        |mirror| mirror.source = Endpoint::Layout("elsewhere".into()),
-        |mirror| mirror.target = Endpoint::Layout("elsewhere".into()),
-    ];
+    let changes: [fn(&mut crate::config::Mirror); 2] =
+        [|mirror| mirror.source = elsewhere(), |mirror| mirror.target = elsewhere()];
     for change in changes {
         let mut story = Story::of(&["a"]);
         story.pass("a", RunOutcome::Failed);
@@ -188,8 +184,7 @@ fn the_size_of_a_copied_tag_is_that_of_its_blobs_and_is_kept_while_its_digest_is
     story.plan(&pass, &[("1", Action::Copy), ("2", Action::Skip)], &[]);
     story.start_tag(&pass, "1");
     for arrival in [Arrival::Uploaded, Arrival::Present] {
-        let kind = EventKind::BlobArrived { tag: &tag("1"), digest: Digest::of(b"blob"), size: 4, arrival };
-        story.tell(&pass, kind);
+        story.arrive(&pass, "1", arrival);
     }
     assert_eq!(story.record("a").tags[0].state, TagState::Copying);
     story.finish_tag(&pass, "1", TagOutcome::Copied);

@@ -3,18 +3,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::Endpoint;
-use crate::event::{Arrival, Event, EventKind, Observer, PassId, RunOutcome, TagOutcome};
-use crate::ledger::samples::{Story, mirrors, record, tag};
-use crate::oci::Digest;
-use crate::plan::Action;
+use crate::ledger::samples::{
+    Action, Arrival, EventKind, PassId, RunOutcome, Story, TagOutcome, elsewhere, finished, mirrors, record,
+    tag,
+};
 
 impl Story {
-    fn arrive(&self, pass: &PassId, text: &str, arrival: Arrival) {
-        let (tag, digest) = (&tag(text), Digest::of(b"blob"));
-        self.tell(pass, EventKind::BlobArrived { tag, digest, size: 4, arrival });
-    }
-
     fn page(&self) -> String {
         encode(&self.ledger, self.now)
     }
@@ -60,7 +54,7 @@ fn pass_that_fails(story: &mut Story) {
         story.tell(&pass, EventKind::Requested { host, method, status });
     }
     let kind = EventKind::Retried { host, reason: "throttled" };
-    story.ledger.observe(&Event { at: story.now, pass: None, kind });
+    story.tell(None, kind);
 }
 
 #[test]
@@ -258,7 +252,7 @@ fn a_reload_keeps_the_mirrors_that_stay() {
     story.pass("java/jdk", RunOutcome::Succeeded);
     story.reload(&mirrors(&["java/jdk", "java/jre"]));
     // A pass over a mirror that is gone ends after all.
-    let summary = &crate::ledger::samples::finished(RunOutcome::Succeeded);
+    let summary = &finished(RunOutcome::Succeeded);
     story.tell(&free, EventKind::PassFinished { summary, took: Duration::ZERO });
     story.start("alien");
     let samples = ["java/jdk", "java/jre"].map(|name| {
@@ -283,7 +277,7 @@ fn a_pass_that_began_before_the_mirror_was_another_one_says_nothing_of_it() {
     story.pass("java/jdk", RunOutcome::Succeeded);
     let pass = story.start("java/jdk");
     let mut moved = mirrors(&["java/jdk"]);
-    moved[0].source = Endpoint::Layout("elsewhere".into());
+    moved[0].source = elsewhere();
     story.reload(&moved);
     story.select(&pass, 2);
     story.plan(&pass, &[("1", Action::Copy)], &[]);
@@ -296,11 +290,11 @@ fn a_pass_that_began_before_the_mirror_was_another_one_says_nothing_of_it() {
 #[test]
 fn each_target_of_a_mirror_has_its_own_samples() {
     let mut both = mirrors(&["a", "a"]);
-    both[1].target = Endpoint::Layout("b".into());
+    both[1].target = elsewhere();
     let mut story = Story::of(&[]);
     story.reload(&both);
     story.pass("a", RunOutcome::Succeeded);
-    let samples = [r#"{mirror="a",target="oci:b"} 0"#, r#"{mirror="a",target="target.test/a"} 1"#];
+    let samples = [r#"{mirror="a",target="oci:elsewhere"} 0"#, r#"{mirror="a",target="target.test/a"} 1"#];
     story.assert("pass_duration_seconds_count", &samples);
 }
 

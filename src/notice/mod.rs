@@ -1,10 +1,12 @@
 //! Who is told of new tags, of failures and of recoveries: webhooks, Slack, Amazon SNS, Amazon EventBridge.
 //!
 //! The way of a notice: a pass ends, and [`Notifier`], an observer, asks the ledger what that changed. What is worth
-//! telling becomes a [`Notice`] and goes into the queue of every destination that wants it. [`Delivery`] empties the queues. A pass never waits for a destination, nor one destination for
-//! another: a queue that is full drops what comes next, and says so.
+//! telling becomes a [`Notice`] and goes into the queue of every destination that wants it. [`Delivery`] empties the
+//! queues. A pass never waits for a destination, nor one destination for another: a queue that is full drops what comes
+//! next, and says so.
 //!
-//! The ledger remembers what this process saw, so a recovery is told only by one that saw the failure. Nothing here spawns: whoever calls [`channel`] awaits the delivery.
+//! The ledger remembers what this process saw, so a recovery is told only by one that saw the failure. Nothing here
+//! spawns: whoever calls [`channel`] awaits the delivery.
 
 #[cfg(feature = "aws-notices")]
 mod call;
