@@ -5,8 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::config::Endpoint;
-use crate::config::{Config, Mirror};
+use crate::config::{Config, Endpoint, Mirror};
 use crate::event::{Blobs, Ending, Event, Fault, MirrorSummary, Observer, Pair, TagSummary};
 use crate::oci::{Digest, Tag};
 use crate::plan::{Root, Step};
@@ -39,7 +38,7 @@ pub(crate) fn mirrors(names: &[&str]) -> Vec<Mirror> {
 
 /// Another source or target than the mirrors have.
 pub(crate) fn elsewhere() -> Endpoint {
-    Endpoint::Layout("elsewhere".into())
+    Endpoint::Layout { dir: "elsewhere".into(), name: None }
 }
 
 /// A mirror of this name of which nothing is known.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ledger::samples::{
-    Action, Arrival, EventKind, PassId, RunOutcome, Story, TagOutcome, elsewhere, finished, mirrors, record,
-    tag,
+    Action, Arrival, EventKind, RunOutcome, Story, TagOutcome, elsewhere, finished, mirrors, record, tag,
 };
 
 impl Story {
