@@ -26,5 +26,8 @@ pub(super) async fn ready(State(control): State<Arc<Control>>) -> (StatusCode, &
 
 /// `GET /metrics`.
 pub(super) async fn metrics(State(control): State<Arc<Control>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::encode(&control.ledger, control.shard, Timestamp::now()))
+    (
+        [(CONTENT_TYPE, metrics::CONTENT_TYPE)],
+        metrics::encode(&control.ledger, control.shard, Timestamp::now()),
+    )
 }

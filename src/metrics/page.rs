@@ -57,7 +57,7 @@ impl Page {
             .encode_descriptor("start_time", help, Some(&Unit::Seconds), MetricType::Gauge)?
             .encode_gauge(&seconds(self.started_at))?;
         let help = "Into how many parts the mirrors are shared; the label says which of them the process has";
-        let (index, count) = self.shard;
+        let (index, count) = self.shard.map_or((0, NonZeroU64::MIN), |shard| (shard.index(), shard.count()));
         writer
             .encoder
             .encode_descriptor("shards", help, None, MetricType::Gauge)?

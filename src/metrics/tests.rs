@@ -9,7 +9,7 @@ use crate::ledger::samples::{
 
 impl Story {
     fn page(&self) -> String {
-        encode(&self.ledger, self.now)
+        encode(&self.ledger, None, self.now)
     }
 
     /// The samples of one name, each as the page has it but for the prefix.

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ledger", &["oci", "plan", "event", "config"]),
     ("notice", &["text", "oci", "event", "registry", "aws", "config", "ledger"]),
     ("report", &["oci", "select", "event", "plan"]),
-    ("metrics", &["ledger"]),
+    ("metrics", &["config", "ledger"]),
     (
         "app",
         &[

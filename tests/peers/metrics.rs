@@ -84,7 +84,7 @@ fn after_a_pass() -> String {
     for kind in story {
         ledger.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }
-    encode(&ledger, Timestamp::now())
+    encode(&ledger, None, Timestamp::now())
 }
 
 /// A page as the Python library reads it: its families by name.
@@ -201,7 +201,7 @@ async fn labels_and_values_are_read_as_they_were_counted() {
 
 #[tokio::test]
 async fn a_page_before_the_first_mirror_is_openmetrics_too() {
-    let families = parsed(&encode(&Ledger::new(Timestamp::now()), Timestamp::now())).await;
+    let families = parsed(&encode(&Ledger::new(Timestamp::now()), None, Timestamp::now())).await;
     assert_samples(&families, "tagferry_passes", &[]);
 }
 
