@@ -1,7 +1,7 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch.rs` checks):
-//! [`text`], [`oci`], [`select`], [`plan`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`], [`ecr`], [`layout`],
+//! [`text`], [`slots`], [`oci`], [`select`], [`plan`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`], [`ecr`], [`layout`],
 //! [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`],
 //! [`control`], [`daemon`]; then [`report`] and [`cli`].
 
@@ -26,6 +26,7 @@ pub mod registry;
 pub mod report;
 pub mod schedule;
 pub mod select;
+pub mod slots;
 pub mod source;
 pub mod target;
 pub mod text;

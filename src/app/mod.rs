@@ -2,7 +2,6 @@
 
 mod clients;
 mod shared;
-mod slots;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -24,15 +23,13 @@ use crate::oci::Host;
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
+use crate::slots::{Slot, Slots};
 use crate::source::Source;
 use crate::target::Target;
 use crate::text::chain;
 
 use self::clients::Clients;
 use self::shared::SharedState;
-use self::slots::Slots;
-
-pub use self::slots::Slot;
 
 /// What is not in the configuration.
 #[derive(Clone, Debug, Default)]
@@ -168,7 +165,7 @@ impl App {
 
     /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own. Cancel safe.
     pub async fn slot(&self) -> Slot<'_> {
-        self.slots.get().await
+        self.slots.acquire().await
     }
 
     /// The pass of this number over a mirror and target, for which the slot has to be held. None where there is no such

@@ -1,30 +1,18 @@
 //! Logs as machines read them.
 
 use std::fmt;
-use std::fmt::Debug;
 
-use serde::Serializer;
-use serde::ser::SerializeMap;
-use serde_json::Value;
-use tracing::field::{Field, Visit};
+use serde_json::{Value, json};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::cli::context::context;
+use crate::cli::record::Record;
 
 /// One flat object a line: time, level, message, the fields, and where in the program it is.
 pub(super) struct JsonLines<T>(pub(super) T);
-
-/// The fields of an event, the message first where there is one.
-#[derive(Default)]
-struct Fields {
-    fields: Vec<(&'static str, Value)>,
-    /// Of a log that came by way of the `log` crate.
-    target: Option<String>,
-}
 
 impl<S, N, T> FormatEvent<S, N> for JsonLines<T>
 where
@@ -40,70 +28,13 @@ where
     ) -> fmt::Result {
         let mut time = String::new();
         self.0.format_time(&mut Writer::new(&mut time))?;
-        let Fields { mut fields, target } = {
-            let mut fields = Fields::default();
-            event.record(&mut fields);
-            fields
-        };
-        let mut around: Vec<_> = context(spans).map(|(name, text)| (name, Value::from(text))).collect();
-        around.retain(|(name, _)| fields.iter().all(|(own, _)| own != name));
-        fields.extend(around);
-        let target = target.as_deref().unwrap_or(event.metadata().target());
-        writeln!(writer, "{}", line(&time, event.metadata().level().as_str(), &fields, target)?)
-    }
-}
-
-fn line(time: &str, level: &str, fields: &[(&str, Value)], target: &str) -> Result<String, fmt::Error> {
-    let write = || {
-        let mut line = Vec::new();
-        let mut serializer = serde_json::Serializer::new(&mut line);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("timestamp", time)?;
-        map.serialize_entry("level", level)?;
-        for (name, value) in fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.serialize_entry("target", target)?;
-        map.end()?;
-        Ok::<_, serde_json::Error>(line)
-    };
-    String::from_utf8(write().map_err(|_| fmt::Error)?).map_err(|_| fmt::Error)
-}
-
-impl Fields {
-    fn set(&mut self, field: &Field, value: Value) {
-        match field.name() {
-            "log.target" => self.target = value.as_str().map(str::to_owned),
-            name if name.starts_with("log.") => {}
-            "message" => self.fields.insert(0, ("message", value)),
-            name => self.fields.push((name, value)),
-        }
-    }
-}
-
-impl Visit for Fields {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value.into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value.into());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.set(field, format!("{value:?}").into());
+        let Record { level, target, message, fields, context } = Record::new(event, spans);
+        let first =
+            [("timestamp", json!(time)), ("level", json!(level.as_str())), ("message", json!(message))];
+        let entries = first.into_iter().chain(fields).chain(context).chain([("target", json!(target))]);
+        // Written here for its order: the map of `serde_json` sorts its keys.
+        let entries = entries.map(|(name, value)| format!("{}:{value}", Value::from(name)));
+        writeln!(writer, "{{{}}}", entries.collect::<Vec<_>>().join(","))
     }
 }
 

@@ -5,10 +5,11 @@
 
 mod command;
 mod config;
-mod context;
 mod exit;
+mod global;
 mod json;
 mod logging;
+mod record;
 mod run;
 mod shard;
 mod signals;
@@ -18,14 +19,10 @@ mod testing;
 mod text;
 mod traces;
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser};
-
-use crate::event::{Event, Observer};
+use clap::Parser;
 
 use self::command::Command;
-use self::logging::Logging;
+use self::global::Global;
 use self::terminal::Terminal;
 
 pub use self::exit::ExitCode;
@@ -73,20 +70,6 @@ struct Cli {
     command: Command,
 }
 
-/// What every command takes, before or after its name.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Options of all commands")]
-struct Global {
-    /// The configuration; `-` is standard input [default: tagferry.yaml]
-    ///
-    /// Without it, the text in the environment variable `TAGFERRY_CONFIG_YAML` is used if there is any, and else the
-    /// file `tagferry.yaml`. With it, the variable has no effect.
-    #[arg(short, long, global = true, value_name = "PATH")]
-    config: Option<PathBuf>,
-    #[command(flatten)]
-    logging: Logging,
-}
-
 /// Runs the program with the arguments and the environment of this process.
 ///
 /// Ends the process itself where the arguments are wrong or ask for help.
@@ -108,15 +91,10 @@ pub async fn main() -> ExitCode {
     code
 }
 
-/// For commands that are over before progress means anything.
-struct Silent;
-
-impl Observer for Silent {
-    fn observe(&self, _: &Event<'_>) {}
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use clap::CommandFactory;
 
     use super::*;

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::app::App;
-use crate::cli::Global;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;

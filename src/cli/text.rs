@@ -1,29 +1,20 @@
 //! Logs as people read them.
 
 use std::fmt;
-use std::fmt::Debug;
 
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::cli::context::context;
+use crate::cli::record::Record;
 
 /// Writes time, level and message, and of the fields those that the message leaves out: messages read alone, and fields are
 /// for machines.
 ///
 /// Numbers are never added to a message. The one that people want is in it, with a unit.
 pub(super) struct TextLines<T>(pub(super) T);
-
-/// What an event says.
-#[derive(Default)]
-struct Said {
-    message: String,
-    texts: Vec<(&'static str, String)>,
-}
 
 impl<S, N, T> FormatEvent<S, N> for TextLines<T>
 where
@@ -37,9 +28,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut said = Said::default();
-        event.record(&mut said);
-        let [dim, colour, plain] = match (writer.has_ansi_escapes(), *event.metadata().level()) {
+        let Record { level, message, fields, context, .. } = Record::new(event, spans);
+        let message = shown(&message);
+        let [dim, colour, plain] = match (writer.has_ansi_escapes(), level) {
             (false, _) => [""; 3],
             (true, Level::ERROR) => ["\x1b[2m", "\x1b[31m", "\x1b[0m"],
             (true, Level::WARN) => ["\x1b[2m", "\x1b[33m", "\x1b[0m"],
@@ -48,49 +39,29 @@ where
         };
         write!(writer, "{dim}")?;
         self.0.format_time(&mut writer)?;
-        write!(writer, "{plain} {colour}{:>5}{plain} {}", event.metadata().level(), said.message)?;
-        for (name, text) in said.texts.iter().filter(|(_, text)| !said.message.contains(text)) {
+        write!(writer, "{plain} {colour}{level:>5}{plain} {message}")?;
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_number()) {
+            let text = value.as_str().map_or_else(|| value.to_string(), shown);
             let mut lines = text.lines();
-            if !said.message.contains(lines.next().unwrap_or_default()) {
+            if !message.contains(lines.next().unwrap_or_default()) {
                 write!(writer, " {name}={text}")?;
-                continue;
-            }
-            // Of several lines the message has the first. The others are hints.
-            for line in lines {
-                write!(writer, " ({line})")?;
+            } else if !message.contains(&text) {
+                // Of several lines the message has the first. The others are hints.
+                for line in lines {
+                    write!(writer, " ({line})")?;
+                }
             }
         }
-        for (name, text) in context(spans) {
-            if said.texts.iter().all(|(said, _)| *said != name) {
-                write!(writer, " {name}={text}")?;
-            }
+        for (name, value) in &context {
+            write!(writer, " {name}={}", value.as_str().map(shown).unwrap_or_default())?;
         }
         writeln!(writer)
     }
 }
 
-impl Visit for Said {
-    fn record_f64(&mut self, _: &Field, _: f64) {}
-
-    fn record_i64(&mut self, _: &Field, _: i64) {}
-
-    fn record_u64(&mut self, _: &Field, _: u64) {}
-
-    fn record_str(&mut self, field: &Field, text: &str) {
-        self.record_debug(field, &format_args!("{text}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // What registries write is no command to the terminal.
-        let is_command = |letter: char| letter.is_control() && letter != '\n';
-        let text = format!("{value:?}").replace(is_command, "\u{fffd}");
-        match field.name() {
-            "message" => self.message = text,
-            // Of the `log` crate: where in the source it is.
-            name if name.starts_with("log.") => {}
-            name => self.texts.push((name, text)),
-        }
-    }
+/// What registries write is no command to the terminal.
+fn shown(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control() && letter != '\n', "\u{fffd}")
 }
 
 #[cfg(test)]

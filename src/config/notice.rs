@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use crate::config::destination::{Destination, Given};
 use crate::config::raw_notice;
+use crate::config::raw_notice::NoticeKind;
 use crate::yaml::{Document, Path, suggest};
 
 /// One place that is told, and of what.
@@ -18,32 +16,6 @@ pub struct Notice {
     pub on: BTreeSet<NoticeKind>,
     /// The names of the mirrors of which is told. None: all.
     pub mirrors: Option<BTreeSet<String>>,
-}
-
-/// What is told of a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NoticeKind {
-    /// New tags are in the target.
-    Copied,
-    /// A pass failed, and the one before it did not, or not so.
-    Failed,
-    /// A pass succeeded, and the one before it did not.
-    Recovered,
-}
-
-impl NoticeKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Copied => "copied",
-            Self::Failed => "failed",
-            Self::Recovered => "recovered",
-        }
-    }
 }
 
 /// Reads all entries. `names` are those of the mirrors; none where not all of them are known.

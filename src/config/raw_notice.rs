@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::config::notice::NoticeKind;
 use crate::config::secret::Secret;
 
 /// One place that is told: exactly one of `webhook`, `slack`, `sns` and `eventbridge`.
@@ -30,6 +29,32 @@ pub(super) struct Notice {
     /// Tell only of the mirrors of these names. Default: all.
     #[schemars(length(min = 1))]
     pub(super) mirrors: Option<Vec<String>>,
+}
+
+/// What is told of a mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// New tags are in the target.
+    Copied,
+    /// A pass failed, and the one before it did not, or not so.
+    Failed,
+    /// A pass succeeded, and the one before it did not.
+    Recovered,
+}
+
+impl NoticeKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Copied => "copied",
+            Self::Failed => "failed",
+            Self::Recovered => "recovered",
+        }
+    }
 }
 
 /// A receiver of JSON.

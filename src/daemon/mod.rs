@@ -1,25 +1,18 @@
 //! The daemon: owns everything that runs, starts it, reloads, and stops in order.
-//!
-//! Passes and notices are futures of the daemon's own, as copies are futures of theirs: they wait for sockets nearly all
-//! of the time, and the sockets have tasks. The control plane is a task, so that it answers whatever a pass computes.
 
 mod supervisor;
-mod tasks;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::Stream;
-use futures_util::future::{Either, join, select};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use crate::app;
 use crate::config::Config;
@@ -32,11 +25,7 @@ use crate::schedule::Clock;
 use crate::worker::Workers;
 
 use self::supervisor::{AppBuilder, Supervisor};
-use self::tasks::run_all;
 
-/// Notices that wait when everything else has ended are given this time: ECS and Kubernetes kill 30 seconds after the
-/// signal, of which the copies in flight have 25.
-const NOTICES_MAX: Duration = Duration::from_secs(3);
 /// Requests to the control plane that are under way when everything else has ended are given this time.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -75,7 +64,6 @@ pub enum Error {
 /// A daemon, ready to run.
 pub struct Daemon {
     supervisor: Supervisor,
-    tasks: tasks::Ends,
     listener: TcpListener,
 }
 
@@ -99,9 +87,8 @@ impl Daemon {
         };
         let clock = Clock::start().await.map_err(Error::Clock)?;
         let builder = AppBuilder::new(reload, options, ledger, observer);
-        let (starts, tasks) = tasks::channels();
-        let supervisor = Supervisor::new(builder, config, Arc::new(control), clock, starts).await?;
-        Ok(Self { supervisor, tasks, listener })
+        let supervisor = Supervisor::new(builder, config, Arc::new(control), clock).await?;
+        Ok(Self { supervisor, listener })
     }
 
     /// Where the control plane listens.
@@ -121,35 +108,26 @@ impl Daemon {
     ///
     /// Ends when everything has: passes under way finish unless `stop.hard` drops what they copy.
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
-        let Self { mut supervisor, tasks: ends, listener } = self;
+        // One thread does for passes and notices: they wait for sockets nearly all of the time, and those have tasks.
+        LocalSet::new().run_until(self.supervise(stop, reloads)).await
+    }
+
+    async fn supervise(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
+        let Self { mut supervisor, listener } = self;
         // Before anybody can ask: "sync now" for all mirrors means all.
         supervisor.start(&stop);
         let control = supervisor.control();
         let goodbye = CancellationToken::new();
         let mut server = JoinSet::new();
         server.spawn(control::serve(listener, Arc::clone(&control), goodbye.clone()));
-        let supervise = async move {
-            let ended = tokio::select! {
-                ended = supervisor.supervise(&stop, reloads) => ended,
-                Some(Err(error)) = server.join_next() => Err(Error::Task(error)),
-            };
-            stop.soft.cancel();
-            control.stopping.cancel();
-            control.ledger.changed();
-            (ended, server)
+        let ended = tokio::select! {
+            ended = supervisor.supervise(&stop, reloads) => ended,
+            Some(Err(error)) = server.join_next() => Err(Error::Task(error)),
         };
-        let passes = pin!(join(supervise, run_all(ends.passes)));
-        let notices = pin!(run_all(ends.notices));
-        let (ended, mut server) = match select(passes, notices).await {
-            Either::Left(((ended, ()), notices)) => {
-                if tokio::time::timeout(NOTICES_MAX, notices).await.is_err() {
-                    warn!("Not every notice was delivered before the end: what is left is dropped");
-                }
-                ended
-            }
-            // Everything ends passes first, and so no notice can come any more.
-            Either::Right(((), passes)) => passes.await.0,
-        };
+        stop.soft.cancel();
+        control.stopping.cancel();
+        control.ledger.changed();
+        let ended = ended.and(supervisor.finish().await);
         goodbye.cancel();
         // Whoever still waits for an answer now is cut off.
         let _ = tokio::time::timeout(GOODBYE, server.join_next()).await;

@@ -4,16 +4,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
 
 use crate::app;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{Configuration, Control};
-use crate::daemon::tasks::Starts;
 use crate::daemon::{Error, Reload};
 use crate::event::{Observer, Observers};
 use crate::ledger::Ledger;
@@ -23,16 +23,23 @@ use crate::pass::Stop;
 use crate::schedule::{Agenda, Clock};
 use crate::text::chain;
 
-/// Fires triggers at their times, and takes new configurations.
+/// Notices that wait when everything else has ended are given this time: ECS and Kubernetes kill 30 seconds after the
+/// signal, of which the copies in flight have 25.
+const NOTICES_MAX: Duration = Duration::from_secs(3);
+
+/// Fires triggers at their times, takes new configurations, and owns what runs by them.
 pub(super) struct Supervisor {
     builder: AppBuilder,
     control: Arc<Control>,
     clock: Clock,
-    starts: Starts,
     agenda: Agenda,
     apps: watch::Sender<Arc<App>>,
     /// The delivery of the newest configuration, before it is handed over.
     delivery: Option<Delivery>,
+    /// The workers of mirrors.
+    passes: JoinSet<()>,
+    /// The deliveries of notices: that of the newest configuration, and those before that have not ended yet.
+    notices: JoinSet<()>,
 }
 
 /// Makes of a configuration what passes need.
@@ -77,7 +84,6 @@ impl Supervisor {
         config: Config,
         control: Arc<Control>,
         clock: Clock,
-        starts: Starts,
     ) -> Result<Self, Error> {
         let (app, delivery) = builder.build(config).await?;
         let apps = watch::Sender::new(Arc::new(app));
@@ -85,10 +91,11 @@ impl Supervisor {
             builder,
             control,
             clock,
-            starts,
             agenda: Agenda::default(),
             apps,
             delivery: Some(delivery),
+            passes: JoinSet::new(),
+            notices: JoinSet::new(),
         })
     }
 
@@ -101,10 +108,9 @@ impl Supervisor {
         Arc::clone(&self.control)
     }
 
-    /// Goes on until told to stop. Dropped with this are the last notifiers, once passes under way have ended, and the
-    /// deliveries end.
+    /// Goes on until told to stop.
     pub(super) async fn supervise(
-        mut self,
+        &mut self,
         stop: &Stop,
         reloads: impl Stream<Item = ()>,
     ) -> Result<(), Error> {
@@ -114,6 +120,14 @@ impl Supervisor {
             tokio::select! {
                 () = stop.soft.cancelled() => return Ok(()),
                 error = self.clock.keep(&mut self.agenda, jitter, changed) => return Err(Error::Clock(error)),
+                Some(ended) = self.passes.join_next() => {
+                    ended.map_err(Error::Task)?;
+                    continue;
+                }
+                Some(ended) = self.notices.join_next() => {
+                    ended.map_err(Error::Task)?;
+                    continue;
+                }
                 Some(()) = reloads.next() => {}
             }
             tokio::select! {
@@ -121,6 +135,21 @@ impl Supervisor {
                 () = self.reload(stop) => {}
             }
         }
+    }
+
+    /// Waits for passes under way, and then for a while for the notices of them.
+    pub(super) async fn finish(self) -> Result<(), Error> {
+        let Self { builder, apps, mut passes, mut notices, .. } = self;
+        // Dropped with these are the last notifiers, once passes under way have ended, and the deliveries end.
+        drop((builder, apps));
+        while let Some(ended) = passes.join_next().await {
+            ended.map_err(Error::Task)?;
+        }
+        let delivered = async { while notices.join_next().await.is_some() {} };
+        if tokio::time::timeout(NOTICES_MAX, delivered).await.is_err() {
+            warn!("Not every notice was delivered before the end: what is left is dropped");
+        }
+        Ok(())
     }
 
     async fn reload(&mut self, stop: &Stop) {
@@ -160,15 +189,14 @@ impl Supervisor {
                 worker.trigger.fire();
             }
         }
-        // Nobody is there to take them only where the daemon is about to end.
         for worker in new {
             let (apps, stop) = (self.apps.subscribe(), stop.clone());
             let control = Arc::clone(&self.control);
-            let work = async move { worker.work(apps, &stop, || control.ledger.changed()).await };
-            let _ = self.starts.passes.send(work.boxed_local());
+            self.passes
+                .spawn_local(async move { worker.work(apps, &stop, || control.ledger.changed()).await });
         }
         if let Some(delivery) = self.delivery.take() {
-            let _ = self.starts.notices.send(delivery.run().boxed_local());
+            self.notices.spawn_local(delivery.run());
         }
     }
 }

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 /// Each module and what it may use. Whatever is used stands above its user: there are no circles.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("text", &[]),
+    ("slots", &[]),
     ("oci", &["text"]),
     ("select", &["oci"]),
     ("plan", &["oci"]),
     ("event", &["oci", "select", "plan"]),
     ("yaml", &[]),
     ("login", &["text", "oci"]),
-    ("registry", &["text", "oci", "login"]),
+    ("registry", &["text", "slots", "oci", "login"]),
     ("aws", &["oci", "login"]),
     ("ecr", &["text", "oci", "login", "registry", "aws"]),
     ("layout", &["text", "oci"]),
@@ -29,8 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "text", "oci", "login", "config", "registry", "aws", "ecr", "layout", "source", "target",
-            "event", "copy", "pass",
+            "text", "slots", "oci", "login", "config", "registry", "aws", "ecr", "layout", "source",
+            "target", "event", "copy", "pass",
         ],
     ),
     ("worker", &["config", "event", "ledger", "pass", "app"]),

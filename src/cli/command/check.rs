@@ -8,9 +8,10 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::app::{App, Options, Probe};
+use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
-use crate::cli::{Global, Silent, config};
 use crate::config::{Config, Mirror, Schedule};
 use crate::registry::Retry;
 use crate::report::{Look, Table};

@@ -13,8 +13,8 @@ mod tags;
 
 use clap::Subcommand;
 
-use crate::cli::Global;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::Global;
 use crate::cli::terminal::Terminal;
 
 /// What can be done.

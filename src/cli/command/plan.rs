@@ -4,8 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::cli::Global;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::Global;
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
 use crate::event::RunSummary;

@@ -8,9 +8,9 @@ use futures_util::StreamExt;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::cli::Global;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;

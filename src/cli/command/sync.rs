@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::Global;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::Global;
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
 use crate::pass::Mode;

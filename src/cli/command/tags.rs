@@ -7,9 +7,10 @@ use clap::{Args, ValueEnum};
 use semver::VersionReq;
 
 use crate::app::{App, Options};
+use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
-use crate::cli::{Global, Silent, config};
 use crate::config::{Config, Endpoint};
 use crate::oci::{Name, NameError, Tag};
 use crate::report;

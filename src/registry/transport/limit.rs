@@ -4,10 +4,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::registry::transport::retry::RETRY_AFTER_MAX;
+use crate::slots::{Slot, Slots};
 
 /// The bounds for one host.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,8 @@ pub struct Limits {
 /// multiplicative decrease).
 #[derive(Debug)]
 pub(in crate::registry) struct Limiter {
-    /// As many places as the window has. Fair: who came first is let in first.
-    places: Semaphore,
+    /// As many as the window has.
+    slots: Slots,
     window_max: f64,
     interval: Duration,
     /// Held for arithmetic only.
@@ -36,10 +36,6 @@ pub(in crate::registry) struct Limiter {
 struct State {
     /// How many requests at once the host bears, as far as is known.
     window: f64,
-    /// Places that exist, free or taken.
-    places: usize,
-    /// Places that go when they become free.
-    surplus: usize,
     /// When the next request may start.
     next: Instant,
     /// Requests that started before this do not shrink the window again: they belong to the same burst.
@@ -51,62 +47,48 @@ struct State {
 pub(in crate::registry) struct Turn<'a> {
     limiter: &'a Limiter,
     started_at: Instant,
+    _slot: Slot<'a>,
 }
 
 impl Limiter {
     pub(in crate::registry) fn new(limits: Limits) -> Self {
         let now = Instant::now();
-        let places = limits.concurrent.get().min(Semaphore::MAX_PERMITS);
         #[expect(clippy::cast_precision_loss, reason = "nobody asks for 2^52 requests at once")]
-        let window = places as f64;
+        let window = limits.concurrent.get() as f64;
         Self {
-            places: Semaphore::new(places),
+            slots: Slots::new(limits.concurrent),
             window_max: window,
             interval: limits.per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get()),
-            state: Mutex::new(State { window, places, surplus: 0, next: now, shrunk_at: now }),
+            state: Mutex::new(State { window, next: now, shrunk_at: now }),
         }
     }
 
     /// Waits for a turn. It ends when it is dropped.
     pub(in crate::registry) async fn turn(&self) -> Turn<'_> {
-        // A semaphore that is never closed always gives.
-        if let Ok(place) = self.places.acquire().await {
-            place.forget();
-        }
+        let slot = self.slots.acquire().await;
         let started_at = {
             let mut state = self.lock();
             let start = state.next.max(Instant::now());
             state.next = start + self.interval;
             start
         };
-        let turn = Turn { limiter: self, started_at };
         tokio::time::sleep_until(started_at).await;
-        turn
+        Turn { limiter: self, started_at, _slot: slot }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings the number of places to the window.
-    fn adjust(&self, state: &mut State) {
+    /// Brings the number of slots to the window.
+    fn adjust(&self, state: &State) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "at least 1, and rounded down"
         )]
-        let wanted = state.window as usize;
-        while state.places > wanted {
-            state.places -= 1;
-            state.surplus += 1 - self.places.forget_permits(1);
-        }
-        while state.places < wanted {
-            state.places += 1;
-            match state.surplus.checked_sub(1) {
-                Some(fewer) => state.surplus = fewer,
-                None => self.places.add_permits(1),
-            }
-        }
+        let window = state.window as usize;
+        self.slots.resize(NonZeroUsize::new(window).unwrap_or(NonZeroUsize::MIN));
     }
 }
 
@@ -115,7 +97,7 @@ impl Turn<'_> {
     pub(in crate::registry) fn answered(&self) {
         let mut state = self.limiter.lock();
         state.window = (state.window + 1.0 / state.window).min(self.limiter.window_max);
-        self.limiter.adjust(&mut state);
+        self.limiter.adjust(&state);
     }
 
     /// The host asked for less, and for a pause of this length where it said so.
@@ -125,19 +107,9 @@ impl Turn<'_> {
         if self.started_at >= state.shrunk_at {
             state.window = (state.window / 2.0).max(1.0);
             state.shrunk_at = now;
-            self.limiter.adjust(&mut state);
+            self.limiter.adjust(&state);
         }
         state.next = state.next.max(now + pause.unwrap_or_default().min(RETRY_AFTER_MAX));
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut state = self.limiter.lock();
-        match state.surplus.checked_sub(1) {
-            Some(fewer) => state.surplus = fewer,
-            None => self.limiter.places.add_permits(1),
-        }
     }
 }
 

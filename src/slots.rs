@@ -1,13 +1,13 @@
-//! How many passes of a daemon run at once, across reloads.
+//! A semaphore whose size may change while its slots are in use.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
-/// So many passes at once, whatever configurations they began with.
+/// As many slots as were last asked for, given in the order in which they are wanted.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub struct Slots {
     free: Semaphore,
     /// Held for counting only.
     count: Mutex<Count>,
@@ -15,29 +15,29 @@ pub(super) struct Slots {
 
 #[derive(Debug)]
 struct Count {
-    most: usize,
-    /// Slots that are in use and no longer exist: a configuration with fewer came meanwhile.
+    total: usize,
+    /// Slots that are in use and no longer exist: there were more when they were taken.
     surplus: usize,
 }
 
-/// A place among the passes that may run at once. Dropped, it makes room for another.
-pub struct Slot<'a> {
-    slots: &'a Slots,
-    permit: Option<SemaphorePermit<'a>>,
-}
+/// The right to be one of those that work at a time. Dropped, it makes room for another.
+#[derive(Debug)]
+pub struct Slot<'a>(&'a Slots);
 
 impl Slots {
-    pub(super) fn new(most: NonZeroUsize) -> Self {
-        let most = most.get();
-        Self { free: Semaphore::new(most), count: Mutex::new(Count { most, surplus: 0 }) }
+    /// So many slots, all free.
+    pub fn new(total: NonZeroUsize) -> Self {
+        let total = total.get().min(Semaphore::MAX_PERMITS);
+        Self { free: Semaphore::new(total), count: Mutex::new(Count { total, surplus: 0 }) }
     }
 
     /// Changes how many there are. Those in use stay so until they are dropped.
-    pub(super) fn resize(&self, most: NonZeroUsize) {
+    pub fn resize(&self, total: NonZeroUsize) {
+        let total = total.get().min(Semaphore::MAX_PERMITS);
         let mut count = self.count();
-        let more = most.get().saturating_sub(count.most);
-        let fewer = count.most.saturating_sub(most.get());
-        count.most = most.get();
+        let more = total.saturating_sub(count.total);
+        let fewer = count.total.saturating_sub(total);
+        count.total = total;
         let kept = more.min(count.surplus);
         count.surplus -= kept;
         self.free.add_permits(more - kept);
@@ -45,9 +45,12 @@ impl Slots {
     }
 
     /// Waits for one. Cancel safe.
-    pub(super) async fn get(&self) -> Slot<'_> {
+    pub async fn acquire(&self) -> Slot<'_> {
         // It fails only where the semaphore is closed, which this one never is.
-        Slot { slots: self, permit: self.free.acquire().await.ok() }
+        if let Ok(permit) = self.free.acquire().await {
+            permit.forget();
+        }
+        Slot(self)
     }
 
     fn count(&self) -> MutexGuard<'_, Count> {
@@ -57,12 +60,10 @@ impl Slots {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let mut count = self.slots.count();
-        if count.surplus > 0
-            && let Some(permit) = self.permit.take()
-        {
-            count.surplus -= 1;
-            permit.forget();
+        let mut count = self.0.count();
+        match count.surplus.checked_sub(1) {
+            Some(fewer) => count.surplus = fewer,
+            None => self.0.free.add_permits(1),
         }
     }
 }
@@ -73,17 +74,17 @@ mod tests {
 
     use super::*;
 
-    fn slots(most: usize) -> Slots {
-        Slots::new(number(most))
+    fn slots(total: usize) -> Slots {
+        Slots::new(number(total))
     }
 
-    fn number(most: usize) -> NonZeroUsize {
-        NonZeroUsize::new(most).unwrap()
+    fn number(total: usize) -> NonZeroUsize {
+        NonZeroUsize::new(total).unwrap()
     }
 
     /// Takes all that are free.
     fn taken(slots: &Slots) -> Vec<Slot<'_>> {
-        std::iter::from_fn(|| slots.get().now_or_never()).collect()
+        std::iter::from_fn(|| slots.acquire().now_or_never()).collect()
     }
 
     #[test]
