@@ -85,6 +85,9 @@ pub enum Error {
     /// A target in AWS, and nobody to be there.
     #[error("{}", aws::NO_CREDENTIALS)]
     NoCredentials(#[source] CredentialsError),
+    /// The same, as what is there cannot be used.
+    #[error("the AWS credentials cannot be used")]
+    Credentials(#[source] CredentialsError),
 }
 
 /// What was found on one side of a mirror.
@@ -138,7 +141,10 @@ impl App {
     pub async fn check_credentials(&self) -> Result<(), Error> {
         let needed = self.clients.call_aws();
         if needed {
-            aws::check_credentials(self.options.aws.clone()).await.map_err(Error::NoCredentials)?;
+            aws::check_credentials(self.options.aws.clone()).await.map_err(|error| match error {
+                CredentialsError::InvalidConfiguration(_) => Error::Credentials(error),
+                _ => Error::NoCredentials(error),
+            })?;
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -9,6 +11,9 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::SharedCredentialsProvider;
+
+use crate::aws::credentials;
+use crate::aws::credentials::Checked;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
 const APP_NAME: &str = "tagferry";
@@ -21,7 +26,8 @@ const ATTEMPTS_MAX: u32 = 5;
 /// The settings for calls in this region, else in that of the default chain, in this role, else as who we are:
 /// the default chain says it where `credentials` does not.
 ///
-/// Reads files and environment variables. Credentials are fetched with the first call, not here.
+/// Reads files and environment variables. Credentials are fetched with the first call, not here; what cannot be used of
+/// the variables fails that call.
 pub async fn config(
     region: Option<&str>,
     role_arn: Option<&str>,
@@ -37,19 +43,30 @@ pub async fn config(
     if let Ok(name) = AppName::new(APP_NAME) {
         loader = loader.app_name(name);
     }
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
+    let variables = credentials::check_variables(std::env::vars_os());
+    match (region, &variables) {
+        (Some(region), _) => loader = loader.region(Region::new(region.to_owned())),
+        (None, Ok(credentials::Region::Named(region))) => loader = loader.region(Region::new(region.clone())),
+        (None, Ok(credentials::Region::Empty)) => {
+            loader = loader.region(RegionProviderChain::first_try(ProfileFileRegionProvider::new()));
+        }
+        (None, _) => {}
     }
     if let Some(credentials) = credentials {
         loader = loader.credentials_provider(credentials);
     }
-    let config = loader.load().await;
+    let mut config = loader.load().await;
+    if let Some(inner) = config.credentials_provider() {
+        let checked = Checked { inner, fault: variables.err() };
+        config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build();
+    }
     let Some(role_arn) = role_arn else { return config };
     let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
 }
 
-/// Fails where there are no credentials to be had at all, in the default chain where `caller` is none.
+/// Fails where there are no credentials to be had at all, in the default chain where `caller` is none, or such that
+/// cannot be sent.
 ///
 /// Asks every link of the chain, the metadata service of the machine among them. Credentials that are there and
 /// do not work show with the first call.
@@ -57,7 +74,9 @@ pub async fn check_credentials(caller: Option<SharedCredentialsProvider>) -> Res
     let config = config(None, None, caller).await;
     let Some(chain) = config.credentials_provider() else { return Ok(()) };
     match chain.provide_credentials().await {
-        Err(error @ CredentialsError::CredentialsNotLoaded(_)) => Err(error),
+        Err(
+            error @ (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)),
+        ) => Err(error),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,8 @@
-//! What all calls of AWS share: the SDK's configuration, its errors told to people, and logins kept in Secrets Manager.
+//! What all calls of AWS share: the SDK's configuration, credentials fit to be sent, errors told to people, and logins
+//! kept in Secrets Manager.
 
 mod config;
+mod credentials;
 mod error;
 mod secret;
 #[cfg(test)]

@@ -205,11 +205,9 @@ impl Credentials {
     }
 }
 
-/// Secrets that were made of a file end in a line break, which is no part of them; files are read likewise.
+/// Secrets that were made of a file may have a byte order mark and line breaks around them; files are read likewise.
 fn without_line_break(password: &SecretString) -> SecretString {
-    let text = password.expose_secret();
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text).into()
+    password.expose_secret().trim_start_matches('\u{feff}').trim_matches(['\r', '\n']).into()
 }
 
 /// A host as it is compared: in lower case, and Docker Hub under one of its names.

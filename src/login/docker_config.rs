@@ -7,29 +7,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT as BASE64;
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use tokio::io::AsyncReadExt;
+use tracing::warn;
 
+use crate::login::docker_file::{DOCKER_HUB_KEY, Document, FormError};
 use crate::login::docker_helper::{self, HelperError};
 use crate::login::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login};
 use crate::oci::{Host, Repository};
-use crate::text::quote;
 
 /// A larger file is refused.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// What the files and helpers said holds this long; a helper may be slow, or ask a person.
 const LIFETIME: Duration = Duration::from_mins(10);
-/// Under this key and to helpers by this name, Docker keeps the login for Docker Hub.
-const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// The files that may hold logins, and where helpers are found.
 #[derive(Clone, Debug, Default)]
 pub struct DockerFiles {
-    /// The files in the order in which they are asked; the first that knows the registry answers.
-    pub paths: Vec<PathBuf>,
+    /// Files that somebody named; one that may not be read is an error. The first file that knows the registry answers.
+    pub named: Vec<PathBuf>,
+    /// Files where they usually are, asked after those; one that may not be read counts as none.
+    pub usual: Vec<PathBuf>,
     /// Where helper programs are searched, in the form of `PATH`; none for that of this process.
     pub helper_path: Option<OsString>,
 }
@@ -44,13 +42,16 @@ impl DockerFiles {
     pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = |path: &str| folder("HOME").map(|home| home.join(path));
-        let paths = [
-            folder("REGISTRY_AUTH_FILE"),
-            folder("DOCKER_CONFIG").or_else(|| home(".docker")).map(|dir| dir.join("config.json")),
+        let docker = folder("DOCKER_CONFIG");
+        let usual_docker = if docker.is_none() { home(".docker") } else { None };
+        let named = [folder("REGISTRY_AUTH_FILE"), docker.map(|dir| dir.join("config.json"))];
+        let usual = [
+            usual_docker.map(|dir| dir.join("config.json")),
             folder("XDG_RUNTIME_DIR").map(|dir| dir.join("containers/auth.json")),
             folder("XDG_CONFIG_HOME").or_else(|| home(".config")).map(|dir| dir.join("containers/auth.json")),
         ];
-        Self { paths: paths.into_iter().flatten().collect(), helper_path: None }
+        let [named, usual] = [named.into_iter().flatten().collect(), usual.into_iter().flatten().collect()];
+        Self { named, usual, helper_path: None }
     }
 }
 
@@ -78,16 +79,8 @@ enum Error {
     },
     #[error("the login file `{}` is larger than {FILE_MAX_BYTES} bytes", .0.display())]
     TooLarge(PathBuf),
-    /// The parser's own words may quote the file, and with it a password.
-    #[error("the login file `{}` is not valid at line {line}, column {column}", .path.display())]
-    Parse { path: PathBuf, line: usize, column: usize },
-    #[error("the login for `{key}` in `{}` is not base64 of `user:password`: log in again", .path.display())]
-    Entry { path: PathBuf, key: String },
-    #[error(
-        "the login for `{key}` in `{}` is an identity token, which only its issuer's own tools can use: \
-         give `credentials` with a user name and password for this registry", .path.display()
-    )]
-    IdentityToken { path: PathBuf, key: String },
+    #[error(transparent)]
+    Form(#[from] FormError),
     #[error("cannot get the login for `{key}`, as `{}` asks for", .path.display())]
     Helper {
         path: PathBuf,
@@ -95,26 +88,6 @@ enum Error {
         #[source]
         source: HelperError,
     },
-}
-
-/// What is read of such a file.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Document {
-    auths: HashMap<String, Entry>,
-    cred_helpers: HashMap<String, String>,
-    creds_store: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Entry {
-    #[serde(rename = "auth")]
-    basic: String,
-    username: String,
-    password: String,
-    #[serde(rename = "identitytoken")]
-    identity_token: String,
 }
 
 impl DockerConfig {
@@ -125,8 +98,19 @@ impl DockerConfig {
     }
 
     async fn find(&self, repository: &Repository) -> Result<Option<Login>, Error> {
-        for path in &self.files.paths {
-            if let Some(document) = read(path).await?
+        let named = self.files.named.iter().map(|path| (path, true));
+        let usual = self.files.usual.iter().map(|path| (path, false));
+        for (path, is_named) in named.chain(usual) {
+            let document = match read(path).await {
+                Err(Error::Read { path, source })
+                    if !is_named && source.kind() == io::ErrorKind::PermissionDenied =>
+                {
+                    warn!("The login file `{}` may not be read, and counts as none: {source}", path.display());
+                    None
+                }
+                read => read?,
+            };
+            if let Some(document) = document
                 && let Some(login) = self.find_in(&document, path, repository).await?
             {
                 return Ok(Some(login));
@@ -142,18 +126,20 @@ impl DockerConfig {
         repository: &Repository,
     ) -> Result<Option<Login>, Error> {
         let keys = self.keys(repository);
-        let own_helper = lookup(&document.cred_helpers, &keys).map(|(_, helper)| helper);
-        if let Some(helper) = own_helper {
-            return self.ask(helper, path).await;
+        if let Some(helper) = document.helper(&keys)? {
+            return self.ask(&helper, path).await;
         }
-        if let Some((key, entry)) = lookup(&document.auths, &keys)
-            && let Some(login) = entry.login(path, key)?
-        {
+        if let Some(login) = document.login(&keys)? {
             return Ok(Some(login));
         }
-        match &document.creds_store {
-            Some(helper) if !helper.is_empty() => self.ask(helper, path).await,
-            _ => Ok(None),
+        let Some(store) = &document.store else { return Ok(None) };
+        match self.ask(store, path).await {
+            // The file may come from another machine. Who logged in there has an entry.
+            Err(error @ Error::Helper { source: HelperError::NotFound(_), .. }) if !document.has_entry(&keys) => {
+                warn!("No login for {}: {error}: {}", self.host, HelperError::not_found(store));
+                Ok(None)
+            }
+            answer => answer,
         }
     }
 
@@ -165,7 +151,7 @@ impl DockerConfig {
         repository: &Repository,
     ) -> Result<Option<Login>, CredentialsError> {
         let path = Path::new("config.json");
-        let document = Document { cred_helpers: HashMap::new(), creds_store: None, ..parse(bytes, path)? };
+        let document = Document::parse(bytes, path)?.without_helpers();
         let found = futures_util::FutureExt::now_or_never(self.find_in(&document, path, repository));
         Ok(found.transpose()?.flatten())
     }
@@ -179,7 +165,7 @@ impl DockerConfig {
         let (path, key) = (path.to_owned(), key.to_owned());
         match answer {
             Err(source) => Err(Error::Helper { path, key, source }),
-            Ok(Some(login)) if login.username == "<token>" => Err(Error::IdentityToken { path, key }),
+            Ok(Some(login)) if login.username == "<token>" => Err(FormError::IdentityToken { path, key }.into()),
             Ok(login) => Ok(login),
         }
     }
@@ -217,25 +203,6 @@ impl Credentials for DockerConfig {
     }
 }
 
-impl Entry {
-    /// The login; none in an entry that only says that a helper has it.
-    fn login(&self, path: &Path, key: &str) -> Result<Option<Login>, Error> {
-        if !self.identity_token.is_empty() {
-            return Err(Error::IdentityToken { path: path.to_owned(), key: quote(key) });
-        }
-        if self.basic.is_empty() {
-            let login = Login { username: self.username.clone(), password: self.password.as_str().into() };
-            return Ok((!self.username.is_empty()).then_some(login));
-        }
-        let decoded = BASE64.decode(&self.basic).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let login = decoded.as_deref().and_then(|text| text.split_once(':')).map(|(username, password)| {
-            // Docker pads the text with zero bytes at times, and takes them off when it reads.
-            Login { username: username.to_owned(), password: password.trim_end_matches('\0').into() }
-        });
-        login.map(Some).ok_or_else(|| Error::Entry { path: path.to_owned(), key: quote(key) })
-    }
-}
-
 /// Reads a file; none if there is none.
 async fn read(path: &Path) -> Result<Option<Document>, Error> {
     let unreadable = |source| Error::Read { path: path.to_owned(), source };
@@ -251,48 +218,13 @@ async fn read(path: &Path) -> Result<Option<Document>, Error> {
     if bytes.len() as u64 > FILE_MAX_BYTES {
         return Err(Error::TooLarge(path.to_owned()));
     }
-    parse(&bytes, path).map(Some)
-}
-
-fn parse(bytes: &[u8], path: &Path) -> Result<Document, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Parse {
-        path: path.to_owned(),
-        line: error.line(),
-        column: error.column(),
-    })
-}
-
-/// The entry under the most specific of our keys.
-fn lookup<'a, T>(entries: &'a HashMap<String, T>, keys: &[String]) -> Option<(&'a str, &'a T)> {
-    keys.iter().find_map(|key| {
-        // Two spellings of one key are possible; the order of a map must not decide between them.
-        let spellings = entries.iter().filter(|(written, _)| normalise(written) == *key);
-        spellings.min_by_key(|(written, _)| *written).map(|(written, entry)| (written.as_str(), entry))
-    })
-}
-
-/// Docker writes `https://index.docker.io/v1/` for Docker Hub and knew `https://HOST/v1/` for others;
-/// a path counts only where there is no scheme.
-fn normalise(key: &str) -> String {
-    let without_scheme = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
-    let key = match without_scheme {
-        Some(rest) => rest.split('/').next().unwrap_or_default(),
-        None => key.trim_end_matches('/'),
-    };
-    let (host, path) = key.split_once('/').map_or((key, None), |(host, path)| (host, Some(path)));
-    let host = match host {
-        "index.docker.io" | "registry-1.docker.io" => Host::DOCKER_HUB,
-        host => host,
-    };
-    match path {
-        // `docker.io/v1` without a scheme is the same old form.
-        None | Some("v1" | "v2") => host.to_owned(),
-        Some(path) => format!("{host}/{path}"),
-    }
+    Ok(Some(Document::parse(&bytes, path)?))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
     use secrecy::ExposeSecret;
 
     use super::*;
@@ -301,11 +233,11 @@ mod tests {
     async fn ask(name: &str, documents: &[&str]) -> Result<String, String> {
         let dir = tempfile::tempdir().unwrap();
         let mut files = DockerFiles::default();
-        files.paths.push(dir.path().join("missing.json"));
+        files.named.push(dir.path().join("missing.json"));
         for (index, document) in documents.iter().enumerate() {
             let path = dir.path().join(format!("{index}.json"));
             std::fs::write(&path, document).unwrap();
-            files.paths.push(path);
+            files.named.push(path);
         }
         files.helper_path = Some(dir.path().into());
         let (host, repository) = name.split_once('/').unwrap();
@@ -369,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn a_broken_file_is_named_and_not_quoted() {
         let error = ask("a.test/x", &[r#"{"auths": {"a.test": "hunter2"}}"#]).await.unwrap_err();
-        assert_eq!(error, "the login file `DIR/0.json` is not valid at line 1, column 30");
+        assert_eq!(error, "the login file `DIR/0.json` is not valid: `auths → a.test` has a value of the wrong kind");
         let error = ask("a.test/x", &[&auth("a.test", "hunter2")]).await.unwrap_err();
         assert_eq!(
             error,
@@ -416,7 +348,8 @@ mod tests {
     fn files_are_where_docker_and_podman_have_them() {
         let paths = |variables: &[(&str, &str)]| {
             let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| v.into());
-            DockerFiles::from_environment(value).paths
+            let files = DockerFiles::from_environment(value);
+            [files.named, files.usual].concat()
         };
         let expected = ["/h/.docker/config.json", "/h/.config/containers/auth.json"].map(PathBuf::from);
         assert_eq!(paths(&[("HOME", "/h"), ("DOCKER_CONFIG", "")]), expected);

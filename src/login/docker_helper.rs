@@ -4,17 +4,19 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::login::Login;
+use crate::login::docker_file;
 
+/// What the programs' names start with.
+const PREFIX: &str = "docker-credential-";
 /// A helper that takes longer is killed.
 const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
 /// More output than this is not read.
@@ -22,7 +24,7 @@ const OUTPUT_MAX_BYTES: u64 = 64 * 1024;
 /// Of what a helper complains about, this much is passed on.
 const COMPLAINT_MAX_CHARS: usize = 200;
 
-/// Why a helper gave no login. Never holds what it printed on standard output, where the secret goes.
+/// Why a helper gave no login. Never holds what a helper that succeeded printed on standard output: the secret goes there.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelperError {
     #[error("`{0}` is not the name of a credential helper: expected letters, digits, `-`, `_` and `.`")]
@@ -43,23 +45,17 @@ pub(super) enum HelperError {
     Answer(String),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Answer {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    secret: SecretText,
+    username: Option<String>,
+    secret: Option<String>,
 }
 
-/// [`SecretString`] reads from JSON only with a feature that also lets it be written.
-#[derive(Default, Deserialize)]
-#[serde(from = "String")]
-struct SecretText(SecretString);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        Self(text.into())
+impl HelperError {
+    /// That there is no helper of this name.
+    pub(super) fn not_found(name: &str) -> Self {
+        Self::NotFound(format!("{PREFIX}{name}"))
     }
 }
 
@@ -75,7 +71,7 @@ pub(super) async fn get(
     if name.is_empty() || !name.bytes().all(is_plain) {
         return Err(HelperError::Name(name.chars().take(COMPLAINT_MAX_CHARS).collect()));
     }
-    let program = format!("docker-credential-{name}");
+    let program = format!("{PREFIX}{name}");
     let mut command = Command::new(&program);
     command.arg("get").kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -94,7 +90,7 @@ pub(super) async fn get(
 }
 
 struct Output {
-    is_success: bool,
+    status: ExitStatus,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
@@ -109,7 +105,7 @@ async fn talk(mut child: Child, server: &str) -> io::Result<Output> {
     }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = tokio::try_join!(drain(stdout), drain(stderr))?;
-    Ok(Output { is_success: child.wait().await?.success(), stdout, stderr })
+    Ok(Output { status: child.wait().await?, stdout, stderr })
 }
 
 async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
@@ -122,29 +118,43 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
 
 impl Output {
     fn read(self, program: String) -> Result<Option<Login>, HelperError> {
-        if !self.is_success {
-            // Helpers say so on standard output, with one text for all of them.
-            let knows_nothing = [&self.stdout, &self.stderr].into_iter().any(|bytes| {
+        let Self { status, stdout, stderr } = self;
+        if !status.success() {
+            // Helpers say so with one text for all of them.
+            let knows_nothing = [&stdout, &stderr].into_iter().any(|bytes| {
                 String::from_utf8_lossy(bytes).to_ascii_lowercase().contains("credentials not found")
             });
-            let complaint = || first_line(&self.stderr);
             return if knows_nothing {
                 Ok(None)
             } else {
-                Err(HelperError::Failed { program, complaint: complaint() })
+                Err(HelperError::Failed { program, complaint: complaint(&stdout, &stderr, status) })
             };
         }
-        let answer: Answer =
-            serde_json::from_slice(&self.stdout).map_err(|_| HelperError::Answer(program))?;
-        let login = Login { username: answer.username, password: answer.secret.0 };
-        Ok((!login.username.is_empty()).then_some(login))
+        let answer: Option<Answer> = answer(&stdout);
+        let Answer { username, secret } = answer.ok_or(HelperError::Answer(program))?;
+        let username = username.filter(|username| !username.is_empty());
+        Ok(username.map(|username| Login { username, password: secret.unwrap_or_default().into() }))
     }
 }
 
-fn first_line(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it did not say why");
-    line.chars().filter(|c| !c.is_control()).take(COMPLAINT_MAX_CHARS).collect()
+/// The JSON object in what a helper printed; some print warnings before it.
+fn answer(stdout: &[u8]) -> Option<Answer> {
+    let start = stdout.iter().position(|&b| b == b'{')?;
+    let object = docker_file::object(serde_json::from_slice(&stdout[start..]).ok()?)?;
+    serde_json::from_value(object.into()).ok()
+}
+
+/// Why a helper failed, in its own words. They belong on standard output, where a JSON object would hold a secret.
+fn complaint(stdout: &[u8], stderr: &[u8], status: ExitStatus) -> String {
+    let said = [stdout, stderr].map(String::from_utf8_lossy);
+    let lines = said.iter().filter_map(|text| {
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let shown: String = line.chars().filter(|c| !c.is_control()).take(COMPLAINT_MAX_CHARS).collect();
+        (!shown.contains('{')).then_some(shown)
+    });
+    let mut lines: Vec<_> = lines.collect();
+    lines.dedup();
+    if lines.is_empty() { format!("it did not say why ({status})") } else { lines.join("; ") }
 }
 
 #[cfg(test)]
@@ -187,15 +197,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_shows_the_first_complaint_and_never_the_output() {
-        let script = "echo hunter2; echo >&2; echo 'keychain is locked' >&2; echo more >&2; exit 1";
-        let expected = "`docker-credential-fake` failed: keychain is locked";
-        assert_eq!(ask(script).await, Err(expected.to_owned()));
-        let expected = "`docker-credential-fake` failed: it did not say why";
-        assert_eq!(ask("echo hunter2; exit 1").await, Err(expected.to_owned()));
+    async fn a_failure_is_told_in_the_helpers_words_and_an_answer_is_not() {
+        let failed = |why: &str| Err(format!("`docker-credential-fake` failed: {why}"));
+        let script = "echo; echo 'AccessDenied: no' ; echo more; exit 1";
+        assert_eq!(ask(script).await, failed("AccessDenied: no"));
+        assert_eq!(ask("echo >&2; echo 'keychain is locked' >&2; exit 1").await, failed("keychain is locked"));
+        assert_eq!(ask("echo out; echo err >&2; exit 1").await, failed("out; err"));
+        assert_eq!(ask("echo same; echo same >&2; exit 1").await, failed("same"));
+        let silent = failed("it did not say why (exit status: 3)");
+        assert_eq!(ask("exit 3").await, silent);
+        assert_eq!(ask(r#"echo '{"Secret":"hunter2"}'; exit 3"#).await, silent);
         let expected = "`docker-credential-fake` printed something that is not a login in JSON";
         assert_eq!(ask("echo hunter2").await, Err(expected.to_owned()));
         assert_eq!(ask(r#"echo '{"Username":"hunter2","Secret":7}'"#).await, Err(expected.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_found_behind_warnings_and_in_any_spelling() {
+        let login = Ok(Some("me:word".to_owned()));
+        let script = r#"echo 'level=error msg="no log"'; echo '{"ServerURL":"x","Username":"me","Secret":"word"}'"#;
+        assert_eq!(ask(script).await, login);
+        assert_eq!(ask(r#"echo warning >&2; printf '{\n "secret": "word",\n "username": "me"\n}\n'"#).await, login);
+        assert_eq!(ask(r#"echo '{"Username":null,"Secret":null}'"#).await, Ok(None));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod docker_config;
+mod docker_file;
 mod docker_helper;
 mod expiring;
 mod password_file;

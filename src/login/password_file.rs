@@ -17,7 +17,7 @@ const FILE_MAX_BYTES: u64 = 64 * 1024;
 pub struct PasswordFile {
     /// The user.
     pub username: String,
-    /// The file; one newline at its end does not belong to the password.
+    /// The file; a byte order mark and line breaks around the password are no part of it.
     pub path: PathBuf,
 }
 
@@ -40,8 +40,7 @@ impl PasswordFile {
         if size as u64 > FILE_MAX_BYTES {
             return Err(Error::TooLarge(self.path.clone()));
         }
-        let password = text.strip_suffix('\n').unwrap_or(&text);
-        let password = password.strip_suffix('\r').unwrap_or(password);
+        let password = text.trim_start_matches('\u{feff}').trim_matches(['\r', '\n']);
         if password.is_empty() {
             return Err(Error::Empty(self.path.clone()));
         }
@@ -79,7 +78,7 @@ mod tests {
         let path = dir.path().join("password");
         let credentials = PasswordFile { username: "me".to_owned(), path: path.clone() };
         for (text, expected) in
-            [("first", "first"), ("second\n", "second"), ("third\r\n", "third"), (" 4 \n\n", " 4 \n")]
+            [("first", "first"), ("second\n", "second"), ("third\r\n", "third"), (" 4 \n\n", " 4 "), ("\u{feff}five\r\n", "five")]
         {
             std::fs::write(&path, text).unwrap();
             assert_eq!(password(&credentials).await, Ok(expected.to_owned()));

@@ -4,6 +4,8 @@
 
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../field/quirks/mod.rs"]
+mod quirks;
 
 mod arch;
 mod chaos;

@@ -1,5 +1,6 @@
 //! The program itself, as users run it: a process with a folder and an environment of its own.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +15,7 @@ use crate::fake::ACCESS_KEY;
 /// The program, ready to run.
 pub(crate) struct Program {
     folder: TempDir,
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 impl Program {
@@ -32,8 +33,8 @@ impl Program {
         self.folder.path()
     }
 
-    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
-        self.variables.push((name, value.to_owned()));
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 

@@ -1,0 +1,165 @@
+//! AWS credentials with bytes around or inside that cannot be sent.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::fake::{ACCESS_KEY, Ecr, Face, Registry, image};
+use crate::world::program::Program;
+use crate::world::{APP, Side, mirror};
+
+/// What must come out.
+enum Expect {
+    /// The images arrive.
+    Copied,
+    /// The exit code, and words of the message.
+    Refused(i32, &'static [&'static str]),
+}
+use Expect::{Copied, Refused};
+
+/// `KEY` in values stands for an access key that is known.
+struct Row {
+    id: &'static str,
+    #[expect(dead_code, reason = "for people")]
+    seen: &'static str,
+    variables: &'static [(&'static str, &'static [u8])],
+    expect: Expect,
+}
+
+const SECRET: (&str, &[u8]) = ("AWS_SECRET_ACCESS_KEY", b"secret");
+/// The file of profiles is read instead of variables, where there are none.
+const PROFILES: (&str, &[u8]) = ("AWS_CONFIG_FILE", b"profiles");
+
+const ROWS: &[Row] = &[
+    Row {
+        id: "access key with a line feed, as `echo` writes a secret's file",
+        seen: "smithy-lang/smithy-rs#4565, zhaofengli/attic#219, rusoto/rusoto#1589",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY\n"), SECRET],
+        expect: Copied,
+    },
+    Row {
+        id: "all three with a carriage return, of a file with the line ends of Windows",
+        seen: "boto/botocore#2001, openwpm/openwpm-crawler#41",
+        variables: &[
+            ("AWS_ACCESS_KEY_ID", b"KEY\r"),
+            ("AWS_SECRET_ACCESS_KEY", b"secret\r"),
+            ("AWS_SESSION_TOKEN", b"token\r"),
+        ],
+        expect: Copied,
+    },
+    Row {
+        id: "two lines of a file in one variable",
+        seen: "argoproj/argo-events#209, longhorn/longhorn#2226",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY\nAWS_SECRET_ACCESS_KEY=hunter2"), SECRET],
+        expect: Refused(3, &["`AWS_ACCESS_KEY_ID` of the environment has a line break inside"]),
+    },
+    Row {
+        id: "secret key with a line feed",
+        seen: "argoproj/argo-workflows#981, external-secrets/external-secrets#2533",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), ("AWS_SECRET_ACCESS_KEY", b"secret\n")],
+        expect: Copied,
+    },
+    Row {
+        id: "session token that was wrapped",
+        seen: "smithy-lang/smithy-rs#4565",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_SESSION_TOKEN", b"hunter2\nhunter2")],
+        expect: Refused(3, &["`AWS_SESSION_TOKEN` of the environment has a line break inside"]),
+    },
+    Row {
+        id: "session token that is empty",
+        seen: "smithy-lang/smithy-rs#4565",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_SESSION_TOKEN", b"")],
+        expect: Copied,
+    },
+    Row {
+        id: "zero-width space of a copied key",
+        seen: "postmanlabs/postman-app-support#7882",
+        variables: &[("AWS_ACCESS_KEY_ID", b"\xe2\x80\x8bKEY"), SECRET],
+        expect: Refused(3, &["`AWS_ACCESS_KEY_ID` of the environment has the character U+200B inside"]),
+    },
+    Row {
+        id: "not UTF-8 is not the same as not set",
+        seen: "twilight-rs/http-proxy#34, rust-lang/rust#122663",
+        variables: &[("AWS_ACCESS_KEY_ID", b"hunter2\xff"), SECRET],
+        expect: Refused(3, &["`AWS_ACCESS_KEY_ID` is set but is not UTF-8"]),
+    },
+    Row {
+        id: "a variable that nobody uses is not UTF-8",
+        seen: "cachix/secretspec#140, rust-lang/rust#70251",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("STRAY", b"\xa3")],
+        expect: Copied,
+    },
+    Row {
+        id: "credential_process that prints line breaks",
+        seen: "smithy-lang/smithy-rs#4565, by another way",
+        variables: &[PROFILES, ("KEY_OUTPUT", b"KEY\\n")],
+        expect: Copied,
+    },
+    Row {
+        id: "credential_process that prints two lines as one key",
+        seen: "smithy-lang/smithy-rs#4565, by another way",
+        variables: &[PROFILES, ("KEY_OUTPUT", b"KEY\\nhunter2")],
+        expect: Refused(3, &["`AccessKeyId` of the output of `credential_process` has a line break inside"]),
+    },
+    Row {
+        id: "region with a blank",
+        seen: "awslabs/aws-sdk-rust#85",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_REGION", b" eu-central-1\n")],
+        expect: Copied,
+    },
+    Row {
+        id: "region that is none",
+        seen: "durch/rust-s3#303",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_REGION", b"::")],
+        expect: Refused(3, &["`AWS_REGION` holds `::`, which is not the name of a region"]),
+    },
+    Row {
+        id: "address of the API without a scheme",
+        seen: "awslabs/aws-sdk-rust#331",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_ENDPOINT_URL", b"127.0.0.1:4566")],
+        expect: Refused(3, &["`AWS_ENDPOINT_URL` is not an address such as `https://HOST`"]),
+    },
+    Row {
+        // Trimmed would be kinder, but the SDK reads these variables itself.
+        id: "address of the API with a line feed",
+        seen: "awslabs/aws-sdk-rust#331",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_ENDPOINT_URL", b"http://127.0.0.1:4566\n")],
+        expect: Refused(3, &["`AWS_ENDPOINT_URL`", "without white space around it"]),
+    },
+];
+
+#[tokio::test]
+async fn credentials_are_cleaned_or_refused_by_name() {
+    let source = Registry::start(Face::Open).await;
+    source.push("app", "1.0", &image(&["1.0"]));
+    for Row { id, variables, expect, .. } in ROWS {
+        let ecr = Ecr::start().await;
+        let config = mirror(&source, Side::ecr(&ecr, "create_repositories: true"), APP);
+        let mut program = Program::configured(&config).variable("AWS_EC2_METADATA_DISABLED", "true");
+        let script = "#!/bin/sh\nprintf '{\"Version\":1,\"AccessKeyId\":\"%s\",\"SecretAccessKey\":\"s\"}' \"$KEY_OUTPUT\"\n";
+        fs::write(program.folder().join("process"), script).unwrap();
+        fs::write(program.folder().join("profiles"), "[default]\ncredential_process = /bin/sh process\n")
+            .unwrap();
+        for (name, value) in *variables {
+            program = program.variable(name, with_key(value));
+        }
+        let ran = program.run_online(&["sync"]).await;
+        match expect {
+            Copied => assert_eq!((ran.code, ecr.tags("app").len()), (Some(0), 1), "{id}: {}", ran.stderr),
+            Refused(code, words) => {
+                assert_eq!(ran.code, Some(*code), "{id}: {}", ran.stderr);
+                assert!(words.iter().all(|words| ran.stderr.contains(words)), "{id}: {}", ran.stderr);
+            }
+        }
+        let shown = ran.stdout + &ran.stderr;
+        assert!(!shown.contains("hunter2") && !shown.contains("panicked"), "{id}: {shown}");
+    }
+}
+
+fn with_key(value: &[u8]) -> OsString {
+    let Some(start) = value.windows(3).position(|bytes| bytes == b"KEY") else {
+        return OsStr::from_bytes(value).to_owned();
+    };
+    let value = [&value[..start], ACCESS_KEY.as_bytes(), &value[start + 3..]].concat();
+    OsStr::from_bytes(&value).to_owned()
+}
