@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -126,10 +127,10 @@ registries:
 }
 
 /// The variables that the configuration refers to.
-fn environment(name: &str) -> Option<String> {
+fn environment(name: &str) -> Option<OsString> {
     match name {
-        "OCR_USERNAME" => Some(USER.to_owned()),
-        "OCR_AUTH_TOKEN" => Some(PASSWORD.to_owned()),
+        "OCR_USERNAME" => Some(USER.into()),
+        "OCR_AUTH_TOKEN" => Some(PASSWORD.into()),
         _ => None,
     }
 }

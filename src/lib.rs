@@ -22,6 +22,7 @@ pub mod notice;
 pub mod oci;
 pub mod pass;
 pub mod plan;
+pub mod proxy;
 pub mod registry;
 pub mod report;
 pub mod schedule;

@@ -100,7 +100,7 @@ impl Clients {
         if let Some(client) = self.registries.get(host) {
             return Ok(client.clone());
         }
-        let Registry { credentials, limits, plain_http, ca_file, ecr } = config.registry(host);
+        let Registry { credentials, limits, plain_http, ca_file, private_redirects, ecr } = config.registry(host);
         let ca_pem = match ca_file {
             None => None,
             Some(path) => match tokio::fs::read(&path).await {
@@ -111,6 +111,7 @@ impl Clients {
         let options = registry::Options {
             plain_http,
             ca_pem,
+            private_redirects: registry::PrivateHosts::new(private_redirects),
             credentials: self.credentials(host, credentials, ecr.as_ref()).await,
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
             manifests_per_second: ecr.as_ref().and(self.options.manifests_per_second()),

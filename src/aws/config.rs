@@ -14,6 +14,7 @@ use aws_sdk_ecr::config::SharedCredentialsProvider;
 
 use crate::aws::credentials;
 use crate::aws::credentials::Checked;
+use crate::aws::http::Http;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
 const APP_NAME: &str = "tagferry";
@@ -39,6 +40,7 @@ pub async fn config(
         .build();
     let mut loader = aws_config::defaults(behavior())
         .timeout_config(timeouts)
+        .http_client(Http::default())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
     if let Ok(name) = AppName::new(APP_NAME) {
         loader = loader.app_name(name);

@@ -4,6 +4,7 @@
 mod config;
 mod credentials;
 mod error;
+mod http;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -24,7 +24,7 @@ pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
     let origin = Origin::find(path, variable(TEXT_VARIABLE));
     let text = origin.read().map_err(|error| unreadable(&origin, &error))?;
     let origin = origin.to_string();
-    Config::parse(&origin, &text, &variable).map_err(|faults| faulty(&origin, &faults))
+    Config::parse(&origin, &text, &|name| std::env::var_os(name)).map_err(|faults| faulty(&origin, &faults))
 }
 
 /// The same, and the default where nobody names a configuration and there is none.
@@ -87,8 +87,26 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The value of a variable among those that [`check_variables`] has looked at.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Fails where a variable of ours is set and is no text: it would count as one that is not set. Those of AWS, of proxies
+/// and in the configuration are looked at where they are used.
+pub(super) fn check_variables() -> Result<(), Failure> {
+    let is_ours = |name: &str| {
+        ["TAGFERRY_", "OTEL_", "AWS_BATCH_"].iter().any(|prefix| name.starts_with(prefix))
+            || ["RUST_LOG", "JOB_COMPLETION_INDEX"].contains(&name)
+    };
+    let faulty = std::env::vars_os().find_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| is_ours(name))?;
+        value.into_string().is_err().then_some(name)
+    });
+    faulty.map_or(Ok(()), |name| {
+        let text = format_args!("the environment variable `{name}` is set but is not UTF-8").to_string();
+        Err(Failure::new(ExitCode::Usage, text))
+    })
 }
 
 fn unreadable(origin: &Origin, error: &io::Error) -> Failure {

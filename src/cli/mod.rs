@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod global;
 mod json;
+mod listen;
 mod logging;
 mod record;
 mod run;
@@ -76,7 +77,8 @@ struct Cli {
 pub async fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let mut terminal = Terminal::new(&global.logging);
-    let (traces, result) = match global.logging.start(terminal.bars.as_deref()) {
+    let started = config::check_variables().and_then(|()| global.logging.start(terminal.bars.as_deref()));
+    let (traces, result) = match started {
         Ok(traces) => (traces, command.run(&global, &mut terminal).await),
         Err(failure) => (None, Err(failure)),
     };
@@ -117,6 +119,7 @@ mod tests {
         for command in Cli::command().get_subcommands_mut() {
             let help = command.render_long_help().to_string();
             assert!(help.contains("  $ tagferry "), "{help}");
+            assert!(!help.contains("\\\""), "{help}");
         }
     }
 }

@@ -21,7 +21,7 @@ registries:
 pub fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     check_faults(&text, Config::parse("f", &text, &|_| None).err());
-    let faults = Config::parse("f", &text, &|_| Some(SECRET.to_owned())).err();
+    let faults = Config::parse("f", &text, &|_| Some(SECRET.into())).err();
     if !text.contains(SECRET) {
         check_hidden(&text, faults.as_ref());
     }
@@ -39,7 +39,7 @@ pub fn secrets(data: &[u8]) {
         for line in text.split('\n') {
             document.extend(["      ", &line.replace(PLACE, secret), "\n"]);
         }
-        let faults = Config::parse("f", &document, &|_| Some(SECRET.to_owned())).err();
+        let faults = Config::parse("f", &document, &|_| Some(SECRET.into())).err();
         check_hidden(&document, faults.as_ref());
         check_faults(&document, faults);
     }

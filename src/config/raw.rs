@@ -142,6 +142,10 @@ pub(super) struct Registry {
     pub(super) plain_http: Option<bool>,
     /// A PEM file of certificate authorities to trust besides the known ones; relative to the working directory.
     pub(super) ca_file: Option<String>,
+    /// Hosts that the registry may lead to although they have an address inside this network and the registry has none:
+    /// names, or `*.DOMAIN` for all below one. Never link-local addresses and metadata services.
+    #[schemars(example = ["*.s3.eu-central-1.amazonaws.com"])]
+    pub(super) private_redirects: Vec<String>,
     /// The registry is Amazon ECR. Needed for settings, and for hosts whose name does not say so.
     pub(super) ecr: Option<Ecr>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +25,8 @@ pub struct Registry {
     pub plain_http: bool,
     /// A PEM file of further certificate authorities to trust, as it was written: relative to the working directory.
     pub ca_file: Option<PathBuf>,
+    /// Hosts inside that it may lead to although it is outside: names, and `*.DOMAIN` for all below one, in lower case.
+    pub private_redirects: Vec<String>,
     /// What only Amazon ECR has. None: any other registry.
     pub ecr: Option<Ecr>,
 }
@@ -103,6 +106,7 @@ impl Registry {
             limits: Limits { concurrent: concurrent.unwrap_or(Limits::DEFAULT_CONCURRENT), per_second },
             plain_http,
             ca_file: ca_file.map(PathBuf::from),
+            private_redirects: private_redirects(raw.private_redirects, &path.key("private_redirects"), document),
             ecr,
         }
     }
@@ -203,6 +207,29 @@ impl Credentials {
             }
         }
     }
+}
+
+fn private_redirects(raw: Vec<String>, path: &Path, document: &mut Document) -> Vec<String> {
+    let host = |(index, text): (usize, String)| {
+        let path = path.index(index);
+        let host = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        let name = host.strip_prefix("*.").unwrap_or(&host);
+        let is_link_local = match name.parse() {
+            Ok(IpAddr::V4(ip)) => ip.is_link_local(),
+            Ok(IpAddr::V6(ip)) => ip.is_unicast_link_local(),
+            Err(_) => false,
+        };
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        if is_link_local {
+            document.report(&path, "a link-local address: machines keep their credentials there, and it is never allowed");
+        } else if !is_name && name.parse::<IpAddr>().is_err() {
+            document.report(&path, "expected a host without a port, such as `s3.example.com`, or `*.example.com`");
+        } else {
+            return Some(host);
+        }
+        None
+    };
+    raw.into_iter().enumerate().filter_map(host).collect()
 }
 
 /// Secrets that were made of a file may have a byte order mark and line breaks around them; files are read likewise.

@@ -1,6 +1,7 @@
 //! The whole configuration.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ impl Config {
     ///
     /// `origin` is what messages call it, such as `tagferry.yaml`; `env` gives the values of environment variables.
     /// Fails with every fault of the text. Contacts nothing, reads no file and no clock.
-    pub fn parse(origin: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+    pub fn parse(origin: &str, text: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Faults> {
         let mut document = Document::read(text, raw::schema());
         document.replace_variables(env);
         let raw: raw::Config = document.deserialize();

@@ -21,6 +21,8 @@ use crate::oci::{Digest, LayoutName, Tag};
 
 /// The only version of the layout that there is.
 const VERSION: &str = "1.0.0";
+/// What file systems, desktops and git put into a directory that is as good as empty.
+const OF_OTHERS: [&str; 3] = ["lost+found", ".DS_Store", ".gitkeep"];
 /// What `oci-layout` holds is some thirty bytes; more than this is something else.
 const MARKER_MAX_BYTES: usize = 4096;
 
@@ -166,11 +168,12 @@ impl Layout {
         self.dir().join("oci-layout")
     }
 
+    /// Fails where the directory is somebody's who makes no layouts.
     pub(super) fn refuse_other_content(&self) -> Result<(), Error> {
         let mut has_others = false;
         for entry in fs::read_dir(self.dir()).map_err(Error::io("list", self.dir()))? {
             let name = entry.map_err(Error::io("list", self.dir()))?.file_name();
-            has_others |= !name.to_str().is_some_and(staged::is_staged);
+            has_others |= !name.to_str().is_some_and(|name| staged::is_staged(name) || OF_OTHERS.contains(&name));
         }
         // Asked after the list: whoever makes the same layout just now starts with this file.
         if has_others && !files::is_file(&self.marker())? {

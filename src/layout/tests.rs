@@ -86,6 +86,17 @@ async fn a_new_layout_is_what_the_specification_asks_for() {
     assert_eq!(names(layout.dir()).len(), 3);
 }
 
+// Seen in project-stacker/stacker#638.
+#[tokio::test]
+async fn a_fresh_file_system_is_as_good_as_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("lost+found")).unwrap();
+    fs::write(dir.path().join(".DS_Store"), "").unwrap();
+    let layout = Layout::new(dir.path().to_owned());
+    layout.ensure().await.unwrap();
+    assert_eq!(names(dir.path()).len(), 5);
+}
+
 #[tokio::test]
 async fn a_missing_directory_holds_nothing_and_stays_missing() {
     let dir = tempfile::tempdir().unwrap();

@@ -105,7 +105,10 @@ impl DockerConfig {
                 Err(Error::Read { path, source })
                     if !is_named && source.kind() == io::ErrorKind::PermissionDenied =>
                 {
-                    warn!("The login file `{}` may not be read, and counts as none: {source}", path.display());
+                    warn!(
+                        "The login file `{}` may not be read, and counts as none: {source}",
+                        path.display()
+                    );
                     None
                 }
                 read => read?,
@@ -135,7 +138,9 @@ impl DockerConfig {
         let Some(store) = &document.store else { return Ok(None) };
         match self.ask(store, path).await {
             // The file may come from another machine. Who logged in there has an entry.
-            Err(error @ Error::Helper { source: HelperError::NotFound(_), .. }) if !document.has_entry(&keys) => {
+            Err(error @ Error::Helper { source: HelperError::NotFound(_), .. })
+                if !document.has_entry(&keys) =>
+            {
                 warn!("No login for {}: {error}: {}", self.host, HelperError::not_found(store));
                 Ok(None)
             }
@@ -165,7 +170,9 @@ impl DockerConfig {
         let (path, key) = (path.to_owned(), key.to_owned());
         match answer {
             Err(source) => Err(Error::Helper { path, key, source }),
-            Ok(Some(login)) if login.username == "<token>" => Err(FormError::IdentityToken { path, key }.into()),
+            Ok(Some(login)) if login.username == "<token>" => {
+                Err(FormError::IdentityToken { path, key }.into())
+            }
             Ok(login) => Ok(login),
         }
     }
@@ -301,7 +308,10 @@ mod tests {
     #[tokio::test]
     async fn a_broken_file_is_named_and_not_quoted() {
         let error = ask("a.test/x", &[r#"{"auths": {"a.test": "hunter2"}}"#]).await.unwrap_err();
-        assert_eq!(error, "the login file `DIR/0.json` is not valid: `auths → a.test` has a value of the wrong kind");
+        assert_eq!(
+            error,
+            "the login file `DIR/0.json` is not valid: `auths → a.test` has a value of the wrong kind"
+        );
         let error = ask("a.test/x", &[&auth("a.test", "hunter2")]).await.unwrap_err();
         assert_eq!(
             error,

@@ -68,7 +68,8 @@ impl Document {
         }
         let value = serde_json::from_slice(bytes).map_err(|error| {
             let is_break = error.to_string().contains("control character");
-            let why = if is_break { ": a line break or another control character is inside a text" } else { "" };
+            let why =
+                if is_break { ": a line break or another control character is inside a text" } else { "" };
             FormError::Json { path: path.clone(), line: error.line(), column: error.column(), why }
         })?;
         let kind = |what: &str| FormError::Kind { path: path.clone(), what: what.to_owned() };
@@ -84,8 +85,8 @@ impl Document {
             entries(auths).ok_or_else(|| kind("auths"))?
         };
         let helpers = entries(helpers).ok_or_else(|| kind("credHelpers"))?;
-        let store = serde_json::from_value(store).map_err(|_| kind("credsStore"))?;
-        Ok(Self { auths, helpers, store: store.filter(|store: &String| !store.is_empty()), path })
+        let store: Option<String> = serde_json::from_value(store).map_err(|_| kind("credsStore"))?;
+        Ok(Self { auths, helpers, store: store.filter(|store| !store.is_empty()), path })
     }
 
     /// The same without programs that would be asked.

@@ -201,7 +201,10 @@ mod tests {
         let failed = |why: &str| Err(format!("`docker-credential-fake` failed: {why}"));
         let script = "echo; echo 'AccessDenied: no' ; echo more; exit 1";
         assert_eq!(ask(script).await, failed("AccessDenied: no"));
-        assert_eq!(ask("echo >&2; echo 'keychain is locked' >&2; exit 1").await, failed("keychain is locked"));
+        assert_eq!(
+            ask("echo >&2; echo 'keychain is locked' >&2; exit 1").await,
+            failed("keychain is locked")
+        );
         assert_eq!(ask("echo out; echo err >&2; exit 1").await, failed("out; err"));
         assert_eq!(ask("echo same; echo same >&2; exit 1").await, failed("same"));
         let silent = failed("it did not say why (exit status: 3)");
@@ -215,9 +218,13 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_found_behind_warnings_and_in_any_spelling() {
         let login = Ok(Some("me:word".to_owned()));
-        let script = r#"echo 'level=error msg="no log"'; echo '{"ServerURL":"x","Username":"me","Secret":"word"}'"#;
+        let script =
+            r#"echo 'level=error msg="no log"'; echo '{"ServerURL":"x","Username":"me","Secret":"word"}'"#;
         assert_eq!(ask(script).await, login);
-        assert_eq!(ask(r#"echo warning >&2; printf '{\n "secret": "word",\n "username": "me"\n}\n'"#).await, login);
+        assert_eq!(
+            ask(r#"echo warning >&2; printf '{\n "secret": "word",\n "username": "me"\n}\n'"#).await,
+            login
+        );
         assert_eq!(ask(r#"echo '{"Username":null,"Secret":null}'"#).await, Ok(None));
     }
 

@@ -77,9 +77,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("password");
         let credentials = PasswordFile { username: "me".to_owned(), path: path.clone() };
-        for (text, expected) in
-            [("first", "first"), ("second\n", "second"), ("third\r\n", "third"), (" 4 \n\n", " 4 "), ("\u{feff}five\r\n", "five")]
-        {
+        for (text, expected) in [
+            ("first", "first"),
+            ("second\n", "second"),
+            ("third\r\n", "third"),
+            (" 4 \n\n", " 4 "),
+            ("\u{feff}five\r\n", "five"),
+        ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(password(&credentials).await, Ok(expected.to_owned()));
         }

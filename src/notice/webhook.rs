@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::config::SecretUrl;
 use crate::notice::error::SendError;
+use crate::proxy::{Proxies, ProxyError};
 use crate::registry::retry_after;
 use crate::text::chain;
 use crate::text::excerpt;
@@ -29,11 +30,21 @@ pub(super) struct Webhook {
     headers: HeaderMap,
 }
 
+/// Why nothing can be sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+}
+
 impl Webhook {
     /// `answer` is the time for one request, its connection and its answer.
-    pub(super) fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, OpenError> {
         // A redirect would carry the headers, and what is told, to somebody else.
-        let http = Client::builder()
+        let http = Proxies::of_process()?
+            .apply(Client::builder())
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(answer)

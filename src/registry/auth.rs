@@ -20,6 +20,7 @@ use crate::oci::Repository;
 use crate::registry::challenge::{self, Challenge};
 use crate::registry::error::{Error, Kind};
 use crate::registry::transport::origin;
+use crate::registry::transport::origin::PrivateHosts;
 use crate::registry::transport::wire::{Body, Wire, WireRequest};
 
 /// A token answer larger than this is refused.
@@ -114,6 +115,7 @@ impl Auth {
     pub(super) fn learn(
         &self,
         root: &Url,
+        private_redirects: &PrivateHosts,
         scope: &Scope,
         headers: &HeaderMap,
     ) -> Result<Option<String>, Error> {
@@ -126,7 +128,7 @@ impl Auth {
         if let Some((challenge, realm)) = bearers.find_map(|bearer| Some((bearer, bearer.param("realm")?))) {
             let realm =
                 root.join(realm).map_err(|_| fail(root, "its challenge names a faulty realm".to_owned()))?;
-            origin::check(root, &realm).map_err(|why| fail(root, why))?;
+            origin::check(root, &realm, private_redirects).map_err(|why| fail(root, why))?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();
             let word = challenge.param("scope").map_or_else(|| usual.clone(), str::to_owned);

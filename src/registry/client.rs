@@ -12,13 +12,16 @@ use url::Url;
 
 use crate::login::{Credentials, Freshness};
 use crate::oci::{Host, Repository};
+use crate::proxy::{Proxies, ProxyError};
 use crate::registry::auth::{Auth, Scope};
+use crate::registry::authorities;
 use crate::registry::error::{Error, Kind, Refusal};
 use crate::registry::hint;
 use crate::registry::prefetch::Ranges;
 use crate::registry::transport::limit::{Limiter, Limits, Turn};
 use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::origin;
+use crate::registry::transport::origin::PrivateHosts;
 use crate::registry::transport::quota::Quota;
 use crate::registry::transport::resolve::Resolver;
 use crate::registry::transport::retry::{Budget, Retry};
@@ -39,6 +42,8 @@ pub struct Options {
     pub plain_http: bool,
     /// More certificate authorities to trust, as PEM.
     pub ca_pem: Option<Vec<u8>>,
+    /// Hosts inside that it may lead to although it is outside.
+    pub private_redirects: PrivateHosts,
     /// Who we are there.
     pub credentials: Arc<dyn Credentials>,
     /// How hard it is asked.
@@ -60,7 +65,7 @@ pub struct Options {
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The certificates in `ca_file` are not readable as PEM, or those of the system are missing.
+    /// Such as that the system's certificates are missing.
     #[error("cannot set up TLS for {host}")]
     Tls {
         /// The registry.
@@ -69,9 +74,20 @@ pub enum BuildError {
         #[source]
         cause: reqwest::Error,
     },
+    /// The certificates in `ca_file` are none.
+    #[error("`ca_file` of {host} {what}")]
+    Authorities {
+        /// The registry.
+        host: Host,
+        /// What the file is instead.
+        what: String,
+    },
     /// The host makes no address.
     #[error("`{0}` cannot be part of an address")]
     Address(Host),
+    /// Nobody knows which way to go.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
 }
 
 /// A client of one registry, cheap to clone.
@@ -114,19 +130,25 @@ impl Client {
         let root =
             Url::parse(&format!("{scheme}://{address}/")).map_err(|_| BuildError::Address(host.clone()))?;
         // HTTP/1.1 alone: large streams on one HTTP/2 connection share its window and starve each other.
-        let mut http = reqwest::Client::builder()
+        let proxies = Proxies::of_process()?;
+        let http = reqwest::Client::builder()
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(IDLE_MAX)
-            .dns_resolver(Resolver::new(&root))
+            .dns_resolver(Resolver::new(&root, options.private_redirects.clone(), proxies))
             .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")));
+        let mut http = proxies.apply(http);
         if let Some(pem) = &options.ca_pem {
-            http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(tls)?);
+            let authorities = authorities::read(pem);
+            let faulty = |what| BuildError::Authorities { host: host.clone(), what };
+            http = http.tls_certs_merge(authorities.map_err(faulty)?);
         }
         let wire = Wire {
             host: host.clone(),
             http: http.build().map_err(tls)?,
+            proxies,
+            private_redirects: options.private_redirects,
             limiter: Limiter::new(options.limits),
             quota: Quota::default(),
             stall: options.stall_timeout,
@@ -170,7 +192,7 @@ impl Client {
 
     /// Whether an address that the registry names may be used.
     pub(super) fn check_origin(&self, url: &Url) -> Result<(), String> {
-        origin::check(&self.0.root, url)
+        origin::check(&self.0.root, url, &self.0.wire.private_redirects)
     }
 
     /// Sends a request until it succeeds, fails for good or the tries are used up.
@@ -242,13 +264,13 @@ impl Client {
         refusal: &Refusal,
         sent_at: Option<Instant>,
     ) -> Result<Option<LoginRetry>, Error> {
-        let Inner { root, auth, .. } = &*self.0;
+        let Inner { root, wire, auth, .. } = &*self.0;
         let newer = |sent_at| LoginRetry { asked: None, freshness: Freshness::After(sent_at) };
         match (refusal.status, sent_at) {
             // Sent unasked, the login needs no challenge to be renewed.
             (StatusCode::UNAUTHORIZED, Some(sent_at)) if auth.is_unasked() => Ok(Some(newer(sent_at))),
             (StatusCode::UNAUTHORIZED, _) => {
-                let asked = auth.learn(root, &request.scope, answer.headers())?;
+                let asked = auth.learn(root, &wire.private_redirects, &request.scope, answer.headers())?;
                 let freshness = sent_at.map_or(Freshness::Cached, Freshness::After);
                 Ok(asked.map(|asked| LoginRetry { asked: Some(asked), freshness }))
             }
@@ -307,7 +329,7 @@ impl Client {
             };
             let fail = |why| answer.fail(Kind::Protocol(why));
             url = next.map_err(|_| fail("the redirect leads to a faulty address".to_owned()))?;
-            origin::check(root, &url).map_err(fail)?;
+            origin::check(root, &url, &wire.private_redirects).map_err(fail)?;
             if !origin::is_own(root, &url) {
                 // Gone for good: a redirect back does not bring the login back.
                 login = None;
@@ -320,8 +342,10 @@ impl Client {
     /// Adds what to do about an error, where that is known.
     async fn explain(&self, error: Error, scope: &Scope) -> Error {
         if let Kind::Transport(cause) = error.kind() {
-            let hint = hint::connection(self.host(), cause);
-            return error.with_hint(hint);
+            return match hint::connection(self.host(), cause) {
+                Some(hint) => error.with_hint(Some(hint)),
+                None => error,
+            };
         }
         if !error.is_unauthorized() {
             return error;

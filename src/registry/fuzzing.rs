@@ -13,7 +13,7 @@ use crate::registry::challenge::Challenge;
 use crate::registry::code;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind};
 use crate::registry::transport::{origin, retry};
-use crate::registry::{Refusal, Retry, challenge as challenges, pages};
+use crate::registry::{PrivateHosts, Refusal, Retry, challenge as challenges, pages};
 
 /// An address that is not inside any network.
 const ROOT: &str = "https://registry.test/";
@@ -72,7 +72,7 @@ pub fn address(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(root) = Url::parse(ROOT) else { return };
     let Ok(url) = root.join(&text) else { return };
-    match origin::check(&root, &url) {
+    match origin::check(&root, &url, &PrivateHosts::default()) {
         Ok(()) => {
             assert_eq!(url.scheme(), "https", "{url}");
             let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

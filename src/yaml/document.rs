@@ -1,5 +1,7 @@
 //! A configuration's text on its way to valid types, with every fault found so far.
 
+use std::ffi::OsString;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -49,7 +51,7 @@ impl Document {
     }
 
     /// Fills in the variables of all values.
-    pub fn replace_variables(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+    pub fn replace_variables(&mut self, env: &dyn Fn(&str) -> Option<OsString>) {
         let mut faults = Vec::new();
         replace_variables(&mut self.root, &mut Path::default(), env, &mut faults);
         for (path, what) in faults {
@@ -167,7 +169,7 @@ impl Document {
 fn replace_variables(
     node: &mut Node,
     path: &mut Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: &dyn Fn(&str) -> Option<OsString>,
     faults: &mut Vec<(Path, variables::VariableError)>,
 ) {
     match &mut node.kind {

@@ -8,6 +8,9 @@ pub(super) fn explain(info: &str, line: &str) -> String {
     let value = line.split_once(": ").map_or(line, |(_, value)| value.trim_start());
     let hint = if has(" tab") || info.starts_with("tab") {
         "YAML does not allow tabs here: indent with spaces"
+    } else if has("unknown anchor") {
+        // The name is not repeated: it may be a password that starts with `*`.
+        "an alias (`*name`) has no anchor (`&name`) before it: put a text that starts with * in 'single quotes'"
     } else if has("escape character") {
         "within \"double quotes\" a backslash starts an escape: put regular expressions in 'single quotes' or in none"
     } else if (has("',' or") || has("flow")) && line.contains("${") {

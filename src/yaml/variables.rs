@@ -9,11 +9,15 @@
 //!
 //! What a variable holds is put in as it is: it is not searched for variables and not read as YAML.
 
+use std::ffi::OsString;
+
 /// Why a text's variables cannot be filled in. Never holds what a variable holds.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum VariableError {
     #[error("the environment variable `{0}` is not set: set it, or give a default as in `${{{0}:-default}}`")]
     Unset(String),
+    #[error("the environment variable `{0}` is set but is not UTF-8")]
+    NotUtf8(String),
     #[error(
         "a `${{` that is not finished: write `${{NAME}}` or `${{NAME:-default}}` (the default without `}}` and `${{`), \
          or `$${{` for the two characters themselves"
@@ -32,7 +36,7 @@ pub(super) struct Replaced {
 /// The text with its variables filled in; none when it holds nothing to replace.
 pub(super) fn replace(
     text: &str,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Replaced>, VariableError> {
     let mut replaced = String::new();
     let mut empty = Vec::new();
@@ -67,7 +71,7 @@ fn starts_name(letter: char) -> bool {
 /// The name that `inside` starts with, the value of this variable, and what follows its `}`.
 fn value<'a>(
     inside: &'a str,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<(&'a str, String, &'a str), VariableError> {
     let (expression, after) = inside.split_once('}').ok_or(VariableError::Unfinished)?;
     let is_part_of_name = |letter: char| starts_name(letter) || letter.is_ascii_digit();
@@ -78,7 +82,9 @@ fn value<'a>(
     if !name.chars().all(is_part_of_name) || default.is_some_and(|default| default.contains("${")) {
         return Err(VariableError::Unfinished);
     }
-    let value = match (env(name), default) {
+    let value = env(name).map(OsString::into_string).transpose();
+    let value = value.map_err(|_| VariableError::NotUtf8(name.to_owned()))?;
+    let value = match (value, default) {
         (None, None) => return Err(VariableError::Unset(name.to_owned())),
         (Some(value), None) => value,
         (Some(value), Some(_)) if !value.is_empty() => value,
@@ -89,6 +95,9 @@ fn value<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     fn filled_in(text: &str) -> Result<Option<String>, VariableError> {
@@ -97,9 +106,10 @@ mod tests {
 
     fn replaced(text: &str) -> Result<Option<Replaced>, VariableError> {
         let env = |name: &str| match name {
-            "NAME" => Some("value".to_owned()),
-            "_2" => Some("${NAME}".to_owned()),
-            "EMPTY" => Some(String::new()),
+            "NAME" => Some("value".into()),
+            "_2" => Some("${NAME}".into()),
+            "EMPTY" => Some(OsString::new()),
+            "BYTES" => Some(OsStr::from_bytes(b"hunter2\xff").to_owned()),
             _ => None,
         };
         replace(text, &env)
@@ -145,6 +155,12 @@ mod tests {
         check("$${NAME}", "${NAME}");
         check("$${NAME", "${NAME");
         check("a$$${NAME} ${NAME}", "a$${NAME} value");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_text_is_not_unset() {
+        let error = filled_in("${BYTES:-x}").unwrap_err().to_string();
+        assert_eq!(error, "the environment variable `BYTES` is set but is not UTF-8");
     }
 
     #[test]

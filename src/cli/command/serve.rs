@@ -1,7 +1,6 @@
 //! `tagferry serve`.
 
 use std::io;
-use std::net::SocketAddr;
 
 use clap::Args;
 use futures_util::StreamExt;
@@ -11,6 +10,8 @@ use tracing::info;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::global::Global;
+use crate::cli::listen;
+use crate::cli::listen::Listen;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
@@ -34,7 +35,7 @@ What it answers:
 
 /// Run every mirror on its schedule, until told to stop
 ///
-/// Also answers over HTTP: how fresh every mirror is, metrics, and \"sync now\". A mirror never overlaps itself: what
+/// Also answers over HTTP: how fresh every mirror is, metrics, and "sync now". A mirror never overlaps itself: what
 /// triggers it during a pass means one more pass. Without a schedule a mirror runs when it is asked to.
 ///
 /// SIGHUP reads the configuration again; a faulty one is reported, and the one before stays. SIGTERM and SIGINT take
@@ -45,9 +46,9 @@ What it answers:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Serve {
-    /// Where to listen; port 0 is any free one
-    #[arg(long, value_name = "ADDR", env = "TAGFERRY_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    /// Where to listen; `:PORT` is all addresses, port 0 any free one
+    #[arg(long, value_name = "ADDR", env = "TAGFERRY_LISTEN", default_value = listen::DEFAULT)]
+    listen: Listen,
     #[command(flatten)]
     sharding: Sharding,
 }
@@ -81,7 +82,7 @@ impl Serve {
         let cannot_listen = |error: io::Error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
         };
-        let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
+        let listener = TcpListener::bind(&listen.addresses[..]).await.map_err(cannot_listen)?;
         let options = Options { app, listener, token: config::api_token(), reload: Box::new(reload) };
         let no_signals = |error: io::Error| {
             Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))

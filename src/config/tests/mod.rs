@@ -10,6 +10,8 @@ mod schema;
 mod secrets;
 mod syntax;
 
+use std::ffi::OsString;
+
 use crate::config::{Config, Faults};
 
 /// A mirror without its tags, in three lines.
@@ -19,13 +21,13 @@ mirrors:
     target: registry.test/oracle/jdk
 ";
 
-fn env(name: &str) -> Option<String> {
+fn env(name: &str) -> Option<OsString> {
     match name {
-        "OCR_USERNAME" => Some("me@example.com".to_owned()),
-        "OCR_AUTH_TOKEN" => Some("hunter2: [".to_owned()),
-        "NOTICE_URL" | "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/hunter2".to_owned()),
-        "NOTICE_TOKEN" => Some("hunter2\n".to_owned()),
-        "EMPTY" => Some(String::new()),
+        "OCR_USERNAME" => Some("me@example.com".into()),
+        "OCR_AUTH_TOKEN" => Some("hunter2: [".into()),
+        "NOTICE_URL" | "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/hunter2".into()),
+        "NOTICE_TOKEN" => Some("hunter2\n".into()),
+        "EMPTY" => Some(OsString::new()),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ const SECRET: &str = "hunter2";
 
 /// Reads a mirror and `text` of an environment where `S` is the secret; some are without fault.
 fn messages(text: &str) -> String {
-    let env = |name: &str| (name == "S").then(|| SECRET.to_owned());
+    let env = |name: &str| (name == "S").then(|| SECRET.into());
     let text = format!("{MIRROR}    tags: [{{match: x}}]\n{text}");
     match Config::parse("tagferry.yaml", &text, &env) {
         Ok(config) => format!("{config:?}"),
@@ -97,7 +97,7 @@ fn an_address_to_send_to_and_its_headers_are_not_repeated() {
 #[test]
 fn the_line_break_at_the_end_of_a_secret_is_no_part_of_it() {
     for held in ["hunter2", "hunter2\n", "hunter2\r\n"] {
-        let env = |_: &str| Some(held.to_owned());
+        let env = |_: &str| Some(held.into());
         let text = format!(
             "{MIRROR}    tags: [{{match: x}}]\nregistries: {{a.b: {{credentials: {{username: u, password: '${{S}}'}}}}}}"
         );

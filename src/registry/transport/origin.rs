@@ -2,22 +2,48 @@
 //!
 //! An origin is scheme, host and effective port. Credentials belong to one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use url::{Host, Url};
 
 use crate::text::address;
+
+/// Metadata services that are not link-local: Alibaba's, Oracle's second one, Azure's.
+const METADATA: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
 
 /// Whether `url` is at the registry's own origin; only then may credentials go there.
 pub(in crate::registry) fn is_own(root: &Url, url: &Url) -> bool {
     root.origin() == url.origin()
 }
 
+/// Hosts inside that a registry outside may lead to, because its operator says so: names, and `*.DOMAIN` for all below one.
+///
+/// ECR's layers behind an interface endpoint of S3 are the usual ones.
+#[derive(Clone, Debug, Default)]
+pub struct PrivateHosts(Arc<[String]>);
+
+impl PrivateHosts {
+    /// These hosts, in lower case.
+    pub fn new(hosts: Vec<String>) -> Self {
+        Self(hosts.into())
+    }
+
+    pub(in crate::registry) fn contain(&self, name: &str) -> bool {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        self.0.iter().any(|host| match host.strip_prefix('*') {
+            Some(domain) => name.len() > domain.len() && name.ends_with(domain),
+            None => *host == name,
+        })
+    }
+}
+
 /// Whether a redirect, upload address or token service may be used at all.
 ///
 /// A registry reached over TLS must not lead to plain http, and a public registry must not lead to an
-/// address that only our own network can reach (CVE-2020-15157 and its relatives).
-pub(in crate::registry) fn check(root: &Url, url: &Url) -> Result<(), String> {
+/// address that only our own network can reach (CVE-2020-15157 and its relatives), but for those that are allowed.
+pub(in crate::registry) fn check(root: &Url, url: &Url, allowed: &PrivateHosts) -> Result<(), String> {
     let refused = |why: &str| Err(format!("refused to go to {}: {why}", address(url)));
     if is_own(root, url) {
         return Ok(());
@@ -27,10 +53,35 @@ pub(in crate::registry) fn check(root: &Url, url: &Url) -> Result<(), String> {
         ("https", "http") => return refused("it is not encrypted, and the registry is"),
         _ => return refused("it is neither http nor https"),
     }
-    if is_internal(url) && !is_internal(root) {
-        return refused("it is an address inside this network, and the registry is outside");
+    let name = url.host_str().unwrap_or_default();
+    let ip = url.host().and_then(|host| match host {
+        Host::Ipv4(ip) => Some(IpAddr::from(ip)),
+        Host::Ipv6(ip) => Some(IpAddr::from(ip)),
+        Host::Domain(_) => None,
+    });
+    if ip.is_some_and(is_metadata) {
+        return refused("there a machine keeps its own credentials, and no registry is");
+    }
+    if is_internal(url) && !is_internal(root) && !allowed.contain(name.trim_matches(['[', ']'])) {
+        return refused(&inside("it is an address inside this network", name));
     }
     Ok(())
+}
+
+/// Why a registry outside does not lead there, and what allows it.
+pub(super) fn inside(what: &str, name: &str) -> String {
+    format!(
+        "{what}, and the registry is outside; if that is meant, write `private_redirects: [\"{name}\"]` under the registry"
+    )
+}
+
+/// Addresses at which machines, tasks and pods find their credentials: link-local ones, and those of some clouds. No registry
+/// has one.
+pub(super) fn is_metadata(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_link_local() || METADATA.contains(&ip),
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0xec2],
+    }
 }
 
 /// Loopback, private, link-local and the like, as a literal or a name that says so.
@@ -92,15 +143,53 @@ mod tests {
             "ftp://cdn.example/x",
             "file:///etc/passwd",
         ] {
-            assert!(check(&root, &url(inside)).is_err(), "{inside}");
+            assert!(check(&root, &url(inside), &PrivateHosts::default()).is_err(), "{inside}");
         }
-        assert_eq!(check(&root, &url("https://cdn.example/x?sig=1")), Ok(()));
-        assert_eq!(check(&root, &url("https://registry.example:443/auth")), Ok(()));
+        assert_eq!(check(&root, &url("https://cdn.example/x?sig=1"), &PrivateHosts::default()), Ok(()));
+        assert_eq!(check(&root, &url("https://registry.example:443/auth"), &PrivateHosts::default()), Ok(()));
     }
 
     #[test]
     fn a_registry_inside_may_lead_to_its_neighbours() {
-        assert_eq!(check(&url("http://127.0.0.1:5000"), &url("http://127.0.0.1:5001/auth")), Ok(()));
-        assert_eq!(check(&url("http://10.0.0.1"), &url("https://10.0.0.2/x")), Ok(()));
+        let check = |root: &str, to: &str| check(&url(root), &url(to), &PrivateHosts::default());
+        assert_eq!(check("http://127.0.0.1:5000", "http://127.0.0.1:5001/auth"), Ok(()));
+        assert_eq!(check("http://10.0.0.1", "https://10.0.0.2/x"), Ok(()));
+        for metadata in ["http://169.254.169.254/latest", "http://[fd00:ec2::254]/", "http://100.100.100.200/"] {
+            assert!(check("http://10.0.0.1", metadata).is_err(), "{metadata}");
+        }
+    }
+
+    fn allowed(hosts: &[&str]) -> PrivateHosts {
+        PrivateHosts::new(hosts.iter().map(|&host| host.to_owned()).collect())
+    }
+
+    // Seen in distribution/distribution#1073, bolna-ai/bolna#805.
+    #[test]
+    fn private_hosts_are_names_or_all_below_a_domain() {
+        let hosts = allowed(&["one.corp", "*.s3.eu-central-1.amazonaws.com"]);
+        for name in ["one.corp", "ONE.corp.", "a.s3.eu-central-1.amazonaws.com", "A.B.S3.eu-central-1.amazonaws.com."] {
+            assert!(hosts.contain(name), "{name}");
+        }
+        for name in [
+            "a.one.corp",
+            "s3.eu-central-1.amazonaws.com",
+            ".s3.eu-central-1.amazonaws.com",
+            "as3.eu-central-1.amazonaws.com",
+            "a.s3.eu-central-1.amazonaws.com.evil.example",
+        ] {
+            assert!(!hosts.contain(name), "{name}");
+        }
+    }
+
+    // Seen in google/go-containerregistry#2291, docker/model-runner#1050.
+    #[test]
+    fn what_is_allowed_inside_is_never_where_credentials_are() {
+        let hosts = allowed(&["10.0.0.5", "169.254.169.254", "fd00:ec2::254", "100.100.100.200"]);
+        let check = |to: &str| check(&url("https://registry.example"), &url(to), &hosts);
+        assert_eq!(check("https://10.0.0.5/x"), Ok(()));
+        assert!(check("https://10.0.0.6/x").unwrap_err().contains("`private_redirects: [\"10.0.0.6\"]`"));
+        for metadata in ["https://169.254.169.254/x", "https://[fd00:ec2::254]/x", "https://100.100.100.200/", "https://2852039166/"] {
+            assert!(check(metadata).unwrap_err().contains("keeps its own credentials"), "{metadata}");
+        }
     }
 }

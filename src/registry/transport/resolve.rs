@@ -14,12 +14,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
 
+use crate::proxy::Proxies;
 use crate::registry::transport::origin;
+use crate::registry::transport::origin::PrivateHosts;
 
 /// Resolves names for the client of one registry.
 #[derive(Clone, Debug)]
 pub(in crate::registry) struct Resolver {
     registry: Arc<str>,
+    /// Further hosts that may be inside.
+    private_redirects: PrivateHosts,
     /// The hosts of proxies, which may well be inside.
     proxies: Arc<[String]>,
     /// Whether the registry was last seen inside.
@@ -27,20 +31,19 @@ pub(in crate::registry) struct Resolver {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "refused to go to {name}: it resolves to {address}, an address inside this network, and the registry is outside"
-)]
+#[error("refused to go to {name}: {why}")]
 pub(in crate::registry) struct Refused {
     name: String,
-    address: SocketAddr,
+    why: String,
 }
 
 impl Resolver {
     /// For the registry of this address.
-    pub(in crate::registry) fn new(root: &Url) -> Self {
+    pub(in crate::registry) fn new(root: &Url, private_redirects: PrivateHosts, proxies: &Proxies) -> Self {
         // An address of numbers is never resolved: what it is shows already.
         let is_inside = Arc::new(AtomicBool::new(origin::is_internal(root)));
-        Self { registry: root.host_str().unwrap_or_default().into(), proxies: proxies().into(), is_inside }
+        let proxies = proxies.hosts().map(str::to_owned).collect();
+        Self { registry: root.host_str().unwrap_or_default().into(), private_redirects, proxies, is_inside }
     }
 
     fn check(&self, name: &str, addresses: &[SocketAddr]) -> Result<(), Refused> {
@@ -49,27 +52,22 @@ impl Resolver {
             self.is_inside.store(inside.is_some(), Relaxed);
             return Ok(());
         }
-        let may_be_inside = self.is_inside.load(Relaxed) || self.proxies.iter().any(|proxy| proxy == name);
+        if self.proxies.iter().any(|proxy| proxy == name) {
+            return Ok(());
+        }
+        let refused = |why| Err(Refused { name: name.to_owned(), why });
+        if let Some(address) = addresses.iter().find(|address| origin::is_metadata(address.ip())) {
+            let ip = address.ip();
+            return refused(format!("it resolves to {ip}, where a machine keeps its own credentials, and no registry is"));
+        }
+        let may_be_inside = self.is_inside.load(Relaxed) || self.private_redirects.contain(name);
         match inside {
-            Some(&address) if !may_be_inside => Err(Refused { name: name.to_owned(), address }),
+            Some(address) if !may_be_inside => {
+                refused(origin::inside(&format!("it resolves to {}, an address inside this network", address.ip()), name))
+            }
             _ => Ok(()),
         }
     }
-}
-
-/// The hosts in the environment variables for proxies.
-fn proxies() -> Vec<String> {
-    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-    let values = names.into_iter().filter_map(|name| std::env::var(name).ok());
-    let host = |value: String| {
-        // Without a scheme, http is meant.
-        let url = Url::parse(&value)
-            .ok()
-            .filter(Url::has_host)
-            .or_else(|| Url::parse(&format!("http://{value}")).ok());
-        url?.host_str().map(str::to_owned)
-    };
-    values.filter_map(host).collect()
 }
 
 impl Resolve for Resolver {
@@ -90,6 +88,10 @@ mod tests {
     const OUTSIDE: &str = "192.0.2.1:0";
     const INSIDE: &str = "10.0.0.1:0";
 
+    fn resolver(root: &str) -> Resolver {
+        Resolver::new(&root.parse().unwrap(), PrivateHosts::default(), &Proxies::default())
+    }
+
     fn check(resolver: &Resolver, name: &str, addresses: &[&str]) -> bool {
         let addresses: Vec<_> = addresses.iter().map(|address| address.parse().unwrap()).collect();
         resolver.check(name, &addresses).is_ok()
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_registry_outside_leads_to_no_name_that_is_inside() {
-        let resolver = Resolver::new(&"https://registry.example".parse().unwrap());
+        let resolver = resolver("https://registry.example");
         assert!(!check(&resolver, "auth.example", &[OUTSIDE, INSIDE]), "before the registry was seen");
         assert!(check(&resolver, "registry.example", &[OUTSIDE]));
         assert!(!check(&resolver, "auth.example", &[INSIDE]));
@@ -106,13 +108,26 @@ mod tests {
 
     #[test]
     fn a_registry_whose_address_is_inside_may_lead_inside() {
-        let resolver = Resolver::new(&"http://10.0.0.1:5000".parse().unwrap());
+        let resolver = resolver("http://10.0.0.1:5000");
         assert!(check(&resolver, "auth.internal", &[INSIDE]));
     }
 
     #[test]
+    fn what_is_allowed_may_be_inside_and_never_where_credentials_are() {
+        let mut resolver = resolver("https://registry.example");
+        let error = resolver.check("s3.corp", &[INSIDE.parse().unwrap()]).unwrap_err().to_string();
+        assert!(error.contains("10.0.0.1") && error.contains("`private_redirects: [\"s3.corp\"]`"), "{error}");
+        resolver.private_redirects = PrivateHosts::new(vec!["s3.corp".to_owned()]);
+        assert!(check(&resolver, "s3.corp", &[INSIDE]));
+        assert!(!check(&resolver, "auth.example", &[INSIDE]));
+        for metadata in ["169.254.169.254:0", "169.254.170.2:0", "[fd00:ec2::254]:0", "100.100.100.200:0"] {
+            assert!(!check(&resolver, "s3.corp", &[metadata]), "{metadata}");
+        }
+    }
+
+    #[test]
     fn a_proxy_may_be_inside() {
-        let mut resolver = Resolver::new(&"https://registry.example".parse().unwrap());
+        let mut resolver = resolver("https://registry.example");
         resolver.proxies = ["proxy.corp".to_owned()].into();
         assert!(check(&resolver, "proxy.corp", &[INSIDE]));
         assert!(!check(&resolver, "auth.example", &[INSIDE]));
@@ -120,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_registry_inside_may_lead_to_its_neighbours() {
-        let resolver = Resolver::new(&"https://registry.example".parse().unwrap());
+        let resolver = resolver("https://registry.example");
         assert!(check(&resolver, "Registry.Example", &[INSIDE]));
         assert!(check(&resolver, "storage.example", &[INSIDE]));
     }

@@ -11,8 +11,10 @@ use tracing::Instrument;
 use url::Url;
 
 use crate::oci::Host;
+use crate::proxy::Proxies;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal};
 use crate::registry::transport::limit::Limiter;
+use crate::registry::transport::origin::PrivateHosts;
 use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::quota::Quota;
 use crate::registry::transport::retry;
@@ -27,6 +29,9 @@ const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-reque
 pub(in crate::registry) struct Wire {
     pub(in crate::registry) host: Host,
     pub(in crate::registry) http: reqwest::Client,
+    /// The way that the client takes, to say where it ends.
+    pub(in crate::registry) proxies: &'static Proxies,
+    pub(in crate::registry) private_redirects: PrivateHosts,
     pub(in crate::registry) limiter: Limiter,
     pub(in crate::registry) quota: Quota,
     /// The time for which nothing may move.
@@ -95,7 +100,10 @@ impl Wire {
         let status = result.as_ref().ok().map(reqwest::Response::status);
         tracing::trace!(%method, address = address(url), status = status.map(|status| status.as_u16()), "Asked");
         self.count(method, status);
-        let response = result.map_err(|error| fail(Kind::Transport(error.without_url())))?;
+        let response = result.map_err(|error| {
+            let by_proxy = self.proxies.explain(url, &error);
+            fail(Kind::Transport(error.without_url())).with_hint(by_proxy)
+        })?;
         self.quota.learn(&self.host, response.headers());
         Ok(Answer { method: method.clone(), url: url.clone(), stall: self.stall, response })
     }

@@ -332,7 +332,7 @@ async fn ask(files: DockerFiles) -> Result<String, String> {
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |cause| cause.source());
+    let causes = std::iter::successors(Some(error), |&cause| cause.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

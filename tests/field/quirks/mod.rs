@@ -3,3 +3,4 @@
 
 mod credentials;
 mod docker_files;
+mod proxies;
