@@ -100,7 +100,8 @@ impl Clients {
         if let Some(client) = self.registries.get(host) {
             return Ok(client.clone());
         }
-        let Registry { credentials, limits, plain_http, ca_file, private_redirects, ecr } = config.registry(host);
+        let Registry { credentials, limits, plain_http, ca_file, private_redirects, ecr } =
+            config.registry(host);
         let ca_pem = match ca_file {
             None => None,
             Some(path) => match tokio::fs::read(&path).await {

@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use tracing::warn;
 
 use crate::cli::exit::{ExitCode, Failure};
-use crate::config::{Config, Faults};
+use crate::config::{Config, Faults, Warning};
 
 /// Read where nothing else is said.
 const DEFAULT_PATH: &str = "tagferry.yaml";
@@ -24,7 +25,12 @@ pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
     let origin = Origin::find(path, variable(TEXT_VARIABLE));
     let text = origin.read().map_err(|error| unreadable(&origin, &error))?;
     let origin = origin.to_string();
-    Config::parse(&origin, &text, &|name| std::env::var_os(name)).map_err(|faults| faulty(&origin, &faults))
+    let config = Config::parse(&origin, &text, &|name| std::env::var_os(name));
+    let config = config.map_err(|faults| faulty(&origin, &faults))?;
+    for Warning { code, fault } in &config.warnings {
+        warn!(code, "{origin}:{fault}");
+    }
+    Ok(config)
 }
 
 /// The same, and the default where nobody names a configuration and there is none.

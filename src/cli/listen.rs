@@ -26,7 +26,9 @@ impl FromStr for Listen {
         }
         let forms = "write ADDRESS:PORT, such as `127.0.0.1:8080`, or `:PORT` for all addresses";
         if text.parse::<u16>().is_ok() {
-            return Err(format!("a port alone: write `:{text}` for all addresses or `127.0.0.1:{text}` for this machine"));
+            return Err(format!(
+                "a port alone: write `:{text}` for all addresses or `127.0.0.1:{text}` for this machine"
+            ));
         }
         let Some((host, port)) = text.rsplit_once(':') else {
             return Err(format!("has no port: {forms}"));
@@ -38,7 +40,9 @@ impl FromStr for Listen {
         let both = |v4: Ipv4Addr, v6: Ipv6Addr| [SocketAddr::from((v4, port)), SocketAddr::from((v6, port))];
         match host {
             // IPv6 takes connections of IPv4 too, where there is any.
-            "" | "*" => listen(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED).into_iter().rev().collect()),
+            "" | "*" => {
+                listen(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED).into_iter().rev().collect())
+            }
             "localhost" => listen(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST).to_vec()),
             _ => Err(format!("`{host}` is no address: {forms}")),
         }

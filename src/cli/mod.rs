@@ -79,7 +79,7 @@ pub async fn main() -> ExitCode {
     let mut terminal = Terminal::new(&global.logging);
     let started = config::check_variables().and_then(|()| global.logging.start(terminal.bars.as_deref()));
     let (traces, result) = match started {
-        Ok(traces) => (traces, command.run(&global, &mut terminal).await),
+        Ok(traces) => (traces, Box::pin(command.run(&global, &mut terminal)).await),
         Err(failure) => (None, Err(failure)),
     };
     let result = result.and_then(|code| Ok(terminal.out.flush().map(|()| code)?));

@@ -6,9 +6,11 @@ use url::Url;
 
 use crate::config::raw;
 use crate::ecr::{EcrHost, Encryption, RepositorySettings, TagMutability};
-use crate::oci::Host;
+use crate::oci::{Host, Name};
 use crate::yaml::{Document, Path};
 
+/// The bounds of ECR's API on the name of a repository.
+const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=256;
 /// The bounds of ECR's API on a lifecycle policy's text, in characters.
 const POLICY_CHARS: std::ops::RangeInclusive<usize> = 100..=30_720;
 /// The bound of ECR's API on a KMS key.
@@ -105,6 +107,35 @@ pub(super) fn check_host(host: &Host, path: &Path, document: &mut Document) {
         let what =
             "looks like ECR, whose hosts start with the twelve digits of an account: check the first word";
         document.report(path, what);
+    }
+}
+
+/// Notes a target that ECR would refuse, or that is another ECR.
+pub(super) fn check_target(name: &Name, path: &Path, document: &mut Document) {
+    if name.host.as_str() == "public.ecr.aws" {
+        document.warn(
+            path,
+            "public_ecr",
+            "Amazon ECR Public has another API than private ECR: tagferry makes no repositories there, and its login is that \
+             of `aws ecr-public get-login-password --region us-east-1`, user `AWS`, which lasts twelve hours",
+        );
+    }
+    if EcrHost::parse(&name.host).is_none() {
+        return;
+    }
+    let repository = name.repository.as_str();
+    let length = repository.len();
+    if !NAME_CHARS.contains(&length) {
+        let (least, most) = NAME_CHARS.into_inner();
+        document.report(
+            path,
+            format!("ECR's repositories have names of {least} to {most} characters, and this has {length}"),
+        );
+    } else if ["__", "--"].iter().any(|twice| repository.contains(twice)) {
+        document.report(
+            path,
+            "ECR takes one `.`, `_`, `-` or `/` between letters and digits, and here are several in a row",
+        );
     }
 }
 

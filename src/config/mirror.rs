@@ -188,7 +188,11 @@ fn target(text: Option<String>, path: &Path, document: &mut Document) -> Option<
         document.report(path, "names no registry: a target is HOST[:PORT]/PATH");
         return None;
     }
-    repository(&text, path, document)
+    let endpoint = repository(&text, path, document)?;
+    if let Endpoint::Registry(name) = &endpoint {
+        ecr::check_target(name, path, document);
+    }
+    Some(endpoint)
 }
 
 fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
@@ -207,10 +211,34 @@ fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoi
         document.report_empty(path);
         return None;
     }
+    if let Some(fault) = slip(text) {
+        document.report(path, fault);
+        return None;
+    }
     let mut name: Name = document.parsed(text, path)?;
     name.host = normal(name.host);
     ecr::check_host(&name.host, path, document);
     Some(Endpoint::Registry(name))
+}
+
+/// What is no name at all, though a part of it may read as one.
+fn slip(text: &str) -> Option<String> {
+    if let Some(quote) = text.chars().find(|c| "\u{201c}\u{201d}\u{2018}\u{2019}".contains(*c)) {
+        return Some(format!("a typographic quote (`{quote}`) is part of it: leave it out, or use \" or '"));
+    }
+    if text.contains(['<', '>']) {
+        return Some("`<` and `>` stand around a placeholder: write what is meant by it".to_owned());
+    }
+    // Docker Hub has no repository of such a name, and would be meant by Docker's rules.
+    let is_host = !text.contains(['/', '@'])
+        && (text.contains('.') && !text.contains(':') || text == "localhost" || has_port(text));
+    is_host.then(|| format!("is a host without a repository: write `{text}/PATH`"))
+}
+
+/// Whether it ends in a port rather than in a tag: `registry:5000`.
+fn has_port(text: &str) -> bool {
+    text.split_once(':')
+        .is_some_and(|(host, port)| (host.contains('.') || port.len() >= 3) && port.parse::<u16>().is_ok())
 }
 
 /// Whether it is `USER@HOST/…` rather than `PATH@DIGEST`.

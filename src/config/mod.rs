@@ -36,4 +36,4 @@ pub use registry::{Credentials, Limits, Registry};
 pub use schedule::Schedule;
 pub use settings::{Concurrency, Config, Timeouts};
 
-pub use crate::yaml::{Fault, Faults, Position};
+pub use crate::yaml::{Fault, Faults, Position, Warning};

@@ -1,8 +1,8 @@
 //! Settings of registries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -106,7 +106,11 @@ impl Registry {
             limits: Limits { concurrent: concurrent.unwrap_or(Limits::DEFAULT_CONCURRENT), per_second },
             plain_http,
             ca_file: ca_file.map(PathBuf::from),
-            private_redirects: private_redirects(raw.private_redirects, &path.key("private_redirects"), document),
+            private_redirects: private_redirects(
+                raw.private_redirects,
+                &path.key("private_redirects"),
+                document,
+            ),
             ecr,
         }
     }
@@ -141,6 +145,30 @@ pub(super) fn registries(
         }
     }
     registries
+}
+
+/// Warns of settings that are for no mirror. They may be for `tags` and `copy`, or for a name that is written otherwise.
+pub(super) fn warn_unused(
+    registries: &BTreeMap<Host, Registry>,
+    used: &BTreeSet<Host>,
+    path: &Path,
+    document: &mut Document,
+) {
+    const NEAR: usize = 3;
+    let without_port = |host: &Host| host.as_str().split(':').next().unwrap_or_default().to_owned();
+    for host in registries.keys().filter(|host| !used.contains(host)) {
+        let distance = |other: &Host| {
+            if without_port(other) == without_port(host) {
+                return 0;
+            }
+            strsim::damerau_levenshtein(other.as_str(), host.as_str())
+        };
+        let near =
+            used.iter().map(|other| (distance(other), other)).min().filter(|(distance, _)| *distance <= NEAR);
+        let meant = near.map(|(_, other)| format!(": is `{other}` meant?")).unwrap_or_default();
+        let what = format!("no mirror uses this host, so these settings do nothing for mirrors{meant}");
+        document.warn(&path.key(host.as_str()), "unused_registry", &what);
+    }
 }
 
 /// The one of the `used` hosts that an unused `host` is a slip of. Short names are alike by nature (`gcr.io` and
@@ -219,11 +247,18 @@ fn private_redirects(raw: Vec<String>, path: &Path, document: &mut Document) -> 
             Ok(IpAddr::V6(ip)) => ip.is_unicast_link_local(),
             Err(_) => false,
         };
-        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let is_name =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         if is_link_local {
-            document.report(&path, "a link-local address: machines keep their credentials there, and it is never allowed");
+            document.report(
+                &path,
+                "a link-local address: machines keep their credentials there, and it is never allowed",
+            );
         } else if !is_name && name.parse::<IpAddr>().is_err() {
-            document.report(&path, "expected a host without a port, such as `s3.example.com`, or `*.example.com`");
+            document.report(
+                &path,
+                "expected a host without a port, such as `s3.example.com`, or `*.example.com`",
+            );
         } else {
             return Some(host);
         }

@@ -68,7 +68,9 @@ fn timezone(name: Option<String>, path: &Path, document: &mut Document) -> Optio
 /// Reads an expression that fires. `0 0 30 2 *` parses and never does, so the calendar is asked; without a field for
 /// the year it repeats itself, so any day will do to start from and the clock is not asked.
 fn parse(text: &str) -> Result<Cron, String> {
-    if let Some(zoned) = text.trim_start().strip_prefix("CRON_").unwrap_or(text.trim_start()).strip_prefix("TZ=") {
+    if let Some(zoned) =
+        text.trim_start().strip_prefix("CRON_").unwrap_or(text.trim_start()).strip_prefix("TZ=")
+    {
         let (zone, times) = zoned.split_once(char::is_whitespace).unwrap_or((zoned, ""));
         let zone = Some(zone.trim()).filter(|zone| !zone.is_empty()).unwrap_or("Asia/Tokyo");
         let times = Some(times.trim()).filter(|times| !times.is_empty()).unwrap_or("0 */6 * * *");

@@ -1,6 +1,6 @@
 //! The whole configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::config::mirror::{Endpoint, Mirror};
 use crate::config::notice::{Notice, notices};
 use crate::config::raw;
 use crate::config::registry::normal;
-use crate::config::registry::{Registry, registries};
+use crate::config::registry::{Registry, registries, warn_unused};
 use crate::config::schedule::Schedule;
 use crate::oci::Host;
-use crate::yaml::{Document, Faults, Path};
+use crate::yaml::{Document, Faults, Path, Warning};
 
 /// ECS and Kubernetes kill what still runs 30 seconds after the signal.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
@@ -32,6 +32,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How long copies in flight may go on after a signal to stop.
     pub shutdown_grace: Duration,
+    /// What is valid, and most likely not what was meant.
+    pub warnings: Vec<Warning>,
 }
 
 /// How much is done at a time.
@@ -66,7 +68,7 @@ impl Config {
         document.replace_variables(env);
         let raw: raw::Config = document.deserialize();
         let config = Self::new(raw, &mut document);
-        document.into_faults(origin).map_or(Ok(config), Err)
+        Ok(Self { warnings: document.finish(origin)?, ..config })
     }
 
     /// The settings of a host, be there an entry for it or not.
@@ -84,18 +86,23 @@ impl Config {
         let written = raw.mirrors.as_ref().map_or(0, Vec::len);
         let mirrors = mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document);
         let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
-        let used = sides.filter_map(Endpoint::host).cloned().collect();
+        let used: BTreeSet<Host> = sides.filter_map(Endpoint::host).cloned().collect();
         // The names of mirrors with faults are not known.
         let names: Vec<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
         let names = (names.len() == written).then_some(&names[..]);
+        let registries = registries(raw.registries, &used, &root.key("registries"), document);
+        if names.is_some() {
+            warn_unused(&registries, &used, &root.key("registries"), document);
+        }
         let notices = notices(raw.notices, names, &root.key("notices"), document);
         Self {
             notices,
             mirrors,
-            registries: registries(raw.registries, &used, &root.key("registries"), document),
+            registries,
             concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
             timeouts: Timeouts::new(raw.timeouts, &root.key("timeouts"), document),
             shutdown_grace: shutdown_grace.unwrap_or(defaults.shutdown_grace),
+            warnings: Vec::new(),
         }
     }
 }
@@ -110,6 +117,7 @@ impl Default for Config {
             concurrency: Concurrency::default(),
             timeouts: Timeouts::default(),
             shutdown_grace: SHUTDOWN_GRACE,
+            warnings: Vec::new(),
         }
     }
 }

@@ -173,7 +173,8 @@ impl Layout {
         let mut has_others = false;
         for entry in fs::read_dir(self.dir()).map_err(Error::io("list", self.dir()))? {
             let name = entry.map_err(Error::io("list", self.dir()))?.file_name();
-            has_others |= !name.to_str().is_some_and(|name| staged::is_staged(name) || OF_OTHERS.contains(&name));
+            has_others |=
+                !name.to_str().is_some_and(|name| staged::is_staged(name) || OF_OTHERS.contains(&name));
         }
         // Asked after the list: whoever makes the same layout just now starts with this file.
         if has_others && !files::is_file(&self.marker())? {

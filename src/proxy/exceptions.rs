@@ -37,7 +37,9 @@ impl Exceptions {
         match url.host() {
             Some(Host::Ipv4(ip)) => self.contain_address(ip.into(), port),
             Some(Host::Ipv6(ip)) => self.contain_address(ip.into(), port),
-            Some(Host::Domain(name)) => self.contain_name(&name.trim_end_matches('.').to_ascii_lowercase(), port),
+            Some(Host::Domain(name)) => {
+                self.contain_name(&name.trim_end_matches('.').to_ascii_lowercase(), port)
+            }
             None => false,
         }
     }
@@ -57,7 +59,9 @@ impl Exceptions {
         self.0.iter().any(|entry| match entry {
             Entry::All => true,
             Entry::Domain(domain, only) => {
-                let is_below = name.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+                let is_below = name
+                    .strip_suffix(domain.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
                 is_below && (only.is_none() || *only == port)
             }
             Entry::Network(_) | Entry::Address(..) => false,

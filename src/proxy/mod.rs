@@ -62,19 +62,21 @@ impl Proxies {
     pub fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, ProxyError> {
         let value = |names: [&'static str; 2]| {
             let set = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
-            let texts = set.map(|(name, value)| match value.into_string() {
+            let mut texts = set.map(|(name, value)| match value.into_string() {
                 Ok(text) => Ok((name, text.trim().to_owned())),
                 Err(_) => Err(ProxyError::NotUtf8(name)),
             });
-            // What is faulty counts: it was meant to say something.
-            texts.filter(|text| text.as_ref().is_ok_and(|(_, text)| !text.is_empty()) || text.is_err()).next().transpose()
+            // What is no text counts: it was meant to say something.
+            texts.find(|text| !matches!(text, Ok((_, text)) if text.is_empty())).transpose()
         };
         let proxy = |names| value(names)?.map(|(name, text)| Proxy::parse(name, &text)).transpose();
         let exceptions = value(["no_proxy", "NO_PROXY"])?;
         let exceptions = exceptions.map_or_else(Exceptions::default, |(name, text)| {
             let (exceptions, useless) = Exceptions::parse(&text);
             for entry in useless {
-                warn!("`{entry}` in `{name}` matches nothing: write a host, `.domain`, an address or a network");
+                warn!(
+                    "`{entry}` in `{name}` matches nothing: write a host, `.domain`, an address or a network"
+                );
             }
             exceptions
         });
@@ -109,14 +111,23 @@ impl Proxies {
         let what = if causes.contains("proxy authorization required") {
             "wants a login: write it into the variable, as in `http://USER:PASSWORD@HOST:PORT`".to_owned()
         } else if causes.contains("tunnel error: unsuccessful") {
-            format!("does not connect to {}: allow that there, or except the host in `NO_PROXY`", address(url))
-        } else if ["tcp connect", "dns error", "Connect)", "underlying connection"].iter().any(|part| causes.contains(part)) {
+            format!(
+                "does not connect to {}: allow that there, or except the host in `NO_PROXY`",
+                address(url)
+            )
+        } else if ["tcp connect", "dns error", "Connect)", "underlying connection"]
+            .iter()
+            .any(|part| causes.contains(part))
+        {
             "cannot be reached".to_owned()
         } else {
             return None;
         };
         let Proxy { url, variable } = proxy;
-        Some(format!("the proxy {} of `{variable}` {what}", url.authority().rsplit('@').next().unwrap_or_default()))
+        Some(format!(
+            "the proxy {} of `{variable}` {what}",
+            url.authority().rsplit('@').next().unwrap_or_default()
+        ))
     }
 
     fn of(&self, url: &Url) -> Option<&Proxy> {

@@ -17,9 +17,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
     if !labels.contains(&"CERTIFICATE") {
         return Err(match labels.first() {
             Some(&"TRUSTED CERTIFICATE" | &"X509 CERTIFICATE") => {
-                "holds a certificate in OpenSSL's own form: make PEM of it by `openssl x509 -in FILE`".to_owned()
+                "holds a certificate in OpenSSL's own form: make PEM of it by `openssl x509 -in FILE`"
+                    .to_owned()
             }
-            Some(&"PKCS7") => "holds PKCS #7: make PEM of it by `openssl pkcs7 -print_certs -in FILE`".to_owned(),
+            Some(&"PKCS7") => {
+                "holds PKCS #7: make PEM of it by `openssl pkcs7 -print_certs -in FILE`".to_owned()
+            }
             Some(label) => format!("holds no certificate, but `{label}`"),
             None => "holds no certificate: it has no line `-----BEGIN CERTIFICATE-----`".to_owned(),
         });
@@ -35,7 +38,9 @@ fn labels(text: &str) -> impl Iterator<Item = &str> {
     let label = |line: &'_ str| -> Option<std::ops::Range<usize>> {
         let start = line.find("-----BEGIN ")? + "-----BEGIN ".len();
         let length = line[start..].find("-----")?;
-        let is_usual = line[start..start + length].bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ');
+        let is_usual = line[start..start + length]
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b' ');
         is_usual.then_some(start..start + length)
     };
     text.lines().filter_map(move |line| label(line).map(|range| &line[range]))
@@ -57,7 +62,8 @@ mod tests {
         check(b" \n", "is empty");
         check(b"# only words", "holds no certificate: it has no line `-----BEGIN CERTIFICATE-----`");
         check(b"0\x82\x03\x0a", "is DER: make PEM of it by `openssl x509 -inform der -in FILE`");
-        let pem = |label: &str| format!("-----BEGIN {label}-----\nhunter2=\n-----END {label}-----\n").into_bytes();
+        let pem =
+            |label: &str| format!("-----BEGIN {label}-----\nhunter2=\n-----END {label}-----\n").into_bytes();
         for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "CERTIFICATE REQUEST"] {
             check(&pem(label), &format!("holds no certificate, but `{label}`"));
         }

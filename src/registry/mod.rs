@@ -30,7 +30,7 @@ pub use error::{ApiError, Error, Kind, Refusal};
 pub use prefetch::{Ranges, Slow};
 pub use repository::Repository;
 pub use transport::limit::Limits;
-pub use transport::origin::PrivateHosts;
 pub use transport::observer::{Exchange, RequestObserver};
+pub use transport::origin::PrivateHosts;
 pub use transport::retry::{Budget, Retry, retry_after};
 pub use upload::{Started, Upload};

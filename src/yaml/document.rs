@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::yaml::de::{Deserializer, Problem};
-use crate::yaml::fault::{Fault, Faults};
+use crate::yaml::fault::{Fault, Faults, Warning};
 use crate::yaml::node::{Kind, Node};
 use crate::yaml::place::{Path, Position, Segment};
 use crate::yaml::schema::Schema;
@@ -24,6 +24,7 @@ pub struct Document {
     root: Node,
     schema: Schema,
     faults: Vec<Fault>,
+    warnings: Vec<Warning>,
     removed: Vec<Path>,
 }
 
@@ -31,8 +32,13 @@ impl Document {
     /// Reads YAML that is meant to have this JSON Schema.
     pub fn read(text: &str, schema: Value) -> Self {
         let removed = Node { kind: Kind::Removed, position: Position::START };
-        let mut document =
-            Self { root: removed, schema: Schema(schema), faults: Vec::new(), removed: Vec::new() };
+        let mut document = Self {
+            root: removed,
+            schema: Schema(schema),
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            removed: Vec::new(),
+        };
         let faults = match reader::read(text) {
             Ok((root, faults)) => {
                 document.root = root;
@@ -150,6 +156,12 @@ impl Document {
         self.fault(position, path, &what.into());
     }
 
+    /// Notes that the value at `path`, or its key, is valid and most likely not what was meant. `what` is shown in any case.
+    pub fn warn(&mut self, path: &Path, code: &'static str, what: &str) {
+        let position = self.root.deepest(path).position;
+        self.warnings.push(Warning { code, fault: Fault::new(position, &self.schema.show(path), what) });
+    }
+
     fn fault(&mut self, position: Position, path: &Path, what: &str) {
         self.faults.push(Fault::new(position, &self.schema.show(path), what));
     }
@@ -159,9 +171,9 @@ impl Document {
         self.removed.iter().any(|removed| path.is_within(removed))
     }
 
-    /// All faults, none where nothing is wrong.
-    pub fn into_faults(self, origin: &str) -> Option<Faults> {
-        (!self.faults.is_empty()).then(|| Faults::new(origin, self.faults))
+    /// All faults; the warnings where nothing is wrong.
+    pub fn finish(self, origin: &str) -> Result<Vec<Warning>, Faults> {
+        if self.faults.is_empty() { Ok(self.warnings) } else { Err(Faults::new(origin, self.faults)) }
     }
 }
 

@@ -35,6 +35,15 @@ impl fmt::Display for Fault {
     }
 }
 
+/// One thing that is valid, and most likely not what was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// One word for scripts.
+    pub code: &'static str,
+    /// Where it is written, and what about it.
+    pub fault: Fault,
+}
+
 /// Everything that is wrong with one configuration; never empty.
 ///
 /// Displays one fault a line, in the order of the text: `tagferry.yaml:7:16: mirrors[0].tags[1].per: …`.

@@ -28,6 +28,6 @@ mod value;
 mod variables;
 
 pub use document::Document;
-pub use fault::{Fault, Faults};
+pub use fault::{Fault, Faults, Warning};
 pub use place::{Path, Position};
 pub use suggest::suggest;

@@ -45,6 +45,9 @@ pub(in crate::cli) struct Check {
     /// Also ask every source and every target
     #[arg(long)]
     online: bool,
+    /// Warnings are faults: exit with 2 where there are any
+    #[arg(long)]
+    strict: bool,
     /// Only the mirror of this name; may be given several times
     #[arg(short, long = "mirror", value_name = "NAME")]
     mirrors: Vec<String>,
@@ -59,6 +62,13 @@ impl Check {
         let mut config = config::load(global.config.as_deref())?;
         config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
+        if self.strict && !config.warnings.is_empty() {
+            terminal.out.flush()?;
+            return Err(Failure::new(
+                ExitCode::Usage,
+                "there are warnings, and `--strict` makes faults of them",
+            ));
+        }
         if !self.online {
             return Ok(ExitCode::Success);
         }

@@ -154,7 +154,9 @@ mod tests {
         let check = |root: &str, to: &str| check(&url(root), &url(to), &PrivateHosts::default());
         assert_eq!(check("http://127.0.0.1:5000", "http://127.0.0.1:5001/auth"), Ok(()));
         assert_eq!(check("http://10.0.0.1", "https://10.0.0.2/x"), Ok(()));
-        for metadata in ["http://169.254.169.254/latest", "http://[fd00:ec2::254]/", "http://100.100.100.200/"] {
+        for metadata in
+            ["http://169.254.169.254/latest", "http://[fd00:ec2::254]/", "http://100.100.100.200/"]
+        {
             assert!(check("http://10.0.0.1", metadata).is_err(), "{metadata}");
         }
     }
@@ -167,7 +169,9 @@ mod tests {
     #[test]
     fn private_hosts_are_names_or_all_below_a_domain() {
         let hosts = allowed(&["one.corp", "*.s3.eu-central-1.amazonaws.com"]);
-        for name in ["one.corp", "ONE.corp.", "a.s3.eu-central-1.amazonaws.com", "A.B.S3.eu-central-1.amazonaws.com."] {
+        for name in
+            ["one.corp", "ONE.corp.", "a.s3.eu-central-1.amazonaws.com", "A.B.S3.eu-central-1.amazonaws.com."]
+        {
             assert!(hosts.contain(name), "{name}");
         }
         for name in [
@@ -188,7 +192,12 @@ mod tests {
         let check = |to: &str| check(&url("https://registry.example"), &url(to), &hosts);
         assert_eq!(check("https://10.0.0.5/x"), Ok(()));
         assert!(check("https://10.0.0.6/x").unwrap_err().contains("`private_redirects: [\"10.0.0.6\"]`"));
-        for metadata in ["https://169.254.169.254/x", "https://[fd00:ec2::254]/x", "https://100.100.100.200/", "https://2852039166/"] {
+        for metadata in [
+            "https://169.254.169.254/x",
+            "https://[fd00:ec2::254]/x",
+            "https://100.100.100.200/",
+            "https://2852039166/",
+        ] {
             assert!(check(metadata).unwrap_err().contains("keeps its own credentials"), "{metadata}");
         }
     }

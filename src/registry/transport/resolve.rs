@@ -58,13 +58,16 @@ impl Resolver {
         let refused = |why| Err(Refused { name: name.to_owned(), why });
         if let Some(address) = addresses.iter().find(|address| origin::is_metadata(address.ip())) {
             let ip = address.ip();
-            return refused(format!("it resolves to {ip}, where a machine keeps its own credentials, and no registry is"));
+            return refused(format!(
+                "it resolves to {ip}, where a machine keeps its own credentials, and no registry is"
+            ));
         }
         let may_be_inside = self.is_inside.load(Relaxed) || self.private_redirects.contain(name);
         match inside {
-            Some(address) if !may_be_inside => {
-                refused(origin::inside(&format!("it resolves to {}, an address inside this network", address.ip()), name))
-            }
+            Some(address) if !may_be_inside => refused(origin::inside(
+                &format!("it resolves to {}, an address inside this network", address.ip()),
+                name,
+            )),
             _ => Ok(()),
         }
     }
@@ -116,7 +119,10 @@ mod tests {
     fn what_is_allowed_may_be_inside_and_never_where_credentials_are() {
         let mut resolver = resolver("https://registry.example");
         let error = resolver.check("s3.corp", &[INSIDE.parse().unwrap()]).unwrap_err().to_string();
-        assert!(error.contains("10.0.0.1") && error.contains("`private_redirects: [\"s3.corp\"]`"), "{error}");
+        assert!(
+            error.contains("10.0.0.1") && error.contains("`private_redirects: [\"s3.corp\"]`"),
+            "{error}"
+        );
         resolver.private_redirects = PrivateHosts::new(vec!["s3.corp".to_owned()]);
         assert!(check(&resolver, "s3.corp", &[INSIDE]));
         assert!(!check(&resolver, "auth.example", &[INSIDE]));

@@ -141,7 +141,7 @@ async fn credentials_are_cleaned_or_refused_by_name() {
         fs::write(program.folder().join("profiles"), "[default]\ncredential_process = /bin/sh process\n")
             .unwrap();
         for (name, value) in *variables {
-            program = program.variable(name, with_key(value));
+            program = program.raw_variable(name, with_key(value));
         }
         let ran = program.run_online(&["sync"]).await;
         match expect {

@@ -306,11 +306,11 @@ async fn a_home_that_may_not_be_read_counts_as_none_and_a_folder_that_was_named_
         let mut program = Program::configured(&mirror(&source, &target, APP));
         let docker = program.folder().join(".docker");
         if let Some(name) = variables {
-            program = program.variable(name, docker.as_os_str());
+            program = program.raw_variable(name, docker.clone().into());
         }
         fs::set_permissions(program.folder(), Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(&docker).unwrap();
-        fs::set_permissions(&docker, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&docker, Permissions::from_mode(0o000)).unwrap();
         let mut command = program.command(&["plan"]);
         if fs::read_dir(&docker).is_ok() {
             // We are root, whom permissions do not bind; the program is somebody else.

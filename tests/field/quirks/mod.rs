@@ -3,4 +3,5 @@
 
 mod credentials;
 mod docker_files;
+mod intent;
 mod proxies;

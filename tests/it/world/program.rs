@@ -33,8 +33,13 @@ impl Program {
         self.folder.path()
     }
 
-    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
-        self.variables.push((name, value.into()));
+    pub(crate) fn variable(self, name: &'static str, value: &str) -> Self {
+        self.raw_variable(name, value.into())
+    }
+
+    /// A variable that need not be text.
+    pub(crate) fn raw_variable(mut self, name: &'static str, value: OsString) -> Self {
+        self.variables.push((name, value));
         self
     }
 
