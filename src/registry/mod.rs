@@ -5,7 +5,6 @@
 //! `manifests`, `blobs`, `upload`).
 
 mod auth;
-mod authorities;
 mod blobs;
 mod challenge;
 mod client;

@@ -159,8 +159,8 @@ fn only_the_daemon_spawns_tasks() {
 
 #[test]
 fn only_clients_make_http_clients() {
-    // `control`: the client of the daemon's own control plane.
-    assert_absent(&["reqwest::Client"], &["registry", "notice", "control"]);
+    // `control`: the client of the daemon's own control plane. `aws`: how the SDK asks. `proxy`: which way all of them take.
+    assert_absent(&["reqwest::Client"], &["registry", "notice", "control", "aws", "proxy"]);
     // `aws`: types that all of the SDK's crates share.
     assert_absent(&["aws_sdk_ecr"], &["aws", "ecr"]);
     assert_absent(&["aws_sdk_secretsmanager"], &["aws"]);

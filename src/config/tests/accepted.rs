@@ -55,7 +55,12 @@ fn the_schedule_for_all_is_that_of_mirrors_without_their_own() {
         config.mirrors.iter().map(|mirror| mirror.schedule.as_ref().unwrap().to_string()).collect();
     assert_eq!(
         schedules,
-        ["30 3 * * * (Europe/Berlin)", "0 */6 * * * (Asia/Tokyo)", "0 */6 * * * (Asia/Tokyo)"]
+        [
+            "30 3 * * * (Europe/Berlin)",
+            "0 */6 * * * (Asia/Tokyo)",
+            "0 */6 * * * (Asia/Tokyo)",
+            "0 */6 * * * (Asia/Tokyo)"
+        ]
     );
     let all = config.mirrors[1].schedule.as_ref().unwrap();
     assert_eq!((all.jitter, all.on_start), (Duration::from_mins(5), true));

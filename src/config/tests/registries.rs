@@ -137,10 +137,10 @@ fn a_key_in_a_wrong_place_is_sent_to_the_right_one() {
     check_registries(
         &["  a.b: {create_repositories: true, concurrency: {tags: 3}, username: me, Hunter-2!: x}"],
         &[
-            r#"6:9: registries["a.b"]: unknown key `create_repositories` (it belongs under `registries.HOST.ecr`), expected one of credentials, limits, plain_http, ca_file, ecr"#,
-            r#"6:36: registries["a.b"]: unknown key `concurrency` (it belongs at the top), expected one of credentials, limits, plain_http, ca_file, ecr"#,
-            r#"6:60: registries["a.b"]: unknown key `username` (it belongs under `registries.HOST.credentials`), expected one of credentials, limits, plain_http, ca_file, ecr"#,
-            r#"6:74: registries["a.b"]: unknown key, expected one of credentials, limits, plain_http, ca_file, ecr"#,
+            r#"6:9: registries["a.b"]: unknown key `create_repositories` (it belongs under `registries.HOST.ecr`), expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:36: registries["a.b"]: unknown key `concurrency` (it belongs at the top), expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:60: registries["a.b"]: unknown key `username` (it belongs under `registries.HOST.credentials`), expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:74: registries["a.b"]: unknown key, expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
         ],
     );
 }

@@ -85,7 +85,7 @@ fn signs_of_yaml_are_quoted() {
     check_tags(
         &["    tags:", "      - match: *21"],
         &[
-            "5:16: not YAML: a value that starts with one of * & ! [ { @ ` % | > ? means something else to YAML: put it in 'single quotes'",
+            "5:16: not YAML: an alias (`*name`) has no anchor (`&name`) before it: put a text that starts with * in 'single quotes'",
         ],
     );
     check_mirror(

@@ -1,5 +1,6 @@
 //! The way to the wire: one request and its answer, how many at a time, how often, and where to.
 
+pub(super) mod authorities;
 pub(super) mod limit;
 pub(super) mod observer;
 pub(super) mod origin;

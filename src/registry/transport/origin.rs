@@ -9,6 +9,9 @@ use url::{Host, Url};
 
 use crate::text::address;
 
+/// Why nothing leads to metadata services.
+pub(super) const AT_CREDENTIALS: &str =
+    "it is an address inside this network at which a machine keeps its credentials, and nothing allows that";
 /// Metadata services that are not link-local: Alibaba's, Oracle's second one, Azure's.
 const METADATA: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
@@ -60,7 +63,7 @@ pub(in crate::registry) fn check(root: &Url, url: &Url, allowed: &PrivateHosts) 
         Host::Domain(_) => None,
     });
     if ip.is_some_and(is_metadata) {
-        return refused("there a machine keeps its own credentials, and no registry is");
+        return refused(AT_CREDENTIALS);
     }
     if is_internal(url) && !is_internal(root) && !allowed.contain(name.trim_matches(['[', ']'])) {
         return refused(&inside("it is an address inside this network", name));
@@ -198,7 +201,7 @@ mod tests {
             "https://100.100.100.200/",
             "https://2852039166/",
         ] {
-            assert!(check(metadata).unwrap_err().contains("keeps its own credentials"), "{metadata}");
+            assert!(check(metadata).unwrap_err().contains("keeps its credentials"), "{metadata}");
         }
     }
 }

@@ -57,10 +57,7 @@ impl Resolver {
         }
         let refused = |why| Err(Refused { name: name.to_owned(), why });
         if let Some(address) = addresses.iter().find(|address| origin::is_metadata(address.ip())) {
-            let ip = address.ip();
-            return refused(format!(
-                "it resolves to {ip}, where a machine keeps its own credentials, and no registry is"
-            ));
+            return refused(format!("it resolves to {}: {}", address.ip(), origin::AT_CREDENTIALS));
         }
         let may_be_inside = self.is_inside.load(Relaxed) || self.private_redirects.contain(name);
         match inside {

@@ -4,7 +4,7 @@
 use reqwest::Certificate;
 
 /// Reads all certificates in PEM. Else says what the bytes are, as the end of "the file …"; none of them are repeated.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
+pub(in crate::registry) fn read(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
         return Err("is empty".to_owned());
