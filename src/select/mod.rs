@@ -30,14 +30,17 @@ mod convention;
 mod decision;
 mod key;
 mod known;
+mod newest;
 mod parse;
 mod places;
 mod prefix;
 mod reason;
 mod rule;
 mod selection;
+mod shortfall;
 mod suffix;
 mod version;
+mod warning;
 mod word;
 
 #[cfg(any(test, fuzzing))]
@@ -49,4 +52,6 @@ pub use decision::Decision;
 pub use reason::{Group, Reason};
 pub use rule::{Rule, RuleError, Spec};
 pub use selection::{Selection, Verdict, select};
+pub use shortfall::{Choice, Shortfall};
 pub use version::Version;
+pub use warning::Warning;

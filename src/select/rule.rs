@@ -155,6 +155,11 @@ impl Rule {
         self.immutable
     }
 
+    /// `match`, as it was written.
+    pub(super) fn pattern(&self) -> &str {
+        self.pattern.as_str()
+    }
+
     /// How many tags it has to select, counted alone.
     pub fn at_least(&self) -> usize {
         self.at_least.unwrap_or(1)

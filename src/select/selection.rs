@@ -1,16 +1,20 @@
 //! Applies rules to the tags of a repository.
 
-use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::oci::Tag;
 use crate::select::convention;
 use crate::select::convention::Conventions;
 use crate::select::decision::Decision;
-use crate::select::reason::{Group, Reason};
+use crate::select::newest;
+use crate::select::newest::Candidate;
+use crate::select::reason::Reason;
 use crate::select::rule::{Outcome, Reading, Rule};
+use crate::select::shortfall::{Choice, Shortfall};
 use crate::select::version::Version;
+use crate::select::warning::{Doubt, Warning};
 
 /// What the rules say of every tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,10 @@ pub struct Selection {
     /// One verdict a tag, selected and left out, in the order people read: variants grouped, the newest version
     /// first; tags without a version last, by name.
     pub verdicts: Vec<Verdict>,
+    /// What each rule makes of the tags, counted alone.
+    pub choices: Vec<Choice>,
+    /// What looks wrong with what the rules keep.
+    pub warnings: Vec<Warning>,
 }
 
 /// What the rules say of a tag.
@@ -53,6 +61,13 @@ impl Selection {
         self.verdicts.iter().filter(|verdict| verdict.is_selected())
     }
 
+    /// The rules that select fewer tags than they have to. `rules` are those that made the selection.
+    pub fn shortfalls(&self, rules: &[Rule]) -> Vec<Shortfall> {
+        let tags: Vec<_> = self.verdicts.iter().map(|verdict| &verdict.tag).collect();
+        let rules = rules.iter().enumerate().zip(&self.choices);
+        rules.filter_map(|(rule, choice)| Shortfall::find(rule, choice, &tags)).collect()
+    }
+
     /// The selected tags that have a version, the newest first, whatever their variant.
     pub fn newest_first(&self) -> Vec<&Tag> {
         let version = |verdict: &&Verdict| verdict.version.is_some();
@@ -68,14 +83,17 @@ impl Selection {
 /// The order of `tags` does not matter, and a tag that is listed twice counts once. `newest` counts versions: tags
 /// that spell one version in two ways (`1.2`, `v1.2`) are kept or left out together.
 pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
+    let tags = &*unique(tags);
     let (whole, conventions) = convention::read(tags);
     let mut ages = ages(whole.iter().map(|reading| reading.version.as_ref()));
     let unmatched = || Opinion { rule: None, reading: None, reason: Reason::Unmatched };
     let mut opinions: Vec<_> = tags.iter().map(|_| unmatched()).collect();
+    let (mut choices, mut warnings) = (Vec::new(), Vec::new());
     for (index, rule) in rules.iter().enumerate() {
-        for (best, (reason, reading)) in
-            opinions.iter_mut().zip(judge(rule, tags, &whole, &ages, &conventions))
-        {
+        let Judgement { reasons, readings, choice, doubt } = judge(rule, tags, &whole, &ages, &conventions);
+        choices.push(choice);
+        warnings.extend(doubt.map(|doubt| Warning { rule: index, doubt }));
+        for (best, (reason, reading)) in opinions.iter_mut().zip(reasons.into_iter().zip(readings)) {
             if best.reason.rank() < reason.rank() {
                 *best = Opinion { rule: Some(index), reading, reason };
             }
@@ -90,7 +108,20 @@ pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
     if rules.iter().any(Rule::reads_version) {
         ages = self::ages(verdicts.iter().map(|verdict| verdict.version.as_ref()));
     }
-    Selection { verdicts: in_order(verdicts, &ages) }
+    Selection { verdicts: in_order(verdicts, &ages), choices, warnings }
+}
+
+/// Every tag once. Registries list them in order, so that nothing has to be copied.
+fn unique(tags: &[Tag]) -> Cow<'_, [Tag]> {
+    if tags.is_sorted_by(|one, next| one < next) {
+        return Cow::Borrowed(tags);
+    }
+    let mut seen = HashSet::with_capacity(tags.len());
+    if tags.iter().all(|tag| seen.insert(tag)) {
+        return Cow::Borrowed(tags);
+    }
+    seen.clear();
+    Cow::Owned(tags.iter().filter(|tag| seen.insert(tag)).cloned().collect())
 }
 
 /// What the most telling rule so far says of a tag.
@@ -104,7 +135,7 @@ struct Opinion {
 
 /// How many different versions are newer, whatever the variant: equal for equal versions.
 /// Versions are compared once, to give these; after that only numbers are, which is much faster.
-type Age = u32;
+pub(super) type Age = u32;
 const NO_AGE: Age = Age::MAX;
 
 /// The age of every version, [`NO_AGE`] where there is none.
@@ -123,14 +154,23 @@ fn ages<'a>(versions: impl ExactSizeIterator<Item = Option<&'a Version>>) -> Vec
     ages
 }
 
-/// What one rule says of every tag, and how it reads the tag where it does so in its own way.
+/// What one rule says of the tags.
+struct Judgement {
+    reasons: Vec<Reason>,
+    /// How it reads a tag, where it does so in its own way.
+    readings: Vec<Option<Reading>>,
+    choice: Choice,
+    doubt: Option<Doubt>,
+}
+
+/// Asks one rule for its reasons.
 fn judge(
     rule: &Rule,
     tags: &[Tag],
     whole: &[Reading],
     ages: &[Age],
     conventions: &Conventions<'_>,
-) -> impl Iterator<Item = (Reason, Option<Reading>)> {
+) -> Judgement {
     let mut reasons = Vec::with_capacity(tags.len());
     let mut readings = Vec::with_capacity(tags.len());
     let mut pers = Vec::with_capacity(tags.len());
@@ -147,26 +187,55 @@ fn judge(
         readings.push(reading);
         pers.push(per);
     }
-    if let Some(newest) = rule.newest {
-        let own: Vec<_> =
-            readings.iter().zip(whole).map(|(own, whole)| own.as_ref().unwrap_or(whole)).collect();
-        let own_ages =
-            rule.reads_version().then(|| self::ages(own.iter().map(|reading| reading.version.as_ref())));
-        let ages = own_ages.as_deref().unwrap_or(ages);
-        let mut groups: HashMap<_, Vec<_>> = HashMap::new();
-        for (index, reason) in reasons.iter_mut().enumerate().filter(|(_, reason)| reason.is_selected()) {
-            groups.entry((own[index].variant.as_str(), &pers[index])).or_default().push(Member {
-                age: ages[index],
-                version: own[index].version.as_ref(),
-                reason,
-            });
-        }
-        for ((variant, per), members) in groups {
-            let per = rule.per().map(str::to_owned).zip(per.iter().cloned()).collect();
-            keep_newest(rule, newest, Group { variant: variant.to_owned(), per }, members);
-        }
+    let own: Vec<_> = readings.iter().zip(whole).map(|(own, whole)| own.as_ref().unwrap_or(whole)).collect();
+    let own_ages =
+        rule.reads_version().then(|| self::ages(own.iter().map(|reading| reading.version.as_ref())));
+    let ages = own_ages.as_deref().unwrap_or(ages);
+    let doubt = rule.newest.and_then(|newest| {
+        let candidates = candidates(&mut reasons, &own, &pers, ages);
+        newest::keep(rule, newest, candidates)
+    });
+    let choice = choose(tags, &reasons, ages);
+    Judgement { reasons, readings, choice, doubt }
+}
+
+/// The tags that have come as far as to `newest`.
+fn candidates<'a>(
+    reasons: &'a mut [Reason],
+    own: &[&'a Reading],
+    pers: &'a [Vec<String>],
+    ages: &[Age],
+) -> impl Iterator<Item = Candidate<'a>> {
+    let parts = reasons.iter_mut().zip(own).zip(pers).zip(ages);
+    let candidates = parts.map(|(((reason, reading), per), age)| Candidate {
+        variant: &reading.variant,
+        per,
+        age: *age,
+        version: reading.version.as_ref(),
+        reason,
+    });
+    candidates.filter(|candidate| candidate.reason.is_selected())
+}
+
+/// What a rule makes of the tags, counted alone.
+fn choose(tags: &[Tag], reasons: &[Reason], ages: &[Age]) -> Choice {
+    /// So many tags show what a rule selects.
+    const SHOWN: usize = 5;
+    let matched: Vec<_> = (0..tags.len()).filter(|&index| reasons[index] != Reason::Unmatched).collect();
+    let mut selected: Vec<_> =
+        matched.iter().copied().filter(|&index| reasons[index].is_selected()).collect();
+    let order = |&index: &usize| (ages[index], &tags[index]);
+    let mut choice = Choice { matched: matched.len(), selected: selected.len(), ..Choice::default() };
+    if selected.len() > SHOWN {
+        selected.select_nth_unstable_by_key(SHOWN, |index| order(index));
+        selected.truncate(SHOWN);
     }
-    reasons.into_iter().zip(readings)
+    selected.sort_unstable_by_key(order);
+    choice.newest = selected.into_iter().map(|index| tags[index].clone()).collect();
+    if choice.selected == 0 {
+        choice.left_out = matched.into_iter().min_by_key(order).map(|index| reasons[index].clone());
+    }
+    choice
 }
 
 /// What a rule says of a tag that it matches, before `newest` counts.
@@ -184,59 +253,7 @@ fn filter(rule: &Rule, version: Option<&Version>) -> Reason {
     rule.range.as_ref().map_or(Reason::Matches, |range| Reason::InRange { range: Arc::clone(range) })
 }
 
-/// A tag of a group, before `newest` counts.
-struct Member<'a> {
-    age: Age,
-    version: Option<&'a Version>,
-    reason: &'a mut Reason,
-}
-
-/// Writes down for every member of a group whether it is among the newest versions.
-fn keep_newest(rule: &Rule, newest: NonZeroUsize, group: Group, mut members: Vec<Member<'_>>) {
-    members.sort_unstable_by_key(|member| member.age);
-    if let Some(revisions) = rule.revisions {
-        members = keep_builds(revisions, members);
-    }
-    let of = members.chunk_by(|a, b| a.age == b.age).count();
-    let kept = newest.get().min(of);
-    let group = Arc::new(group);
-    for (rank, same_version) in members.chunk_by_mut(|a, b| a.age == b.age).enumerate() {
-        for Member { reason, .. } in same_version {
-            let group = Arc::clone(&group);
-            **reason = if rank < kept {
-                Reason::Newest { kept, of, group }
-            } else {
-                Reason::Older { newest, group }
-            };
-        }
-    }
-}
-
-/// Leaves out all but the newest builds of each version. The members are in order, and so are those that remain.
-fn keep_builds(revisions: NonZeroUsize, members: Vec<Member<'_>>) -> Vec<Member<'_>> {
-    let mut kept: Vec<Member<'_>> = Vec::with_capacity(members.len());
-    let mut builds = 0;
-    for member in members {
-        match kept.last() {
-            Some(last) if last.age == member.age => {}
-            Some(last) if is_one_version(last, &member) => builds += 1,
-            _ => builds = 1,
-        }
-        if builds > revisions.get() {
-            *member.reason = Reason::OlderBuild { revisions };
-        } else {
-            kept.push(member);
-        }
-    }
-    kept
-}
-
-/// Whether both are builds of one version.
-fn is_one_version(one: &Member<'_>, other: &Member<'_>) -> bool {
-    one.version.map(Version::release) == other.version.map(Version::release)
-}
-
-/// Puts verdicts in the order that [`Selection::verdicts`] has, and each tag once.
+/// Puts verdicts in the order that [`Selection::verdicts`] has.
 fn in_order(verdicts: Vec<Verdict>, ages: &[Age]) -> Vec<Verdict> {
     let mut variants: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut unversioned = Vec::new();
@@ -252,7 +269,6 @@ fn in_order(verdicts: Vec<Verdict>, ages: &[Age]) -> Vec<Verdict> {
     for mut group in groups.into_iter().map(|(_, group)| group).chain([unversioned]) {
         let tag = |index: usize| &verdicts[index].tag;
         group.sort_unstable_by(|&a, &b| ages[a].cmp(&ages[b]).then_with(|| tag(a).cmp(tag(b))));
-        group.dedup_by(|a, b| ages[*a] == ages[*b] && tag(*a) == tag(*b));
         order.append(&mut group);
     }
     let mut verdicts: Vec<_> = verdicts.into_iter().map(Some).collect();

@@ -1,0 +1,112 @@
+//! A rule that selects fewer tags than it has to: what it says, and which tags come near what it asks for.
+
+use std::fmt;
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use crate::oci::Tag;
+use crate::select::reason::Reason;
+use crate::select::rule::Rule;
+
+/// So many tags are named.
+const NEAREST: usize = 3;
+/// Longer texts are no tags.
+const SAMPLE_MAX_BYTES: usize = 128;
+
+/// What a rule makes of the tags, counted alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// How many tags `match` finds.
+    pub matched: usize,
+    /// How many of them the rule selects.
+    pub selected: usize,
+    /// The newest of these, a few.
+    pub newest: Vec<Tag>,
+    /// Why the newest of those was left out that it matches, where it selects none.
+    pub left_out: Option<Reason>,
+}
+
+/// A rule selects fewer tags than it has to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    rule: usize,
+    pattern: String,
+    at_least: usize,
+    choice: Choice,
+    nearest: Vec<Tag>,
+}
+
+impl Shortfall {
+    /// `None` where the rule selects enough.
+    pub(super) fn find(rule: (usize, &Rule), choice: &Choice, tags: &[&Tag]) -> Option<Self> {
+        let (index, rule) = rule;
+        if choice.selected >= rule.at_least() {
+            return None;
+        }
+        let nearest = if choice.matched == 0 { nearest(rule.pattern(), tags) } else { Vec::new() };
+        Some(Self {
+            rule: index,
+            pattern: rule.pattern().to_owned(),
+            at_least: rule.at_least(),
+            choice: choice.clone(),
+            nearest,
+        })
+    }
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, pattern, at_least, choice: Choice { matched, selected, left_out, .. }, nearest } =
+            self;
+        write!(f, "tags[{rule}] (match {pattern}) ")?;
+        match (matched, left_out) {
+            (0, _) => {
+                f.write_str("matches no tag")?;
+                let names: Vec<_> = nearest.iter().map(Tag::as_str).collect();
+                if names.is_empty() { Ok(()) } else { write!(f, "; the nearest: {}", names.join(", ")) }
+            }
+            (_, Some(reason)) => write!(f, "selects none of the {matched} tags that it matches: {reason}"),
+            (..) => write!(
+                f,
+                "selects {selected} of the {matched} tags that it matches, fewer than its `at_least: {at_least}`"
+            ),
+        }
+    }
+}
+
+/// The tags that differ least from what a pattern matches.
+fn nearest(pattern: &str, tags: &[&Tag]) -> Vec<Tag> {
+    let Ok(hir) = regex_syntax::parse(pattern) else { return Vec::new() };
+    let mut sample = String::new();
+    write_sample(&hir, &mut sample);
+    let bound = sample.len().div_ceil(3);
+    let distances = tags.iter().map(|tag| (strsim::osa_distance(&sample, tag.as_str()), *tag));
+    let mut near: Vec<_> = distances.filter(|(distance, _)| *distance <= bound).collect();
+    near.sort_unstable();
+    near.into_iter().take(NEAREST).map(|(_, tag)| tag.clone()).collect()
+}
+
+/// Writes a text that the pattern matches, as short as it may be.
+fn write_sample(hir: &Hir, sample: &mut String) {
+    if sample.len() > SAMPLE_MAX_BYTES {
+        return;
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => sample.push_str(&String::from_utf8_lossy(&literal.0)),
+        HirKind::Class(class) => sample.extend(first(class)),
+        HirKind::Repetition(repetition) => {
+            (0..repetition.min).for_each(|_| write_sample(&repetition.sub, sample))
+        }
+        HirKind::Capture(capture) => write_sample(&capture.sub, sample),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| write_sample(part, sample)),
+        HirKind::Alternation(ways) => ways.iter().take(1).for_each(|way| write_sample(way, sample)),
+    }
+}
+
+fn first(class: &Class) -> Option<char> {
+    match class {
+        Class::Unicode(class) => class.ranges().first().map(|range| range.start()),
+        Class::Bytes(class) => class.ranges().first().map(|range| char::from(range.start())),
+    }
+}
