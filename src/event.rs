@@ -2,6 +2,7 @@
 //!
 //! Work emits events; `report` and metrics render them. Nothing here prints, formats for people or waits.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oci::{Digest, Tag};
 use crate::plan::{Action, Step};
+use crate::select;
 use crate::select::Selection;
 
 /// Takes events as they happen. Called from the hot path: implementations never block.
@@ -206,6 +208,36 @@ pub struct RunSummary {
     pub mirrors: Vec<MirrorSummary>,
     /// Sums over all mirrors.
     pub totals: Totals,
+    /// What looks wrong and is no failure, of all mirrors.
+    pub warnings: Vec<Warning>,
+}
+
+/// What looks wrong and is no failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// One word for scripts.
+    pub code: &'static str,
+    /// The rule that it is about, such as `tags[0]`; none where it is about no rule.
+    pub rule: Option<String>,
+    /// What was seen, and what to do.
+    pub message: String,
+}
+
+impl From<&select::Warning> for Warning {
+    fn from(warning: &select::Warning) -> Self {
+        let rule = Some(format!("tags[{}]", warning.rule));
+        Self { code: warning.code(), rule, message: warning.to_string() }
+    }
+}
+
+/// The rule and the message.
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(rule) = &self.rule {
+            write!(f, "{rule}: ")?;
+        }
+        f.write_str(&self.message)
+    }
 }
 
 /// Whether a run or a pass reached its end.
@@ -236,6 +268,8 @@ pub struct MirrorSummary {
     pub fault: Fault,
     /// The selected tags.
     pub tags: Vec<TagSummary>,
+    /// What looks wrong and is no failure.
+    pub warnings: Vec<Warning>,
     /// All tags with the reasons why they were kept or left out; none where the list could not be read.
     #[serde(skip)]
     pub selection: Option<Selection>,
@@ -368,6 +402,15 @@ impl MirrorSummary {
         self.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count() as u64
     }
 
+    /// The warnings as they read among those of other mirrors.
+    fn named_warnings(&self) -> impl Iterator<Item = Warning> {
+        let named = |warning: &Warning| Warning {
+            message: format!("{}: {}", self.name, warning.message),
+            ..warning.clone()
+        };
+        self.warnings.iter().map(named)
+    }
+
     /// How many tags are not in the target as they should be, be it that nothing was tried.
     pub fn failed(&self) -> u64 {
         self.count(TagOutcome::Failed) + self.count(TagOutcome::NotStarted)
@@ -392,6 +435,7 @@ impl RunSummary {
             outcome: if failed { RunOutcome::Failed } else { RunOutcome::Succeeded },
             started_at,
             finished_at: Timestamp::now(),
+            warnings: mirrors.iter().flat_map(MirrorSummary::named_warnings).collect(),
             mirrors,
             totals,
         }

@@ -19,7 +19,7 @@ use crate::config::{Config, Endpoint, Mirror, Shard};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary};
-use crate::oci::Host;
+use crate::oci::{Host, Tag};
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
@@ -101,6 +101,8 @@ pub struct Probe {
     pub place: String,
     /// What was seen, or why nothing was.
     pub result: Result<String, String>,
+    /// The tags, of a source.
+    pub tags: Vec<Tag>,
 }
 
 impl App {
@@ -220,18 +222,19 @@ impl App {
     pub async fn probe(&self) -> Vec<Probe> {
         let probes =
             self.config.mirrors.iter().zip(&self.sides).map(|(mirror, (source, target))| async move {
-                let tags = source.tags().await.map(|tags| format!("{} tags", tags.len()));
-                let found = target.probe().await;
+                let tags = source.tags().await.map_err(|error| chain(&error));
+                let found = target.probe().await.map_err(|error| chain(&error));
                 let probe = |side, place: &Endpoint, result| Probe {
                     mirror: mirror.name.clone(),
                     side,
                     place: place.to_string(),
                     result,
+                    tags: Vec::new(),
                 };
-                [
-                    probe("source", &mirror.source, tags.map_err(|error| chain(&error))),
-                    probe("target", &mirror.target, found.map_err(|error| chain(&error))),
-                ]
+                let seen = tags.as_ref().map(|tags| format!("{} tags", tags.len())).map_err(Clone::clone);
+                let source = probe("source", &mirror.source, seen);
+                let source = Probe { tags: tags.unwrap_or_default(), ..source };
+                [source, probe("target", &mirror.target, found)]
             });
         let probes = in_order(probes, self.config.concurrency.mirrors).await;
         probes.into_iter().flatten().collect()

@@ -168,6 +168,7 @@ pub(super) mod tests {
             error: None,
             fault: Fault::default(),
             tags: tags.chain(failed.iter().map(|(name, error)| tag(name, Some(error)))).collect(),
+            warnings: Vec::new(),
             selection: None,
             ending: Ending::Finished,
         }

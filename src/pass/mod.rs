@@ -4,6 +4,7 @@ mod execute;
 mod prepare;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use crate::copy::Copier;
 use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
+use crate::select::Shortfall;
 use crate::source;
 use crate::target;
 use crate::text::chain;
@@ -60,8 +62,8 @@ enum Error {
         #[source]
         cause: source::Error,
     },
-    #[error("{}", too_few(*.selected, *.at_least, *.listed))]
-    TooFew { selected: usize, at_least: usize, listed: usize },
+    #[error(transparent)]
+    TooFew(TooFew),
     #[error("cannot ask the target what it has")]
     Target(#[source] target::Error),
     #[error("cannot prepare the target's repository")]
@@ -70,13 +72,40 @@ enum Error {
     Stopped,
 }
 
-fn too_few(selected: usize, at_least: usize, listed: usize) -> String {
-    match selected {
-        0 if listed == 0 => "the source has no tags".to_owned(),
-        0 => format!(
-            "the rules select none of the {listed} tags of the source; `tagferry plan` shows why for each of them"
-        ),
-        _ => format!("the rules select {selected} of {listed} tags, fewer than `at_least: {at_least}`"),
+/// The rules select fewer tags than they have to.
+#[derive(Debug, thiserror::Error)]
+struct TooFew {
+    /// The mirror's `at_least`, where all rules together miss it.
+    mirror: Option<usize>,
+    selected: usize,
+    listed: usize,
+    /// The rules that miss their own.
+    rules: Vec<Shortfall>,
+}
+
+impl fmt::Display for TooFew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mirror, selected, listed, rules } = self;
+        match mirror {
+            Some(_) if *listed == 0 => return f.write_str("the source has no tags"),
+            Some(_) if *selected == 0 => {
+                write!(
+                    f,
+                    "the rules select none of the {listed} tags of the source; `tagferry plan` shows why for each of them"
+                )?;
+            }
+            Some(at_least) => {
+                write!(f, "the rules select {selected} of {listed} tags, fewer than `at_least: {at_least}`")?;
+            }
+            None if *listed == 0 => {
+                return f.write_str("the source has no tags, and not every rule may select none");
+            }
+            None => {}
+        }
+        for (index, rule) in rules.iter().enumerate() {
+            write!(f, "{}{rule}", if index > 0 || mirror.is_some() { "\n" } else { "" })?;
+        }
+        Ok(())
     }
 }
 
@@ -84,7 +113,7 @@ impl Error {
     fn fault(&self) -> Fault {
         match self {
             Self::Tags(cause) | Self::Denied { cause, .. } => Fault::at(Side::Source, cause.request_id()),
-            Self::TooFew { .. } => Fault::at(Side::Source, None),
+            Self::TooFew(_) => Fault::at(Side::Source, None),
             Self::Target(cause) | Self::Ensure(cause) => Fault::at(Side::Target, cause.request_id()),
             Self::Stopped => Fault::default(),
         }
@@ -124,6 +153,7 @@ impl Pass<'_> {
             error: None,
             fault: Fault::default(),
             tags: Vec::new(),
+            warnings: Vec::new(),
             selection: None,
             ending: if mode == Mode::Plan { Ending::Planned } else { Ending::Finished },
         };

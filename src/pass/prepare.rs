@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
+use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
 use crate::oci::{Digest, ManifestError, Reference, Tag};
-use crate::pass::{Error, Pass};
+use crate::pass::{Error, Pass, TooFew};
 use crate::plan;
 use crate::plan::{Root, Step, Wanted};
 use crate::select;
@@ -59,9 +59,15 @@ impl Pass<'_> {
         let selected = selection.selected().count();
         let newest_first = selection.newest_first();
         self.emit(EventKind::TagsSelected { listed: tags.len(), selected, newest_first: &newest_first });
-        let at_least = self.mirror.at_least;
-        if selected < at_least {
-            let error = Error::TooFew { selected, at_least, listed: tags.len() };
+        summary.warnings = selection.warnings.iter().map(Warning::from).collect();
+        let too_few = TooFew {
+            mirror: Some(self.mirror.at_least).filter(|at_least| selected < *at_least),
+            selected,
+            listed: tags.len(),
+            rules: selection.shortfalls(&self.mirror.rules),
+        };
+        if too_few.mirror.is_some() || !too_few.rules.is_empty() {
+            let error = Error::TooFew(too_few);
             // What was selected is right all the same, and is copied.
             summary.error = Some(chain(&error));
             summary.fault = error.fault();

@@ -1,4 +1,4 @@
-//! Errors in full, below the tables: hints have several lines, and a cell has one.
+//! Warnings, and errors in full, below the tables: hints have several lines, and a cell has one.
 
 use std::fmt;
 use std::io;
@@ -10,8 +10,13 @@ use crate::oci::Tag;
 /// So many tags of one error are named; the others are counted.
 const NAMED_TAGS_MAX: usize = 3;
 
-/// Writes every error of the mirrors, each once however many tags failed with it.
+/// Writes every warning and every error of the mirrors, each once however many tags failed with it.
 pub(super) fn write(out: &mut dyn Write, mirrors: &[MirrorSummary]) -> io::Result<()> {
+    for mirror in mirrors {
+        for warning in &mirror.warnings {
+            writeln!(out, "warning: {}: {warning}", mirror.name)?;
+        }
+    }
     for mirror in mirrors {
         if let Some(error) = &mirror.error {
             writeln!(out, "error: {}: {error}", mirror.name)?;
@@ -69,9 +74,25 @@ impl fmt::Display for Tags<'_> {
 
 #[cfg(test)]
 mod tests {
+    use crate::event::Warning;
     use crate::report::samples;
 
     use super::*;
+
+    #[test]
+    fn warnings_come_first() {
+        let mut mirror = samples::mirror("java/jdk");
+        mirror.error = Some("connection refused".to_owned());
+        let warning = |rule| Warning { code: "lonely_variants", rule, message: "keeps much".to_owned() };
+        mirror.warnings = vec![warning(Some("tags[1]".to_owned())), warning(None)];
+        let mut out = Vec::new();
+        write(&mut out, &[mirror]).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
+        warning: java/jdk: tags[1]: keeps much
+        warning: java/jdk: keeps much
+        error: java/jdk: connection refused
+        ");
+    }
 
     #[test]
     fn an_error_of_many_tags_is_told_once_and_its_hint_stays_whole() {

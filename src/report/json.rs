@@ -92,7 +92,8 @@ mod tests {
                   },
                   "error": "source: cannot read the manifest: GET https://a.example/v2/x: 503\nhint: try later"
                 }
-              ]
+              ],
+              "warnings": []
             },
             {
               "name": "database/free",
@@ -100,7 +101,8 @@ mod tests {
               "target": "registry.test/oracle/database/free",
               "outcome": "failed",
               "error": "cannot read the tags of the source: connection refused",
-              "tags": []
+              "tags": [],
+              "warnings": []
             }
           ],
           "totals": {
@@ -110,7 +112,8 @@ mod tests {
             "failed": 1,
             "bytes": 188951345,
             "requests": 17
-          }
+          },
+          "warnings": []
         }
         "#);
     }

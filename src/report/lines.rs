@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::event::{Event, EventKind, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
@@ -114,6 +114,9 @@ fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
 
 fn finish_mirror(summary: &MirrorSummary) {
     let mirror = summary.name.as_str();
+    for warning in &summary.warnings {
+        warn!(mirror, code = warning.code, rule = warning.rule, "`{mirror}`: {warning}");
+    }
     let is_plan = !summary.tags.is_empty() && summary.tags.iter().all(|tag| tag.outcome.is_none());
     if is_plan && summary.error.is_none() {
         info!(mirror, tags = summary.tags.len(), "Planned `{mirror}`");

@@ -44,6 +44,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         error: None,
         fault: Fault::default(),
         tags: Vec::new(),
+        warnings: Vec::new(),
         selection: None,
         ending: Ending::Finished,
     }
@@ -103,6 +104,7 @@ pub(super) fn run() -> RunSummary {
         started_at: "2026-09-01T00:00:00Z".parse().unwrap(),
         finished_at: "2026-09-01T00:03:05Z".parse::<Timestamp>().unwrap(),
         mirrors: vec![jdk, database],
+        warnings: Vec::new(),
         totals: Totals { selected: 3, copied: 1, up_to_date: 1, failed: 1, bytes: 188_951_345, requests: 17 },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
 
 use crate::oci::Tag;
 use crate::select::reason::Reason;
@@ -96,7 +96,7 @@ fn write_sample(hir: &Hir, sample: &mut String) {
         HirKind::Literal(literal) => sample.push_str(&String::from_utf8_lossy(&literal.0)),
         HirKind::Class(class) => sample.extend(first(class)),
         HirKind::Repetition(repetition) => {
-            (0..repetition.min).for_each(|_| write_sample(&repetition.sub, sample))
+            (0..repetition.min).for_each(|_| write_sample(&repetition.sub, sample));
         }
         HirKind::Capture(capture) => write_sample(&capture.sub, sample),
         HirKind::Concat(parts) => parts.iter().for_each(|part| write_sample(part, sample)),
@@ -106,7 +106,7 @@ fn write_sample(hir: &Hir, sample: &mut String) {
 
 fn first(class: &Class) -> Option<char> {
     match class {
-        Class::Unicode(class) => class.ranges().first().map(|range| range.start()),
+        Class::Unicode(class) => class.ranges().first().map(ClassUnicodeRange::start),
         Class::Bytes(class) => class.ranges().first().map(|range| char::from(range.start())),
     }
 }

@@ -15,6 +15,7 @@ mod docs;
 mod ecr;
 mod events;
 mod fake_checks;
+mod families;
 mod faults;
 mod graphs;
 mod kill;

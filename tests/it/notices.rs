@@ -142,6 +142,7 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
         error: error.map(str::to_owned),
         fault: event::Fault::default(),
         tags: Vec::new(),
+        warnings: Vec::new(),
         selection: None,
         ending: Ending::Finished,
     };

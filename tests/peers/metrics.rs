@@ -62,6 +62,7 @@ fn after_a_pass() -> String {
         error: None,
         fault: Fault::default(),
         tags: vec![summary.clone()],
+        warnings: Vec::new(),
         selection: None,
         ending: Ending::Finished,
     };

@@ -13,8 +13,11 @@ use crate::cli::exit::{ExitCode, Failure};
 use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
 use crate::config::{Config, Mirror, Schedule};
+use crate::event::Warning;
+use crate::oci::Tag;
 use crate::registry::Retry;
 use crate::report::{Look, Table};
+use crate::select;
 
 /// So many of a schedule's next times are shown.
 const TIMES: usize = 5;
@@ -38,7 +41,8 @@ const EXAMPLES: &str = r"Examples:
 /// jitter. Schedules are for `tagferry serve`: `sync` runs when it is called.
 ///
 /// With --online every source and every target is asked for its tags, which shows whether names, credentials and
-/// networks are right. Nothing is written. The exit code is 1 where one of them fails.
+/// networks are right, and each rule says what it selects now. Nothing is written. The exit code is 1 where a registry
+/// does not answer or a rule selects fewer tags than its `at_least`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Check {
@@ -75,10 +79,17 @@ impl Check {
         // What is known is worth reading while registries are asked.
         terminal.out.flush()?;
         let app = App::new(config, options(), Arc::new(Silent)).await;
-        let probes = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?.probe().await;
+        let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
+        let probes = app.probe().await;
         show(&mut terminal.out, &probes, terminal.look)?;
-        let all_answer = probes.iter().all(|probe| probe.result.is_ok());
-        Ok(if all_answer { ExitCode::Success } else { ExitCode::Incomplete })
+        let mut is_right = probes.iter().all(|probe| probe.result.is_ok());
+        for mirror in &app.config().mirrors {
+            let is_source = |probe: &&Probe| probe.mirror == mirror.name && probe.side == "source";
+            if let Some(probe) = probes.iter().find(is_source).filter(|probe| probe.result.is_ok()) {
+                is_right &= show_rules(&mut terminal.out, mirror, &probe.tags)?;
+            }
+        }
+        Ok(if is_right { ExitCode::Success } else { ExitCode::Incomplete })
     }
 }
 
@@ -118,7 +129,7 @@ fn describe_schedule(out: &mut dyn Write, schedule: &Schedule, now: Timestamp) -
 /// Writes what every side answered, the errors in full below.
 fn show(out: &mut dyn Write, probes: &[Probe], look: Look) -> io::Result<()> {
     let mut table = Table::new(look, ["MIRROR", "SIDE", "REPOSITORY", "ANSWER", "SEEN"]);
-    for Probe { mirror, side, place, result } in probes {
+    for Probe { mirror, side, place, result, .. } in probes {
         let answer = if result.is_ok() { "ok" } else { "failed" };
         let seen = result.clone().unwrap_or_default();
         table.row([mirror.clone(), (*side).to_owned(), place.clone(), answer.to_owned(), seen]);
@@ -130,6 +141,31 @@ fn show(out: &mut dyn Write, probes: &[Probe], look: Look) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes what each rule of a mirror selects now. Gives whether all of them select enough.
+fn show_rules(out: &mut dyn Write, mirror: &Mirror, tags: &[Tag]) -> io::Result<bool> {
+    let name = &mirror.name;
+    let selection = select::select(tags, &mirror.rules);
+    for (index, (rule, choice)) in mirror.rules.iter().zip(&selection.choices).enumerate() {
+        let newest: Vec<_> = choice.newest.iter().map(Tag::as_str).collect();
+        let more = if choice.selected > newest.len() { ", …" } else { "" };
+        let newest = if newest.is_empty() { String::new() } else { format!(": {}{more}", newest.join(", ")) };
+        writeln!(
+            out,
+            "{name}: tags[{index}] ({rule}) selects {} of {}{newest}",
+            choice.selected,
+            tags.len()
+        )?;
+    }
+    for warning in &selection.warnings {
+        writeln!(out, "warning: {name}: {}", Warning::from(warning))?;
+    }
+    let shortfalls = selection.shortfalls(&mirror.rules);
+    for shortfall in &shortfalls {
+        writeln!(out, "error: {name}: {shortfall}")?;
+    }
+    Ok(shortfalls.is_empty())
 }
 
 /// A check is asked by somebody who waits, and can be asked again: one try is enough.
@@ -205,6 +241,7 @@ mod tests {
             side,
             place: place.to_owned(),
             result,
+            tags: Vec::new(),
         };
         let probes = [
             probe("source", "container-registry.oracle.com/java/jdk", Ok("812 tags".to_owned())),
@@ -220,6 +257,27 @@ mod tests {
         java/jdk  target  registry.test/jdk                       failed  -
         error: java/jdk: target: GET https://registry.test: 401
         hint: log in
+        ");
+    }
+
+    #[test]
+    fn each_rule_says_what_it_selects() {
+        let yaml = r"
+            mirrors:
+              - source: quay.io/a/b
+                target: registry.test/a/b
+                tags: [{match: '^1\.', newest: 2}, {match: ^21-oraclelinx9$}, {match: ^3, newest: 1}, {match: ^x, at_least: 0}]
+        ";
+        let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
+        let tags = ["1.0", "1.1", "1.2", "21-oraclelinux8", "21-oraclelinux9", "3.0-rc1", "3.0-rc2"];
+        let tags = tags.map(|tag| tag.parse().unwrap());
+        insta::assert_snapshot!(text(|out| show_rules(out, &config.mirrors[0], &tags).map(|is_right| assert!(!is_right))), @r"
+        a/b: tags[0] (match ^1\.; newest 2) selects 2 of 7: 1.2, 1.1
+        a/b: tags[1] (match ^21-oraclelinx9$) selects 0 of 7
+        a/b: tags[2] (match ^3; newest 1) selects 0 of 7
+        a/b: tags[3] (match ^x; at_least 0) selects 0 of 7
+        error: a/b: tags[1] (match ^21-oraclelinx9$) matches no tag; the nearest: 21-oraclelinux9, 21-oraclelinux8
+        error: a/b: tags[2] (match ^3) selects none of the 2 tags that it matches: pre-release: needs `prereleases: true`
         ");
     }
 }

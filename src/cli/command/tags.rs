@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use semver::VersionReq;
+use tracing::warn;
 
 use crate::app::{App, Options};
 use crate::cli::config;
@@ -47,6 +48,9 @@ pub(in crate::cli) struct Tags {
     /// So many versions per variant, and per value of --per
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     newest: Option<NonZeroUsize>,
+    /// Of each version only the newest so many builds count for --newest: rebuilds, dates, commits
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "newest")]
+    revisions: Option<NonZeroUsize>,
     /// A named group of --match whose values are counted apart; may be given several times
     #[arg(long, value_name = "GROUP", requires = "newest")]
     per: Vec<String>,
@@ -100,6 +104,9 @@ impl Tags {
         let tags = Box::pin(self.read(config)).await?;
         let selection = select::select(&tags, &[rule]);
         self.write(&selection, terminal)?;
+        for warning in &selection.warnings {
+            warn!(code = warning.code(), "{}: {warning}", self.repository);
+        }
         if self.has_filter() && selection.selected().next().is_none() {
             let text = format!(
                 "none of the {} tags of {} is selected; `--explain` says why",
@@ -124,6 +131,7 @@ impl Tags {
         let spec = Spec {
             pattern: self.pattern.clone().unwrap_or_default(),
             newest: self.newest,
+            revisions: self.revisions,
             per: self.per.clone(),
             range: self.range.clone(),
             prereleases: self.prereleases,

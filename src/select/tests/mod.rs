@@ -5,6 +5,7 @@ mod oracle;
 mod order;
 mod others;
 mod rules;
+mod warnings;
 
 use std::num::NonZeroUsize;
 

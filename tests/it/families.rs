@@ -1,0 +1,193 @@
+//! The newest tags of strangers' repositories: `tests/field/tags` says what a person who knows the project would keep.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use tagferry::oci::Tag;
+use tagferry::select::{Rule, Selection, Spec, Verdict, select};
+
+/// Some tags of a repository, and which of them are the newest. The format is in `tests/field/tags/README.md`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Family {
+    name: String,
+    seen: String,
+    r#match: Option<String>,
+    tags: String,
+    #[serde(default)]
+    newest_1: String,
+    #[serde(default)]
+    newest_3: String,
+    why: String,
+}
+
+/// Families that are read otherwise than by those who know them, and the rule that says how. `docs/versions.md` has
+/// them, too.
+fn misses() -> Vec<(&'static str, Spec)> {
+    let matching = |pattern: &str| Spec { pattern: pattern.to_owned(), ..Spec::default() };
+    vec![
+        // One tag with `dev` beside its version: a flavour as likely as a pre-release.
+        ("osixia/openldap", Spec { except: Some("-dev$".to_owned()), ..matching(".") }),
+        // A commit with the name of a system glued to it.
+        (
+            "docker.io/linuxserver/qbittorrent",
+            matching(r"^(?<version>14\.[0-9.]+-[0-9]+)-[0-9a-f]{7}ubuntu[0-9.]+-(?<revision>ls[0-9]+)$"),
+        ),
+    ]
+}
+
+/// The families of the files in a folder.
+fn families(folder: &str) -> Vec<Family> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/field/tags").join(folder);
+    let mut families = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let text = fs::read_to_string(&path).unwrap();
+            let read = serde_yaml::from_str::<Vec<Family>>(&text);
+            families.extend(read.unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+        }
+    }
+    families
+}
+
+impl Family {
+    fn tags(&self) -> Vec<Tag> {
+        self.tags.split_whitespace().map(|tag| tag.parse().unwrap()).collect()
+    }
+
+    /// What the newest so many versions are.
+    fn newest(&self, count: usize) -> BTreeSet<&str> {
+        let newest = if count == 1 { &self.newest_1 } else { &self.newest_3 };
+        newest.split_whitespace().collect()
+    }
+
+    fn rule(&self) -> Spec {
+        Spec { pattern: self.r#match.clone().unwrap_or_else(|| ".".to_owned()), ..Spec::default() }
+    }
+
+    /// What a rule with `newest` makes of it.
+    fn select(&self, rule: Spec, newest: usize) -> Selection {
+        let rule = Rule::new(Spec { newest: newest.try_into().ok(), ..rule }).unwrap();
+        select(&self.tags(), &[rule])
+    }
+
+    fn is_right(&self, rule: &Spec) -> bool {
+        [1, 3].into_iter().all(|newest| {
+            let selection = self.select(rule.clone(), newest);
+            let selected: BTreeSet<_> = selection.selected().map(|verdict| verdict.tag.as_str()).collect();
+            selected == self.newest(newest)
+        })
+    }
+}
+
+/// The names of the families that are read otherwise. Says how many are right.
+fn wrong(families: &[Family]) -> Vec<&str> {
+    let wrong: Vec<_> = families
+        .iter()
+        .filter(|family| !family.is_right(&family.rule()))
+        .map(|family| &*family.name)
+        .collect();
+    let tags: usize = families.iter().map(|family| family.tags().len()).sum();
+    println!("{} of {} families with {tags} tags are right", families.len() - wrong.len(), families.len());
+    wrong
+}
+
+/// At most so many of a hundred families may be read otherwise than by those who know them.
+#[track_caller]
+fn assert_few(wrong: &[&str], families: &[Family], percent: usize) {
+    assert!(
+        wrong.len() * 100 <= families.len() * percent,
+        "{} of {}: {wrong:?}",
+        wrong.len(),
+        families.len()
+    );
+}
+
+#[test]
+fn the_newest_are_right_for_98_of_100_families() {
+    let families = families("");
+    let wrong = wrong(&families);
+    assert_few(&wrong, &families, 2);
+    let known: BTreeSet<_> = misses().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(wrong.into_iter().collect::<BTreeSet<_>>(), known);
+}
+
+/// These were judged like the others, and nothing was made to fit them.
+#[test]
+fn the_newest_are_right_for_95_of_100_families_that_were_set_aside() {
+    let families = families("aside");
+    assert_few(&wrong(&families), &families, 5);
+}
+
+#[test]
+fn what_is_read_otherwise_can_be_said_by_hand() {
+    let families = families("");
+    for (name, rule) in misses() {
+        let family = families.iter().find(|family| family.name == name).unwrap();
+        assert!(family.is_right(&rule), "{name}");
+    }
+}
+
+#[test]
+fn families_are_whole() {
+    let families = families("");
+    let mut names = BTreeSet::new();
+    for family in &families {
+        let Family { name, seen, why, .. } = family;
+        assert!(names.insert(name), "{name} is there twice");
+        assert!(!seen.is_empty() && !why.is_empty(), "{name}");
+        let tags = family.tags();
+        let tags: BTreeSet<_> = tags.iter().map(Tag::as_str).collect();
+        let (one, three) = (family.newest(1), family.newest(3));
+        assert!(one.is_subset(&three) && three.is_subset(&tags), "{name}");
+    }
+    let tags: usize = families.iter().map(|family| family.tags().len()).sum();
+    assert!(families.len() >= 200 && tags >= 1500, "{} families with {tags} tags", families.len());
+}
+
+#[test]
+fn what_keeps_too_much_is_doubted_and_what_is_right_is_not() {
+    /// So many tags more than there should be are a handful.
+    const HANDFUL: usize = 3;
+    for family in families("") {
+        let selection = family.select(family.rule(), 1);
+        let more = selection.selected().count().saturating_sub(family.newest(1).len());
+        assert!(more <= HANDFUL || !selection.warnings.is_empty(), "{} keeps {more} too many", family.name);
+        if family.is_right(&family.rule()) {
+            assert!(selection.warnings.is_empty(), "{}: {}", family.name, selection.warnings[0]);
+        }
+    }
+}
+
+/// How a tag is read: version, revision, variant.
+fn reading(verdict: &Verdict) -> Option<(String, &str, &str)> {
+    let version = verdict.version.as_ref()?;
+    Some((version.to_string(), version.revision(), &verdict.variant))
+}
+
+#[test]
+fn one_tag_more_or_less_turns_no_reading_around_that_does_not_say_so() {
+    let (mut readings, mut turned) = (0, 0);
+    for family in families("") {
+        let whole = family.select(family.rule(), 1);
+        let tags = family.tags();
+        for missing in &tags {
+            let rest: Vec<_> = tags.iter().filter(|tag| *tag != missing).cloned().collect();
+            let rest = select(&rest, &[Rule::new(family.rule()).unwrap()]);
+            for verdict in &rest.verdicts {
+                let before = whole.verdicts.iter().find(|before| before.tag == verdict.tag).unwrap();
+                readings += 1;
+                if reading(before) != reading(verdict) {
+                    turned += 1;
+                    let says_so = !before.decisions.is_empty() || !verdict.decisions.is_empty();
+                    assert!(says_so, "{}: {} without {missing}", family.name, verdict.tag);
+                }
+            }
+        }
+    }
+    println!("{turned} of {readings} readings turn with one tag more or less");
+    assert!(turned * 100 < readings, "{turned} of {readings}");
+}
