@@ -56,6 +56,7 @@ pub(crate) fn finished(outcome: RunOutcome) -> MirrorSummary {
         error: None,
         fault: Fault::default(),
         tags: Vec::new(),
+        warnings: Vec::new(),
         selection: None,
         ending: Ending::Finished,
     }
