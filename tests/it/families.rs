@@ -1,4 +1,5 @@
 //! The newest tags of strangers' repositories: `tests/field/tags` says what a person who knows the project would keep.
+#![expect(clippy::print_stdout, reason = "the figures are what these tests are run for")]
 
 use std::collections::BTreeSet;
 use std::fs;
