@@ -2,11 +2,12 @@
 //!
 //! Pure. The plan can be printed before it runs, and the executor decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::oci::{Digest, Manifest, ManifestError, Platform, Tag};
+use crate::text::excerpt;
 
 /// The manifest that a tag is to point at.
 #[derive(Clone, Debug)]
@@ -17,28 +18,72 @@ pub enum Root {
     Made(Manifest),
 }
 
-impl Root {
-    /// What a tag is to point at where only the `wanted` platforms are. `own` is the platform of an image that is in no
-    /// index, where its config names one.
-    ///
-    /// One wanted platform gives its image alone, several give an index of theirs.
-    pub fn of_platforms(
-        source: &Manifest,
-        own: Option<&Platform>,
-        wanted: &[Platform],
-    ) -> Result<Self, ManifestError> {
-        if !source.media_type().is_index() {
-            let fits = own.is_none_or(|own| wanted.iter().any(|wish| wish.accepts(own)));
-            let wrong = || ManifestError::no_platform(wanted, own.into_iter());
-            return if fits { Ok(Self::Source(source.digest())) } else { Err(wrong()) };
-        }
-        let filtered = source.filtered(wanted)?;
-        match filtered.children() {
-            [only] if wanted.len() == 1 => Ok(Self::Source(only.digest)),
-            _ => Ok(Self::Made(filtered)),
-        }
-    }
+/// What a tag is to point at where only some platforms are wanted.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What it is to point at.
+    pub root: Root,
+    /// The wanted platforms that are not offered, while others are.
+    pub missing: Vec<Platform>,
+}
 
+/// Why a tag can be given no platforms.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoiceError {
+    /// None of the wanted platforms is offered.
+    #[error("none of the platforms {wanted} is offered; offered: {offered}")]
+    NoPlatform {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        offered: String,
+    },
+    /// An index that cannot be made smaller.
+    #[error(transparent)]
+    Index(#[from] ManifestError),
+}
+
+/// Chooses what a tag is to point at where only the `wanted` platforms are. `offered` has the platform of each child of an
+/// index, or that of an image which is in none.
+///
+/// One wanted platform gives its image alone, several give an index of theirs. What is for no platform at all, such as an
+/// artifact, is taken whole.
+pub fn choose(
+    source: &Manifest,
+    offered: &[Option<Platform>],
+    wanted: &[Platform],
+) -> Result<Choice, ChoiceError> {
+    let known = || offered.iter().flatten();
+    let is_wanted = |platform: &Platform| wanted.iter().any(|wish| wish.accepts(platform));
+    if known().next().is_none() {
+        return Ok(Choice { root: Root::Source(source.digest()), missing: Vec::new() });
+    }
+    if !known().any(is_wanted) {
+        let list = |platforms: Vec<String>| excerpt(&platforms.join(", "));
+        return Err(ChoiceError::NoPlatform {
+            wanted: list(wanted.iter().map(Platform::to_string).collect()),
+            offered: list(known().map(Platform::to_string).collect()),
+        });
+    }
+    let missing = wanted.iter().filter(|wish| !known().any(|platform| wish.accepts(platform)));
+    let missing = missing.cloned().collect();
+    if !source.media_type().is_index() {
+        return Ok(Choice { root: Root::Source(source.digest()), missing });
+    }
+    let platforms = source.children().iter().zip(offered);
+    let kept: BTreeSet<Digest> = platforms
+        .filter(|(_, platform)| platform.as_ref().is_some_and(is_wanted))
+        .map(|(child, _)| child.digest)
+        .collect();
+    let filtered = source.filtered(|child| kept.contains(&child.digest))?;
+    let root = match filtered.children() {
+        [only] if wanted.len() == 1 => Root::Source(only.digest),
+        _ => Root::Made(filtered),
+    };
+    Ok(Choice { root, missing })
+}
+
+impl Root {
     /// The digest that the tag will answer with.
     pub fn digest(&self) -> Digest {
         match self {
@@ -122,7 +167,65 @@ pub fn plan(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+
+    /// An index with one child for each platform, empty for none.
+    fn index(platforms: &[&str]) -> (Manifest, Vec<Option<Platform>>) {
+        let child = |platform: &&str| {
+            let digest = Digest::of(platform.as_bytes());
+            format!(
+                r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":1}}"#
+            )
+        };
+        let children: Vec<_> = platforms.iter().map(child).collect();
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, children.join(","));
+        let index = Manifest::parse(Bytes::from(text), None).unwrap();
+        (index, platforms.iter().map(|platform| platform.parse().ok()).collect())
+    }
+
+    /// The platforms that are kept, and those that are missing.
+    #[track_caller]
+    fn check(offered: &[&str], wanted: &[&str], kept: &[&str], missing: &[&str]) {
+        let (source, platforms) = index(offered);
+        let wanted: Vec<Platform> = wanted.iter().map(|wish| wish.parse().unwrap()).collect();
+        let choice = choose(&source, &platforms, &wanted).unwrap();
+        let digests: Vec<_> = match &choice.root {
+            Root::Source(digest) => vec![*digest],
+            Root::Made(made) => made.children().iter().map(|child| child.digest).collect(),
+        };
+        assert_eq!(digests, kept.iter().map(|platform| Digest::of(platform.as_bytes())).collect::<Vec<_>>());
+        assert_eq!(choice.missing.iter().map(Platform::to_string).collect::<Vec<_>>(), missing);
+    }
+
+    #[test]
+    fn the_wanted_platforms_are_chosen_and_the_missing_ones_told() {
+        let offered = ["linux/amd64", "linux/arm64", "", "linux/s390x"];
+        check(&offered, &["linux/arm64"], &["linux/arm64"], &[]);
+        check(&offered, &["linux/s390x", "linux/amd64"], &["linux/amd64", "linux/s390x"], &[]);
+        check(&offered, &["linux/amd64", "linux/arm/v7"], &["linux/amd64"], &["linux/arm/v7"]);
+    }
+
+    #[test]
+    fn what_is_for_no_platform_is_taken_whole() {
+        let (source, platforms) = index(&["", ""]);
+        let choice = choose(&source, &platforms, &["linux/amd64".parse().unwrap()]).unwrap();
+        assert!(matches!(choice.root, Root::Source(digest) if digest == source.digest()));
+        assert!(choice.missing.is_empty());
+    }
+
+    #[test]
+    fn no_wanted_platform_is_a_failure_that_fits_into_a_message() {
+        let long = format!("linux/{}", "x".repeat(10_000));
+        let (source, platforms) = index(&[&long]);
+        let error = choose(&source, &platforms, &["linux/amd64".parse().unwrap()]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("none of the platforms linux/amd64 is offered; offered: linux/xxx"),
+            "{error}"
+        );
+        assert!(error.len() < 1000, "{error}");
+    }
 
     #[test]
     fn each_tag_gets_the_step_that_makes_it_equal() {

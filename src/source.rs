@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::ecr;
 use crate::layout;
@@ -12,6 +13,10 @@ use crate::registry;
 
 /// A larger config is not read: it is that of no image.
 const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
+/// Children of one index whose configs are read at the same time.
+const QUESTIONS_MAX: usize = 8;
+/// An index with more children of unknown platform is no choice of platforms, and they are not asked.
+const UNKNOWN_PLATFORMS_MAX: usize = 100;
 
 /// A repository to read from.
 #[derive(Clone, Debug)]
@@ -73,6 +78,17 @@ impl Source {
         }
     }
 
+    /// The manifest of this digest; none where that is something else.
+    async fn manifest_if_any(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
+        match self.manifest(digest).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            // A registry has manifests and blobs apart, a directory has files.
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(Error::Layout(layout::Error::Manifest { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Prepares to read a blob; the first [`BlobReader::chunk`] asks for it.
     pub fn blob(&self, blob: &Descriptor) -> BlobReader {
         match self {
@@ -89,8 +105,37 @@ impl Source {
         }
     }
 
-    /// The platform that an image says it is for, in its config; none for an artifact that says nothing of the kind.
-    pub async fn platform(&self, image: &Manifest) -> Result<Option<Platform>, Error> {
+    /// The platform of each child of an index, or of an image which is no index; none for what says nothing of the kind.
+    ///
+    /// A child of which the index does not say it says so in its own config.
+    pub async fn platforms(&self, manifest: &Manifest) -> Result<Vec<Option<Platform>>, Error> {
+        if !manifest.media_type().is_index() {
+            return Ok(vec![self.own_platform(manifest).await?]);
+        }
+        let unknown = manifest.children().iter().filter(|child| child.platform.is_none());
+        if unknown.count() > UNKNOWN_PLATFORMS_MAX {
+            return Ok(manifest.children().iter().map(|child| child.platform.clone()).collect());
+        }
+        let ask = |child: Descriptor| async move {
+            match child.platform {
+                None if child.media_type.is_manifest() => self.platform_of_child(child.digest).await,
+                platform => Ok(platform),
+            }
+        };
+        let children: Vec<_> = manifest.children().iter().cloned().map(ask).collect();
+        futures_util::stream::iter(children).buffered(QUESTIONS_MAX).try_collect().await
+    }
+
+    async fn platform_of_child(&self, child: Digest) -> Result<Option<Platform>, Error> {
+        match self.manifest(child).await {
+            Ok(manifest) => self.own_platform(&manifest).await,
+            // An index may list platforms that were never published.
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn own_platform(&self, image: &Manifest) -> Result<Option<Platform>, Error> {
         let Some(config) = image.config().filter(|config| config.size <= CONFIG_MAX_BYTES) else {
             return Ok(None);
         };
@@ -125,6 +170,16 @@ impl Sources {
             }
         }
         result
+    }
+
+    /// A manifest, from the first that has it; none where nobody has a manifest of this digest.
+    pub async fn manifest_if_any(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
+        for source in std::iter::once(&self.first).chain(&*self.others) {
+            if let Some(manifest) = source.manifest_if_any(digest).await? {
+                return Ok(Some(manifest));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -231,6 +231,28 @@ impl Target {
         }
     }
 
+    /// Which of these are not listed as referrers of the subject, and have to be: where the target has an API for it, they
+    /// are listed by themselves.
+    pub async fn unlisted_referrers(
+        &self,
+        subject: Digest,
+        referrers: Vec<Digest>,
+    ) -> Result<Vec<Digest>, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.unlisted_referrers(subject, referrers).await?),
+            Self::Ecr(_) => Ok(Vec::new()),
+            Self::Layout(layout) => Ok(layout.unlisted_referrers(subject, referrers).await?),
+        }
+    }
+
+    /// Lists these, which are there, as referrers of the subject.
+    pub async fn list_referrers(&self, subject: Digest, referrers: &[Manifest]) -> Result<(), Error> {
+        match self.data() {
+            Data::Registry(repository) => Ok(repository.list_referrers(subject, referrers).await?),
+            Data::Layout(layout) => Ok(layout.list_referrers(subject, referrers).await?),
+        }
+    }
+
     /// Writes a manifest under its digest or a tag.
     pub async fn put_manifest(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
         match self.data() {

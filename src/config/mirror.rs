@@ -134,10 +134,12 @@ impl Mirror {
             );
         }
         let rules = rules(raw.tags, raw.at_least, &path.key("tags"), document);
-        let platforms = raw.platforms.iter().enumerate().filter_map(|(index, text)| {
-            document.parsed::<Platform>(text, &path.key("platforms").index(index))
-        });
-        let platforms = platforms.collect();
+        let mut platforms = Vec::new();
+        for (index, text) in raw.platforms.iter().enumerate() {
+            let platform = document.parsed::<Platform>(text, &path.key("platforms").index(index));
+            // `linux/arm64` and `linux/arm64/v8` are one wish, which gives its manifest alone.
+            platforms.extend(platform.filter(|platform| !platforms.contains(platform)));
+        }
         let schedule = match raw.schedule {
             Some(own) => Schedule::new(own, &path.key("schedule"), document),
             None => default_schedule.cloned(),

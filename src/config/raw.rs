@@ -71,7 +71,8 @@ pub(super) struct Mirror {
     /// Keep only these platforms. One gives its manifest under the tag, several an index of them. Default: all.
     #[schemars(example = ["linux/amd64", "linux/arm64"])]
     pub(super) platforms: Vec<String>,
-    /// Copy signatures, SBOMs and attestations too, as far as the target takes them. Default: false.
+    /// Copy signatures, SBOMs and attestations too, and their own signatures, as far as the target takes them.
+    /// Default: false.
     pub(super) referrers: Option<bool>,
     /// When `tagferry serve` runs this mirror, instead of the schedule for all.
     pub(super) schedule: Option<Schedule>,

@@ -20,6 +20,8 @@ const TOTAL_MAX_BYTES: usize = 32 * 1024 * 1024;
 pub(super) struct Graph {
     /// Each with the greatest depth at which it is referred to.
     nodes: BTreeMap<Digest, (usize, Manifest)>,
+    /// Children of indexes that are no manifests, as in BuildKit's cache.
+    blobs: Vec<Descriptor>,
 }
 
 /// Whose word that something is in the target is taken.
@@ -43,11 +45,17 @@ impl Copier {
             if children.is_empty() {
                 break;
             }
+            let (blobs, manifests) = children.into_iter().partition(|child| child.media_type.is_blob());
+            graph.blobs.extend::<Vec<_>>(blobs);
+            children = manifests;
             let reads: Vec<_> =
                 graph.place(&children, depth)?.into_iter().map(|child| self.child(child)).collect();
             let mut reads = stream::iter(reads).buffer_unordered(MANIFESTS_MAX);
-            while let Some(manifest) = reads.try_next().await? {
-                graph.add(depth, manifest)?;
+            while let Some((child, manifest)) = reads.try_next().await? {
+                match manifest {
+                    Some(manifest) => graph.add(depth, manifest)?,
+                    None => graph.blobs.push(child),
+                }
             }
             children = graph.below(&children);
         }
@@ -60,16 +68,20 @@ impl Copier {
         trust == Trust::Run && inflight.has_written(&self.target.registry(), self.repository(), manifest)
     }
 
-    async fn child(&self, child: Descriptor) -> Result<Manifest, Error> {
-        let manifest = self.read(child.digest).await?;
-        if manifest.bytes().len() as u64 != child.size {
-            let (got, digest) = (manifest.bytes().len(), child.digest);
-            return Err(Error::Image(format!(
-                "manifest {digest} has {got} bytes, its index says {}",
-                child.size
-            )));
+    /// Reads a child; none where it is of an unknown type and no manifest.
+    async fn child(&self, child: Descriptor) -> Result<(Descriptor, Option<Manifest>), Error> {
+        let manifest = if child.media_type.is_manifest() {
+            Some(self.read(child.digest).await?)
+        } else {
+            let step = format!("ask what {} is", child.digest);
+            self.sources.manifest_if_any(child.digest).await.map_err(Error::source(step))?
+        };
+        let got = manifest.as_ref().map_or(child.size, |manifest| manifest.bytes().len() as u64);
+        if got != child.size {
+            let Descriptor { digest, size, .. } = child;
+            return Err(Error::Image(format!("manifest {digest} has {got} bytes, its index says {size}")));
         }
-        Ok(manifest)
+        Ok((child, manifest))
     }
 }
 
@@ -123,22 +135,21 @@ impl Graph {
             |depth| self.nodes.values().filter(move |(at, _)| *at == depth).map(|(_, manifest)| manifest);
         (1..=DEPTH_MAX).rev().map(|depth| at(depth).collect()).collect()
     }
-}
 
-/// The blobs of these manifests, each once. Layers that live elsewhere by design are left out: their `urls` are
-/// never fetched, and registries take the manifest without them.
-pub(super) fn blobs<'a>(
-    manifests: impl IntoIterator<Item = &'a Manifest>,
-) -> Result<BTreeMap<Digest, Descriptor>, Error> {
-    let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-    for blob in manifests.into_iter().flat_map(Manifest::blobs).filter(|blob| !blob.is_foreign()) {
-        let known = blobs.entry(blob.digest).or_insert_with(|| blob.clone());
-        if known.size != blob.size {
-            return Err(Error::Image(format!(
-                "blob {} is said to have {} and {} bytes",
-                blob.digest, known.size, blob.size
-            )));
+    /// All blobs of the image with this root, each once. Layers that live elsewhere by design are left out: their `urls`
+    /// are never fetched, and registries take the manifest without them.
+    pub(super) fn blobs(&self, root: &Manifest) -> Result<BTreeMap<Digest, Descriptor>, Error> {
+        let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
+        let all = self.manifests().chain([root]).flat_map(Manifest::blobs).chain(&self.blobs);
+        for blob in all.filter(|blob| !blob.is_foreign()) {
+            let known = blobs.entry(blob.digest).or_insert_with(|| blob.clone());
+            if known.size != blob.size {
+                return Err(Error::Image(format!(
+                    "blob {} is said to have {} and {} bytes",
+                    blob.digest, known.size, blob.size
+                )));
+            }
         }
+        Ok(blobs)
     }
-    Ok(blobs)
 }

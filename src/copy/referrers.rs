@@ -1,4 +1,6 @@
-//! What travels with an image where it is wished: signatures, SBOMs, attestations.
+//! What travels with an image where it is wished: signatures, SBOMs, attestations, and the signatures of these.
+
+use std::collections::{HashSet, VecDeque};
 
 use http::StatusCode;
 
@@ -8,13 +10,15 @@ use crate::plan::Root;
 
 /// cosign keeps what it knows of an image under its digest with one of these.
 const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
+/// An image and all that refers to it, at any remove, may be so many manifests.
+const SUBJECTS_MAX: usize = 2000;
 
 impl Copier {
-    /// Copies what refers to an image and to its platforms: OCI 1.1 referrers, and cosign's tags as far as they
-    /// are among `tags`, the tags of the source.
+    /// Copies what refers to an image and to its platforms, what refers to that, and so on: OCI 1.1 referrers, and cosign's
+    /// tags as far as they are among `tags`, the tags of the source.
     ///
-    /// Best effort where the target refuses (ECR refuses some, aws/containers-roadmap#2783): that is logged, and
-    /// the image stands without.
+    /// Best effort where the target refuses (ECR refuses some, aws/containers-roadmap#2783): that is logged, and the image
+    /// stands without.
     pub async fn referrers(&self, tag: &Tag, root: &Root, tags: &[Tag]) -> Result<(), Error> {
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
@@ -24,24 +28,43 @@ impl Copier {
                 result => result?,
             },
         };
-        let children = root.children().iter().map(|child| child.digest);
-        for subject in [root.digest()].into_iter().chain(children) {
-            let step = format!("ask what refers to {subject}");
-            let referrers = self.sources.first().referrers(subject).await.map_err(Error::source(step))?;
-            for referrer in referrers {
-                self.forgiving(self.referrer(tag, referrer.digest, &referrer.digest.into()).await)?;
-            }
-            for cosign in cosign_tags(subject, tags) {
-                let reference = Reference::Tag(cosign.clone());
-                let step = format!("read tag {cosign}");
-                if let Some(digest) =
-                    self.sources.first().head(&reference).await.map_err(Error::source(step))?
-                {
-                    self.forgiving(self.referrer(tag, digest, &reference).await)?;
+        let children = root.children().iter().filter(|child| !child.media_type.is_blob());
+        let mut pending: VecDeque<Digest> =
+            [root.digest()].into_iter().chain(children.map(|child| child.digest)).collect();
+        let mut seen: HashSet<Digest> = pending.iter().copied().collect();
+        while let Some(subject) = pending.pop_front() {
+            for referrer in self.referrers_of(tag, subject, tags).await? {
+                if seen.insert(referrer) {
+                    pending.push_back(referrer);
                 }
+            }
+            if seen.len() > SUBJECTS_MAX {
+                return Err(Error::Image(format!("more than {SUBJECTS_MAX} manifests refer to it")));
             }
         }
         Ok(())
+    }
+
+    /// Copies what refers to one manifest, and tells what it was.
+    async fn referrers_of(&self, tag: &Tag, subject: Digest, tags: &[Tag]) -> Result<Vec<Digest>, Error> {
+        let mut arrived = Vec::new();
+        let source = self.sources.first();
+        let step = format!("ask what refers to {subject}");
+        for referrer in source.referrers(subject).await.map_err(Error::source(step))? {
+            let copied = self.referrer(tag, referrer.digest, &referrer.digest.into()).await;
+            arrived.extend(self.forgiving(copied)?.map(|()| referrer.digest));
+        }
+        let listed = self.list_referrers(subject, arrived.clone()).await;
+        self.forgiving(listed)?;
+        for cosign in cosign_tags(subject, tags) {
+            let reference = Reference::Tag(cosign.clone());
+            let step = format!("read tag {cosign}");
+            if let Some(digest) = source.head(&reference).await.map_err(Error::source(step))? {
+                let copied = self.referrer(tag, digest, &reference).await;
+                arrived.extend(self.forgiving(copied)?.map(|()| digest));
+            }
+        }
+        Ok(arrived)
     }
 
     async fn referrer(&self, tag: &Tag, digest: Digest, reference: &Reference) -> Result<(), Error> {
@@ -53,22 +76,40 @@ impl Copier {
         self.image(tag, &manifest, reference).await.map(drop)
     }
 
-    fn forgiving(&self, result: Result<(), Error>) -> Result<(), Error> {
+    /// Has them found by those who ask the target what refers to the subject.
+    async fn list_referrers(&self, subject: Digest, referrers: Vec<Digest>) -> Result<(), Error> {
+        if referrers.is_empty() {
+            return Ok(());
+        }
+        let step = || format!("list what refers to {subject}");
+        let unlisted = self.target.unlisted_referrers(subject, referrers).await;
+        let mut added = Vec::new();
+        for referrer in unlisted.map_err(Error::target(step()))? {
+            added.push(self.read(referrer).await?);
+        }
+        if added.is_empty() {
+            return Ok(());
+        }
+        self.target.list_referrers(subject, &added).await.map_err(Error::target(step()))
+    }
+
+    /// None where the target refuses a referrer.
+    fn forgiving(&self, result: Result<(), Error>) -> Result<Option<()>, Error> {
         match result {
             Err(Error::Target { step, cause })
                 if cause.is_status(&[StatusCode::BAD_REQUEST, StatusCode::METHOD_NOT_ALLOWED]) =>
             {
                 tracing::warn!(mirror = self.events.pass.pair.mirror, error = %cause, "The target refuses a referrer: cannot {step}");
-                Ok(())
+                Ok(None)
             }
-            result => result,
+            result => result.map(Some),
         }
     }
 }
 
 fn cosign_tags(subject: Digest, tags: &[Tag]) -> impl Iterator<Item = &Tag> {
-    let stem = format!("sha256-{}", subject.hex());
+    let stem = Tag::of_referrers(subject);
     tags.iter().filter(move |tag| {
-        tag.as_str().strip_prefix(&stem).is_some_and(|suffix| COSIGN_SUFFIXES.contains(&suffix))
+        tag.as_str().strip_prefix(stem.as_str()).is_some_and(|suffix| COSIGN_SUFFIXES.contains(&suffix))
     })
 }

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::copy::blob::Need;
-use crate::copy::graph::{self, Trust};
+use crate::copy::graph::Trust;
 use crate::copy::inflight::Claim;
 use crate::copy::{Error, Inflight, Siblings};
 use crate::event::{Arrival, Blobs, Emitter, EventKind};
@@ -107,7 +107,7 @@ impl Copier {
             return Ok(Copied::default());
         }
         let graph = self.graph(root, trust).await?;
-        let blobs = graph::blobs(graph.manifests().chain([root]))?;
+        let blobs = graph.blobs(root)?;
         let mut claims = self.claims(blobs.keys().copied());
         let copied = self.blobs(tag, &blobs, &mut claims, trust).await?;
         for level in graph.levels() {
@@ -197,7 +197,7 @@ impl Copier {
     /// Tells the others that a manifest is there, and that its blobs can be mounted now.
     fn commit(&self, claims: &HashMap<Digest, Claim>, manifest: &Manifest) {
         self.shared.inflight.wrote(&self.target.registry(), self.repository(), manifest.digest());
-        for blob in manifest.blobs() {
+        for blob in manifest.blobs().iter().chain(manifest.children()) {
             if let Some(Claim::Mine(ticket)) = claims.get(&blob.digest) {
                 ticket.committed();
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::layout::files::Stamp;
 use crate::layout::{Error, Layout, files};
-use crate::oci::{Descriptor, Digest, MANIFEST_MAX_BYTES, Manifest};
+use crate::oci::{Descriptor, Digest, MANIFEST_MAX_BYTES, Manifest, MediaType};
 
 /// So many manifests are remembered, some tens of megabytes. Beyond that it starts anew: they are read again.
 const REMEMBERED_MAX: usize = 64 * 1024;
@@ -25,7 +25,10 @@ struct Checked {
 #[derive(Debug)]
 struct Parts {
     blobs: Box<[(Digest, u64)]>,
+    /// Manifests below an index.
     children: Box<[(Digest, u64)]>,
+    /// Children of an index of which only the file shows whether they are manifests.
+    others: Box<[(Digest, u64)]>,
     /// What the manifest refers to; it need not be there.
     subject: Option<Digest>,
 }
@@ -34,9 +37,15 @@ impl Parts {
     /// Layers that live elsewhere by design are left out.
     fn of(manifest: &Manifest) -> Self {
         let part = |part: &Descriptor| (part.digest, part.size);
+        let children = |is_kind: fn(&MediaType) -> bool| {
+            manifest.children().iter().filter(move |child| is_kind(&child.media_type))
+        };
+        let blobs = manifest.blobs().iter().chain(children(MediaType::is_blob));
+        let is_other = |media_type: &MediaType| !media_type.is_blob() && !media_type.is_manifest();
         Self {
-            blobs: manifest.blobs().iter().filter(|blob| !blob.is_foreign()).map(part).collect(),
-            children: manifest.children().iter().map(part).collect(),
+            blobs: blobs.filter(|blob| !blob.is_foreign()).map(part).collect(),
+            children: children(MediaType::is_manifest).map(part).collect(),
+            others: children(is_other).map(part).collect(),
             subject: manifest.subject(),
         }
     }
@@ -86,18 +95,25 @@ impl Layout {
             return Ok(Some(blob));
         }
         let mut seen = HashSet::new();
-        let mut pending: Vec<(Digest, u64)> = root.children.to_vec();
-        while let Some((digest, size)) = pending.pop() {
+        let below = |parts: &Parts| {
+            let others = parts.others.iter().map(|&other| (other, false));
+            parts.children.iter().map(|&child| (child, true)).chain(others).collect::<Vec<_>>()
+        };
+        let mut pending = below(root);
+        while let Some(((digest, size), is_manifest)) = pending.pop() {
             if !seen.insert(digest) {
                 continue;
             }
-            let Some(child) = self.checked(digest)?.filter(|child| child.file.bytes() == size) else {
-                return Ok(Some(digest));
-            };
-            if let Some(blob) = self.missing_blob(&child.parts)? {
-                return Ok(Some(blob));
+            match self.checked(digest)?.filter(|child| child.file.bytes() == size) {
+                Some(child) => {
+                    if let Some(blob) = self.missing_blob(&child.parts)? {
+                        return Ok(Some(blob));
+                    }
+                    pending.extend(below(&child.parts));
+                }
+                None if !is_manifest && self.size(digest)? == Some(size) => {}
+                None => return Ok(Some(digest)),
             }
-            pending.extend(&child.parts.children);
         }
         Ok(None)
     }

@@ -102,7 +102,7 @@ impl Offer {
 
     /// The tags of a repository. Those under which referrers are kept are none of them.
     pub(super) fn tags(&self, name: Option<&LayoutName>) -> Result<Vec<Tag>, Unclear> {
-        Ok(self.of_name(name)?.keys().filter(|tag| subject_of(tag).is_none()).cloned().collect())
+        Ok(self.of_name(name)?.keys().filter(|tag| tag.subject().is_none()).cloned().collect())
     }
 
     /// What a tag points at, none where there is no such tag.
@@ -133,7 +133,7 @@ impl Offer {
     /// The indexes of referrers, each with the subject that they refer to.
     pub(super) fn referrers_indexes(&self) -> impl Iterator<Item = (Digest, Digest)> {
         let tags = self.named.values().chain([&self.plain]).flatten();
-        let tags = tags.filter_map(|(tag, found)| Some((subject_of(tag)?, found)));
+        let tags = tags.filter_map(|(tag, found)| Some((tag.subject()?, found)));
         tags.flat_map(|(subject, found)| {
             let indexes = found.iter().filter_map(|said| said.descriptor.as_ref());
             indexes.map(move |index| (subject, index.digest))
@@ -169,11 +169,6 @@ impl Offer {
     fn names(&self) -> impl Iterator<Item = String> {
         self.named.keys().cloned()
     }
-}
-
-/// The manifest whose referrers are kept under this tag, if it is such a tag.
-fn subject_of(tag: &Tag) -> Option<Digest> {
-    format!("sha256:{}", tag.as_str().strip_prefix("sha256-")?).parse().ok()
 }
 
 impl fmt::Display for Names {

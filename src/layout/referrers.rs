@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::layout::offer::Offer;
+use crate::layout::staged::Staged;
 use crate::layout::{Error, Layout};
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest, Manifest, Tag, list_referrers};
 
 /// The referrers of each manifest.
 pub(super) type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
@@ -18,6 +19,37 @@ impl Layout {
             let offer = layout.read_offer()?;
             let all = layout.all_referrers(&offer)?;
             Ok(all.get(&subject).into_iter().flat_map(BTreeMap::values).cloned().collect())
+        })
+        .await
+    }
+
+    /// Which of these are in no list of the layout.
+    pub async fn unlisted_referrers(
+        &self,
+        subject: Digest,
+        mut referrers: Vec<Digest>,
+    ) -> Result<Vec<Digest>, Error> {
+        self.blocking(move |layout| {
+            let all = layout.all_referrers(&*layout.read_offer()?)?;
+            referrers.retain(|digest| all.get(&subject).is_none_or(|listed| !listed.contains_key(digest)));
+            Ok(referrers)
+        })
+        .await
+    }
+
+    /// Lists these, which are there, as referrers of the subject.
+    pub async fn list_referrers(&self, subject: Digest, added: &[Manifest]) -> Result<(), Error> {
+        let added = added.to_vec();
+        self.blocking(move |layout| {
+            let tag = Tag::of_referrers(subject);
+            layout.change_tag(&tag, |listed| {
+                let listed = listed.map(|digest| layout.read_manifest(digest)).transpose()?;
+                let unusable = |cause| Error::Manifest { digest: subject, cause };
+                let list = list_referrers(listed.as_ref(), &added).map_err(unusable)?;
+                let folder = layout.writable_blobs()?;
+                layout.publish(Staged::with(&folder, list.bytes())?, list.digest())?;
+                Ok(list)
+            })
         })
         .await
     }

@@ -108,6 +108,19 @@ impl Layout {
         result
     }
 
+    /// Points the tag at what `make` makes of what it points at so far. Nobody else writes tags meanwhile.
+    pub(super) fn change_tag(
+        &self,
+        tag: &Tag,
+        make: impl FnOnce(Option<Digest>) -> Result<Manifest, Error>,
+    ) -> Result<(), Error> {
+        let _writer = lock(&self.state().writer);
+        let _lock = self.lock_tags()?;
+        let manifest = make(self.pointed(std::slice::from_ref(tag))?.remove(tag))?;
+        let entry = Entry::new(self.name_of(tag), &manifest).map_err(|cause| self.invalid_index(cause))?;
+        self.write_tags(&[Change { entry: Arc::new(entry), is_written: Arc::default() }])
+    }
+
     /// Changes and replaces `index.json`. The caller holds the lock for which other processes wait.
     fn write_tags(&self, changes: &[Change]) -> Result<(), Error> {
         // Names before the tags that need them: after a power cut a tag is whole or not there.

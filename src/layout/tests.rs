@@ -23,7 +23,7 @@ fn descriptor(media_type: &str, content: &[u8]) -> Descriptor {
         digest: Digest::of(content),
         size: content.len() as u64,
         platform: None,
-        urls: vec![],
+        urls: None,
     }
 }
 

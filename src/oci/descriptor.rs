@@ -2,9 +2,23 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::oci::{Digest, Platform};
+
+/// How the types begin of which registries keep blobs: layers, configurations, and what BuildKit keeps of its cache.
+const BLOB_TYPES: [&str; 5] = [
+    "application/vnd.oci.image.layer.",
+    "application/vnd.docker.image.rootfs.",
+    "application/vnd.oci.image.config.",
+    "application/vnd.docker.container.image.",
+    "application/vnd.buildkit.cacheconfig.",
+];
+/// How the types begin of layers that registries need not hold.
+const FOREIGN_TYPES: [&str; 2] =
+    ["application/vnd.docker.image.rootfs.foreign.", "application/vnd.oci.image.layer.nondistributable."];
 
 /// The media type of a manifest, blob or artifact, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
@@ -43,6 +57,11 @@ impl MediaType {
     pub fn is_manifest(&self) -> bool {
         self.is_index() || matches!(self.as_str(), Self::OCI_MANIFEST | Self::DOCKER_MANIFEST)
     }
+
+    /// Whether it is known to be one of a blob. Of other types a registry has to be asked.
+    pub fn is_blob(&self) -> bool {
+        BLOB_TYPES.iter().any(|start| self.0.starts_with(start))
+    }
 }
 
 impl fmt::Display for MediaType {
@@ -61,17 +80,27 @@ pub struct Descriptor {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// In an index: the platform that a child is for.
-    #[serde(default)]
+    /// In an index: the platform that a child is for, where it says so in full.
+    #[serde(default, deserialize_with = "if_valid")]
     pub platform: Option<Platform>,
     /// Where else its bytes may be had. Never fetched (CVE-2020-15157).
-    #[serde(default)]
-    pub urls: Vec<String>,
+    #[serde(default, deserialize_with = "if_valid")]
+    pub urls: Option<Vec<String>>,
 }
 
 impl Descriptor {
-    /// Whether its bytes live elsewhere by design: such a layer travels as a descriptor only.
+    /// Whether its bytes live elsewhere by design: such a layer travels as a descriptor only. Its type says so; `urls` of
+    /// other types are a hint where the same bytes may be had too.
     pub fn is_foreign(&self) -> bool {
-        !self.urls.is_empty()
+        let is_elsewhere = self.urls.as_ref().is_some_and(|urls| !urls.is_empty());
+        is_elsewhere && FOREIGN_TYPES.iter().any(|start| self.media_type.0.starts_with(start))
     }
+}
+
+/// A member that may be missing: one that cannot be read is as none.
+pub(super) fn if_valid<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()))
 }

@@ -8,6 +8,7 @@ mod digest;
 mod manifest;
 mod platform;
 mod reference;
+mod referrers;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -17,3 +18,4 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Host, LayoutName, Name, NameError, Reference, Repository, Tag};
+pub use referrers::list_referrers;

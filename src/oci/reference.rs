@@ -155,6 +155,17 @@ impl Tag {
         Self("latest".to_owned())
     }
 
+    /// `sha256-<hex>`: where the referrers of a manifest are kept, by the distribution specification's rule for clients of
+    /// registries that have no API for them.
+    pub fn of_referrers(subject: Digest) -> Self {
+        Self(format!("sha256-{}", subject.hex()))
+    }
+
+    /// The manifest whose referrers are kept under this tag, if it is such a tag.
+    pub fn subject(&self) -> Option<Digest> {
+        format!("sha256:{}", self.0.strip_prefix("sha256-")?).parse().ok()
+    }
+
     fn is_valid(text: &str) -> bool {
         let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         text.len() <= TAG_MAX_BYTES

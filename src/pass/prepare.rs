@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
-use crate::oci::{Digest, ManifestError, Reference, Tag};
+use crate::oci::{Digest, Platform, Reference, Tag};
 use crate::pass::{Error, Pass, TooFew};
 use crate::plan;
-use crate::plan::{Root, Step, Wanted};
+use crate::plan::{Choice, Root, Step, Wanted};
 use crate::select;
 use crate::select::{Selection, Verdict};
 use crate::source;
@@ -17,6 +17,8 @@ use crate::text::chain;
 
 /// So many tags are asked for at the source at once; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;
+/// So many tags are named in one warning.
+const TAGS_NAMED_MAX: usize = 5;
 
 /// What is known of the selected tags after observing and planning.
 #[derive(Default)]
@@ -30,6 +32,16 @@ pub(super) struct Planned {
     pub(super) failed: Vec<TagSummary>,
 }
 
+/// What the source says of the selected tags.
+#[derive(Default)]
+struct Answers {
+    wanted: Vec<Wanted>,
+    /// Tags that cannot be planned.
+    failed: Vec<TagSummary>,
+    /// Wanted platforms that some tags do not have, beside others which they have.
+    missing: BTreeMap<Platform, Vec<Tag>>,
+}
+
 /// What goes wrong with one tag before it is copied.
 #[derive(Debug, thiserror::Error)]
 enum TagError {
@@ -38,7 +50,7 @@ enum TagError {
     #[error("source: the tag is listed, but there is no image under it")]
     Vanished,
     #[error("source: cannot choose platforms")]
-    Platforms(#[source] ManifestError),
+    Platforms(#[source] plan::ChoiceError),
 }
 
 impl TagError {
@@ -78,8 +90,8 @@ impl Pass<'_> {
         let names: Vec<Tag> = selection.selected().map(|verdict| verdict.tag.clone()).collect();
         let target = &self.copier.target;
         let held = target.held(&names).await.map_err(Error::Target)?;
-        let mut failed = Vec::new();
-        let wanted = self.ask_source(selection, &held.digests, &mut failed).await?;
+        let Answers { wanted, failed, missing } = self.ask_source(selection, &held.digests).await?;
+        summary.warnings.extend(missing.iter().map(|(platform, tags)| not_offered(platform, tags)));
         let differs = |Wanted { tag, root }: &Wanted| {
             root.as_ref().zip(held.digests.get(tag)).is_some_and(|(root, held)| root.digest() != *held)
         };
@@ -99,44 +111,58 @@ impl Pass<'_> {
         &self,
         selection: &Selection,
         held: &BTreeMap<Tag, Digest>,
-        failed: &mut Vec<TagSummary>,
-    ) -> Result<Vec<Wanted>, Error> {
+    ) -> Result<Answers, Error> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             selection.selected().partition(|verdict| verdict.immutable && held.contains_key(&verdict.tag));
         let unasked = |verdict: &Verdict| Wanted { tag: verdict.tag.clone(), root: None };
-        let mut wanted: Vec<_> = known.into_iter().map(unasked).collect();
+        let mut asked = Answers { wanted: known.into_iter().map(unasked).collect(), ..Answers::default() };
         let ask = |tag: Tag| async move { (self.root(&tag).await, tag) };
         let unknown = unknown.into_iter().map(|verdict| verdict.tag.clone());
         // In the order of the selection, the newest first: that is also the order of copying.
         let mut answers = stream::iter(unknown).map(ask).buffered(QUESTIONS_MAX);
         while let Some((answer, tag)) = answers.next().await {
             match answer {
-                Ok(root) => wanted.push(Wanted { tag, root: Some(root) }),
+                Ok(Choice { root, missing }) => {
+                    for platform in missing {
+                        asked.missing.entry(platform).or_default().push(tag.clone());
+                    }
+                    asked.wanted.push(Wanted { tag, root: Some(root) });
+                }
                 Err(TagError::Source(cause)) if cause.is_denied() => {
                     return Err(Error::Denied { tag, cause });
                 }
-                Err(error) => failed.push(unplanned(tag, &error)),
+                Err(error) => asked.failed.push(unplanned(tag, &error)),
             }
         }
-        Ok(wanted)
+        Ok(asked)
     }
 
     /// Asks the source what a tag is, and works out what the target's tag is to be.
-    async fn root(&self, tag: &Tag) -> Result<Root, TagError> {
+    async fn root(&self, tag: &Tag) -> Result<Choice, TagError> {
         let source = self.copier.sources.first();
         let head = source.head(&Reference::Tag(tag.clone())).await.map_err(TagError::Source)?;
         let digest = head.ok_or(TagError::Vanished)?;
         if self.mirror.platforms.is_empty() {
-            return Ok(Root::Source(digest));
+            return Ok(Choice { root: Root::Source(digest), missing: Vec::new() });
         }
         let manifest = source.manifest(digest).await.map_err(TagError::Source)?;
-        let own = if manifest.media_type().is_index() {
-            None
-        } else {
-            source.platform(&manifest).await.map_err(TagError::Source)?
-        };
-        Root::of_platforms(&manifest, own.as_ref(), &self.mirror.platforms).map_err(TagError::Platforms)
+        let offered = source.platforms(&manifest).await.map_err(TagError::Source)?;
+        plan::choose(&manifest, &offered, &self.mirror.platforms).map_err(TagError::Platforms)
     }
+}
+
+/// A wanted platform that these tags are copied without.
+fn not_offered(platform: &Platform, tags: &[Tag]) -> Warning {
+    let named: Vec<&str> = tags.iter().take(TAGS_NAMED_MAX).map(Tag::as_str).collect();
+    let more = match tags.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "{platform} is not offered for {}{more}: what is offered of `platforms` is copied",
+        named.join(", ")
+    );
+    Warning { code: "platform_not_offered", rule: None, message }
 }
 
 /// A tag that did not come so far as to be planned.

@@ -19,6 +19,15 @@ impl Image {
         Digest::of(&self.bytes)
     }
 
+    /// The same with other members. Its parts stay as they are.
+    #[must_use]
+    pub fn edited(mut self, edit: impl FnOnce(&mut Value)) -> Self {
+        let mut document = serde_json::from_slice(&self.bytes).unwrap();
+        edit(&mut document);
+        self.bytes = document.to_string().into();
+        self
+    }
+
     /// A descriptor of this manifest.
     pub fn descriptor(&self) -> Value {
         descriptor(&self.media_type, &self.bytes)
@@ -111,6 +120,23 @@ pub fn index(format: Format, children: &[(&str, Image)]) -> Image {
         bytes: document.to_string().into(),
         blobs: Vec::new(),
         children: children.iter().map(|(_, child)| child.clone()).collect(),
+    }
+}
+
+/// An index of blobs, each with what its descriptor says beside digest and size.
+pub fn index_of(format: Format, blobs: &[(Value, Bytes)]) -> Image {
+    let describe = |(more, blob): &(Value, Bytes)| {
+        let mut descriptor = descriptor("", blob);
+        descriptor.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        descriptor
+    };
+    let manifests: Vec<_> = blobs.iter().map(describe).collect();
+    let document = json!({"schemaVersion": 2, "mediaType": format.index(), "manifests": manifests});
+    Image {
+        media_type: format.index().to_owned(),
+        bytes: document.to_string().into(),
+        blobs: blobs.iter().map(|(_, blob)| blob.clone()).collect(),
+        children: Vec::new(),
     }
 }
 

@@ -35,7 +35,8 @@ pub use ecr::{ACCESS_KEY, ACCOUNT, Ecr, Mutability, REGION, Settings};
 pub use fault::{Action, Fault, Gate, Match};
 pub use flood::Flood;
 pub use images::{
-    Draft, Format, Image, artifact, attested_index, image, index, oci_image, random_bytes, random_image,
+    Draft, Format, Image, artifact, attested_index, image, index, index_of, oci_image, random_bytes,
+    random_image,
 };
 pub use log::Seen;
 pub use quirks::{Accept, DigestHeader, Flavour, LinkStyle, Location, Mount, Patch, Quirks, Refusal};

@@ -103,7 +103,11 @@ impl Repository {
 
     fn check(&self, digest: Digest, size: Option<u64>, report: &mut impl FnMut(String)) {
         let Some(stored) = self.manifests.get(&digest) else {
-            return report(format!("manifest {digest} is missing"));
+            return match self.blobs.get(&digest) {
+                // An index may list blobs.
+                Some(blob) if size == Some(blob.len() as u64) && Digest::of(blob) == digest => {}
+                _ => report(format!("manifest {digest} is missing")),
+            };
         };
         if Digest::of(&stored.bytes) != digest {
             report(format!("manifest {digest} has other bytes"));
@@ -144,7 +148,7 @@ pub struct Parts {
 pub struct Part {
     pub digest: Digest,
     pub size: u64,
-    /// It has `urls`: a layer that registries need not hold.
+    /// Its type says so, and it has `urls`: a layer that registries need not hold.
     pub is_foreign: bool,
 }
 
@@ -164,6 +168,9 @@ fn part(descriptor: &Value) -> Option<Part> {
     Some(Part {
         digest: descriptor["digest"].as_str()?.parse().ok()?,
         size: descriptor["size"].as_u64()?,
-        is_foreign: descriptor["urls"].as_array().is_some_and(|urls| !urls.is_empty()),
+        is_foreign: descriptor["urls"].as_array().is_some_and(|urls| !urls.is_empty())
+            && descriptor["mediaType"].as_str().is_some_and(|media_type| {
+                media_type.contains(".foreign.") || media_type.contains(".nondistributable.")
+            }),
     })
 }

@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proxy", &["text"]),
     ("oci", &["text"]),
     ("select", &["oci"]),
-    ("plan", &["oci"]),
+    ("plan", &["text", "oci"]),
     ("event", &["oci", "select", "plan"]),
     ("yaml", &[]),
     ("login", &["text", "oci"]),

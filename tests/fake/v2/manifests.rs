@@ -105,7 +105,12 @@ impl V2 {
 
     fn check_references(&self, name: &str, repository: &Repository, stored: &Stored) -> Result<(), Reply> {
         let parts = Parts::of(&stored.bytes);
-        let lacks_child = |digest: &Digest| !repository.manifests.contains_key(digest);
+        // CNCF distribution looks for a child among blobs too; ECR does not.
+        let may_be_blob = self.quirks.flavour == Flavour::Distribution;
+        let lacks_child = |digest: &Digest| {
+            !repository.manifests.contains_key(digest)
+                && !(may_be_blob && repository.blobs.contains_key(digest))
+        };
         let children: Vec<_> = parts.children.iter().map(|child| child.digest).filter(lacks_child).collect();
         let held = |digest: &Digest| repository.blobs.contains_key(digest);
         let blobs: Vec<_> = parts
