@@ -20,7 +20,7 @@ const TOTAL_MAX_BYTES: usize = 32 * 1024 * 1024;
 pub(super) struct Graph {
     /// Each with the greatest depth at which it is referred to.
     nodes: BTreeMap<Digest, (usize, Manifest)>,
-    /// Children of indexes that are no manifests, as in BuildKit's cache.
+    /// Children of indexes that are no manifests, as in the caches of build tools.
     blobs: Vec<Descriptor>,
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::oci::{Digest, Platform};
 
-/// How the types begin of which registries keep blobs: layers, configurations, and what BuildKit keeps of its cache.
+/// How the types begin of which registries keep blobs: layers, configurations, and the configuration of a build cache.
 const BLOB_TYPES: [&str; 5] = [
     "application/vnd.oci.image.layer.",
     "application/vnd.docker.image.rootfs.",

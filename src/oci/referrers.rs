@@ -85,8 +85,8 @@ mod tests {
         let typed =
             referrer(&json!({"artifactType": "application/sbom", "annotations": {"b": "1", "a": "2"}}));
         let untyped = referrer(&json!({}));
-        let list = list_referrers(None, &[typed.clone()]).unwrap();
-        let list = list_referrers(Some(&list), &[untyped.clone()]).unwrap();
+        let list = list_referrers(None, std::slice::from_ref(&typed)).unwrap();
+        let list = list_referrers(Some(&list), std::slice::from_ref(&untyped)).unwrap();
         let document: Value = serde_json::from_slice(list.bytes()).unwrap();
         let entry = |referrer: &Manifest, artifact_type: &str| {
             json!({

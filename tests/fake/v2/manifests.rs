@@ -107,11 +107,11 @@ impl V2 {
         let parts = Parts::of(&stored.bytes);
         // CNCF distribution looks for a child among blobs too; ECR does not.
         let may_be_blob = self.quirks.flavour == Flavour::Distribution;
-        let lacks_child = |digest: &Digest| {
-            !repository.manifests.contains_key(digest)
-                && !(may_be_blob && repository.blobs.contains_key(digest))
+        let has_child = |digest: &Digest| {
+            repository.manifests.contains_key(digest) || may_be_blob && repository.blobs.contains_key(digest)
         };
-        let children: Vec<_> = parts.children.iter().map(|child| child.digest).filter(lacks_child).collect();
+        let children = parts.children.iter().map(|child| child.digest);
+        let children: Vec<_> = children.filter(|child| !has_child(child)).collect();
         let held = |digest: &Digest| repository.blobs.contains_key(digest);
         let blobs: Vec<_> = parts
             .blobs

@@ -226,7 +226,7 @@ fn artifacts() -> Vec<Row> {
             "goharbor/community#257",
             of("application/vnd.cnai.model.config.v1+json", &["application/vnd.cnai.model.doc.v1.tar"])
                 .edited(|manifest| {
-                    manifest["artifactType"] = json!("application/vnd.cnai.model.manifest.v1+json")
+                    manifest["artifactType"] = json!("application/vnd.cnai.model.manifest.v1+json");
                 }),
         ),
         whole(

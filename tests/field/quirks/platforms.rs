@@ -22,8 +22,21 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let of = |os: &str, architecture: &str| json!({"os": os, "architecture": architecture});
-    let amd64 = || (of("linux", "amd64"), json!({}));
+    names().into_iter().chain(unsaid()).collect()
+}
+
+/// An operating system and an architecture.
+fn of(os: &str, architecture: &str) -> Value {
+    json!({"os": os, "architecture": architecture})
+}
+
+/// A child that most images have, with a config that says nothing.
+fn amd64() -> (Value, Value) {
+    (of("linux", "amd64"), json!({}))
+}
+
+/// Platforms under other names than that by which they are wanted.
+fn names() -> Vec<Row> {
     let with = |mut platform: Value, key: &str, value: &str| {
         platform[key] = json!(value);
         (platform, json!({}))
@@ -90,6 +103,12 @@ fn rows() -> Vec<Row> {
             wanted: "[darwin/arm64]",
             kept: &[0],
         },
+    ]
+}
+
+/// Platforms that the index does not say, or that are not there.
+fn unsaid() -> Vec<Row> {
+    vec![
         Row {
             what: "a child whose platform is in its config alone",
             seen: "conforma/cli#1672",

@@ -27,7 +27,7 @@ fn signed() -> Signed {
     let root = index(Format::Oci, &[("linux/amd64", child.clone()), ("linux/arm64", oci_image(&["arm"]))]);
     let signature = artifact("application/vnd.dev.sigstore.bundle.v0.3+json", "signature", Some(&root));
     let sbom = artifact("application/spdx+json", "sbom", Some(&child)).edited(|sbom| {
-        sbom["annotations"] = json!({"org.opencontainers.image.created": "2025-11-18T14:38:26Z"})
+        sbom["annotations"] = json!({"org.opencontainers.image.created": "2025-11-18T14:38:26Z"});
     });
     let of_sbom = artifact("application/vnd.cncf.notary.signature", "signature of the SBOM", Some(&sbom));
     let stamp = artifact("application/vnd.example.timestamp", "stamp", Some(&of_sbom));
