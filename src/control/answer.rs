@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::UnknownMirror;
@@ -35,8 +36,10 @@ pub(super) enum Error {
 /// How to log in.
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tagferry\"");
 
-#[derive(Serialize)]
-struct Body {
+/// Why a request is not answered as asked, and what to do.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(super) struct ErrorBody {
     error: String,
 }
 
@@ -56,7 +59,7 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        let mut response = (status, Json(Body { error: self.to_string() })).into_response();
+        let mut response = (status, Json(ErrorBody { error: self.to_string() })).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
         }

@@ -10,6 +10,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::form_urlencoded;
 
@@ -22,7 +23,7 @@ use crate::worker::{Run, RunState, RunStatus};
 const WAIT_MAX: Duration = Duration::from_secs(25);
 
 /// What `GET /api/v1/mirrors` answers.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Overview {
     /// The program's version.
     pub(super) version: &'static str,
@@ -32,8 +33,8 @@ pub(super) struct Overview {
 }
 
 /// What `POST /api/v1/sync` answers.
-#[derive(Serialize)]
-struct Triggered {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Triggered {
     /// Where to look.
     status_url: String,
     #[serde(flatten)]

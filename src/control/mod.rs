@@ -22,6 +22,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +58,7 @@ pub struct Control {
 }
 
 /// What became of the last configuration that was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Configuration {
     /// When the configuration that counts was read.
     pub loaded_at: Timestamp,
@@ -91,7 +92,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .with_state(control)
 }
 
-/// Each path, and what it answers. `openapi.json` describes the same.
+/// Each path, and what it answers. `routes.json` describes the same.
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Control>>)> {
     vec![
         ("/", get(page::show).post(page::sync)),

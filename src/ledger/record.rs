@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::{Mirror, Schedule};
@@ -14,7 +15,8 @@ use crate::oci::{Digest, Tag};
 /// What is known of a mirror and one of its targets. Serialized, it is what `GET /api/v1/mirrors` answers for each.
 ///
 /// What no pass of this process has found out yet is none or empty.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Mirror")]
 pub struct Record {
     /// The mirror's name.
     pub name: String,
@@ -67,7 +69,7 @@ pub struct Record {
 }
 
 /// What a mirror does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Nothing.
@@ -79,7 +81,8 @@ pub enum State {
 }
 
 /// What became of a pass.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Pass")]
 pub struct PassRecord {
     /// The number of the pass.
     pub pass: u64,
@@ -110,7 +113,7 @@ pub enum Transition {
 }
 
 /// The newest version among the selected tags.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Newest {
     /// At the source.
     pub source: Option<Tag>,
@@ -119,7 +122,7 @@ pub struct Newest {
 }
 
 /// How far a pass is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Progress {
     /// When it began.
     pub started_at: Timestamp,
@@ -140,7 +143,8 @@ pub struct Progress {
 }
 
 /// What is known of a selected tag.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Tag")]
 pub struct TagStatus {
     /// The tag.
     pub tag: Tag,
@@ -157,7 +161,7 @@ pub struct TagStatus {
 }
 
 /// How the target has a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TagState {
     /// As the source has it.
@@ -171,7 +175,7 @@ pub enum TagState {
 }
 
 /// Something that failed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Failure {
     /// When.
     pub at: Timestamp,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
@@ -144,8 +145,9 @@ fn is_path_component(text: &str) -> bool {
 }
 
 /// A tag: `21.0.7-oraclelinux9`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("pattern" = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
 pub struct Tag(String);
 text_type!(Tag, Tag);
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::RunOutcome;
@@ -23,7 +24,8 @@ pub struct Run {
 }
 
 /// How far a run is. This is what `GET /api/v1/runs/ID` answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Run")]
 pub struct RunStatus {
     /// Its name in addresses.
     pub run: String,
@@ -38,7 +40,7 @@ pub struct RunStatus {
 }
 
 /// Whether a run has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Some passes have not ended.
@@ -48,7 +50,7 @@ pub enum RunState {
 }
 
 /// A pass of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MirrorPass {
     /// The mirror.
     pub name: String,
@@ -60,7 +62,7 @@ pub struct MirrorPass {
 }
 
 /// How far a pass is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PassState {
     /// It has not begun.

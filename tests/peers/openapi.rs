@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use reqwest::Client;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Command;
 
 use crate::fake::{Face, Registry, image};
@@ -46,8 +46,11 @@ fn assert_success(output: &Output) {
 
 #[tokio::test]
 async fn the_description_is_valid() {
-    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/src/control/openapi.json");
-    assert_success(&run("openapi-spec-validator", &[document]).await);
+    let (_source, daemon) = daemon(&[]).await;
+    let document = Client::new().get(format!("{}/api/v1/openapi.json", daemon.url())).send().await.unwrap();
+    let file = NamedTempFile::with_suffix(".json").unwrap();
+    std::fs::write(file.path(), document.bytes().await.unwrap()).unwrap();
+    assert_success(&run("openapi-spec-validator", &[file.path().to_str().unwrap()]).await);
 }
 
 /// Whatever is asked, well-formed or not, the answer is a described one, with the described content.
