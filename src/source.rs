@@ -70,6 +70,14 @@ impl Source {
         }
     }
 
+    /// The same for a tag that is in the list.
+    pub async fn listed(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.listed(tag).await?),
+            Self::Layout(layout) => Ok(layout.head(&tag.clone().into()).await?),
+        }
+    }
+
     /// The manifest of this digest, verified.
     pub async fn manifest(&self, digest: Digest) -> Result<Manifest, Error> {
         match self {
@@ -86,6 +94,14 @@ impl Source {
             Err(error) if error.is_not_found() => Ok(None),
             Err(Error::Layout(layout::Error::Manifest { .. })) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The same, read by a tag that stands for it.
+    async fn manifest_of(&self, tag: &Tag, digest: Digest) -> Result<Manifest, Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.manifest_of(tag, digest).await?),
+            Self::Layout(layout) => Ok(layout.manifest(digest).await?),
         }
     }
 
@@ -180,6 +196,17 @@ impl Sources {
             }
         }
         Ok(None)
+    }
+
+    /// The same where a tag of the preferred one stands for it: some registries give a manifest by its tag alone
+    /// (containerd/containerd#2840).
+    pub async fn tagged(&self, tag: &Tag, digest: Digest) -> Result<Manifest, Error> {
+        let error = match self.manifest(digest).await {
+            Err(error) if error.is_not_found() => error,
+            result => return result,
+        };
+        let by_tag = self.first.manifest_of(tag, digest).await;
+        by_tag.map_err(|by_tag| if by_tag.is_not_found() { error } else { by_tag })
     }
 }
 

@@ -197,16 +197,16 @@ impl Target {
     }
 
     /// Puts a blob: mounted from another repository where one is named and the target does it, streamed else.
-    /// `body` is asked for only in the latter case.
+    /// `body` is asked for only in the latter case, and again where it has to be sent in another way.
     pub async fn put_blob<S, E>(
         &self,
         blob: &Descriptor,
         from: Option<&Repository>,
-        body: impl FnOnce() -> S,
+        body: impl Fn() -> S,
     ) -> Result<Put, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
         let repository = match self.data() {
             Data::Registry(repository) => repository,
@@ -225,7 +225,7 @@ impl Target {
         match started {
             Started::Mounted => Ok(Put::Mounted),
             Started::Upload(upload) => {
-                repository.put_blob(upload, blob, body()).await?;
+                repository.put_blob(upload, blob, body).await?;
                 Ok(Put::Uploaded)
             }
         }

@@ -1,5 +1,6 @@
 //! What every layer says things with: error chains, and what others wrote, made fit to be repeated in a message.
 
+use std::any::Any;
 use std::error::Error;
 
 use url::Url;
@@ -9,10 +10,22 @@ const EXCERPT_MAX_CHARS: usize = 300;
 /// A quotation has at most so many characters.
 const QUOTE_MAX_CHARS: usize = 1000;
 
+/// The title of a web page is looked for in so many bytes.
+const MARKUP_MAX_BYTES: usize = 64 * 1024;
+/// A title has at most so many characters.
+const TITLE_MAX_CHARS: usize = 120;
+
 /// An error with all its causes, on one line but for its hints.
 pub fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// A mistake of ours, caught where a piece of work ends: what the panic said.
+pub fn internal_error(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+    format!("internal error: {}; please report this, with what the log says of it", quote(words))
 }
 
 /// The text without control characters, which could steer a terminal or forge a line of a log, and cut where it is long.
@@ -33,6 +46,28 @@ pub fn quote(text: &str) -> String {
         .chars()
         .take(QUOTE_MAX_CHARS)
         .collect()
+}
+
+/// What a web page or XML document is and what it says of itself, where this is one. Proxies and stores answer so.
+pub fn markup(document: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&document[..document.len().min(MARKUP_MAX_BYTES)]);
+    let text = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    let lower = text.to_ascii_lowercase();
+    if !lower.starts_with('<') {
+        return None;
+    }
+    let element = |name: &str| {
+        let (_, open) = lower.split_once(&format!("<{name}"))?;
+        let start = lower.len() - open.split_once('>')?.1.len();
+        let length = lower[start..].find(&format!("</{name}"))?;
+        Some(cut(&quote(&text[start..start + length]), TITLE_MAX_CHARS)).filter(|title| !title.is_empty())
+    };
+    let (kind, words) = if lower.starts_with("<?xml") || lower.starts_with("<error") {
+        ("an XML document", element("message"))
+    } else {
+        ("a web page", element("title"))
+    };
+    Some(words.map_or_else(|| kind.to_owned(), |words| format!("{kind} ({words})")))
 }
 
 /// The text, cut to so many characters; the last one then is `…`.
@@ -63,6 +98,20 @@ mod tests {
     fn texts_are_cut_between_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äö…");
+    }
+
+    #[test]
+    fn markup_is_told_by_its_title() {
+        let check = |document: &str, expected: Option<&str>| {
+            assert_eq!(markup(document.as_bytes()).as_deref(), expected, "{document}");
+        };
+        check("\r\n<HTML><Title lang=en>Access\n denied</TITLE>", Some("a web page (Access denied)"));
+        check("<!doctype html><p>", Some("a web page"));
+        check("<html><title>", Some("a web page"));
+        let xml = "\u{feff}<?xml version=\"1.0\"?><Error><Code>X</Code><Message>Request has expired</Message></Error>";
+        check(xml, Some("an XML document (Request has expired)"));
+        check("{\"title\": \"<title>\"}", None);
+        check("", None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::login;
 use crate::login::{DockerConfig, DockerFiles, Login, PasswordFile};
 use crate::oci::{Host, LayoutName, Name};
 use crate::registry;
-use crate::registry::{Client, Limits, Ranges, RequestObserver};
+use crate::registry::{Chunks, Client, Limits, Ranges, RequestObserver};
 use crate::source::Source;
 use crate::target::Target;
 
@@ -115,6 +115,7 @@ impl Clients {
             private_redirects: registry::PrivateHosts::new(private_redirects),
             credentials: self.credentials(host, credentials, ecr.as_ref()).await,
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
+            chunks: if ecr.is_some() { Chunks::Never } else { Chunks::WhereNeeded },
             manifests_per_second: ecr.as_ref().and(self.options.manifests_per_second()),
             connect_timeout: config.timeouts.connect,
             stall_timeout: config.timeouts.stall,

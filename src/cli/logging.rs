@@ -26,6 +26,9 @@ use crate::report::Progress;
 
 const FILTER_VARIABLE: &str = "RUST_LOG";
 
+/// What is logged unless something else is asked for. The verifier of certificates logs what its caller tells, too.
+const DEFAULT: &str = "error,rustls_platform_verifier=off,tagferry=info";
+
 /// Which logs are shown, and how.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of all commands")]
@@ -101,10 +104,10 @@ impl Logging {
     fn filter<'a>(&self, given: Option<&'a str>) -> &'a str {
         match (self.quiet, self.verbose) {
             // What failed is in the result, which is not to be told twice.
-            (true, _) => "error,tagferry::report=off",
-            (false, 0) => given.unwrap_or("error,tagferry=info"),
-            (false, 1) => "warn,tagferry=debug",
-            (false, _) => "warn,tagferry=trace",
+            (true, _) => "error,rustls_platform_verifier=off,tagferry::report=off",
+            (false, 0) => given.unwrap_or(DEFAULT),
+            (false, 1) => "warn,rustls_platform_verifier=off,tagferry=debug",
+            (false, _) => "warn,rustls_platform_verifier=off,tagferry=trace",
         }
     }
 }
@@ -114,7 +117,7 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
     let (place, words) = (panic.location().map(display), panic.payload_as_str().unwrap_or("no words"));
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| display(&backtrace));
-    error!(place, backtrace, "tagferry made a mistake: {words}");
+    error!(place, backtrace, "internal error: {words}; please report this");
 }
 
 /// Whether a log shows no secrets, whatever the filter asks for: at trace level the AWS SDK writes whole answers, with
@@ -135,9 +138,15 @@ mod tests {
     #[test]
     fn options_win_over_the_environment() {
         let logging = |verbose, quiet| Logging { verbose, quiet, log_format: Format::Text };
-        assert_eq!(logging(0, false).filter(None), "error,tagferry=info");
+        assert_eq!(logging(0, false).filter(None), DEFAULT);
         assert_eq!(logging(0, false).filter(Some("trace")), "trace");
-        assert_eq!(logging(1, false).filter(Some("trace")), "warn,tagferry=debug");
-        assert_eq!(logging(0, true).filter(Some("trace")), "error,tagferry::report=off");
+        assert_eq!(
+            logging(1, false).filter(Some("trace")),
+            "warn,rustls_platform_verifier=off,tagferry=debug"
+        );
+        assert_eq!(
+            logging(0, true).filter(Some("trace")),
+            "error,rustls_platform_verifier=off,tagferry::report=off"
+        );
     }
 }

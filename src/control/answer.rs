@@ -31,6 +31,8 @@ pub(super) enum Error {
     Method(String, Method),
     #[error("this took too long")]
     Time,
+    #[error("{0}")]
+    Internal(String),
 }
 
 /// How to log in.
@@ -52,6 +54,7 @@ impl Error {
             Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Time => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Serving connections, within bounds.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -19,6 +20,7 @@ use tracing::warn;
 
 use crate::control::answer::Error;
 use crate::control::{Control, router};
+use crate::text::internal_error;
 
 /// So many connections are open at once; others wait to be accepted.
 pub(super) const CONNECTIONS_MAX: usize = 256;
@@ -40,10 +42,11 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: Cancellat
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(()) = connections.next() => {}
+            Some(_) = connections.next() => {}
             accepted = accept(&listener), if connections.len() < CONNECTIONS_MAX => {
                 if let Some(stream) = accepted {
-                    connections.push(connection(stream, router.clone(), &stop));
+                    // A mistake of ours in what streams to one client ends its connection alone.
+                    connections.push(AssertUnwindSafe(connection(stream, router.clone(), &stop)).catch_unwind());
                 }
             }
         }
@@ -82,8 +85,12 @@ async fn connection(stream: TcpStream, router: Router, stop: &CancellationToken)
     };
 }
 
-/// Gives up answers that do not begin in time.
+/// Gives up answers that do not begin in time, or that a mistake of ours ends.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await;
-    answer.unwrap_or_else(|_| Error::Time.into_response())
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Error::Internal(internal_error(&*panic)).into_response(),
+        Err(_) => Error::Time.into_response(),
+    }
 }

@@ -179,7 +179,11 @@ impl Copier {
         // The error of the source travels beside the body: the connection to the target only sees that its
         // body broke off.
         let broken = Arc::new(Mutex::new(None));
-        let body = || self.body(tag.clone(), source.blob(blob), Arc::clone(&broken));
+        let body = || {
+            // One that was given up for another way to send it broke for no reason of its own.
+            broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.body(tag.clone(), source.blob(blob), Arc::clone(&broken))
+        };
         let result = self.target.put_blob(blob, from, body).await;
         if let Some(cause) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(Error::Source { step: format!("read blob {}", blob.digest), cause });

@@ -66,7 +66,10 @@ impl Copier {
         self.events.emit(EventKind::TagStarted { tag });
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
-            Root::Source(digest) => self.read(*digest).await?,
+            Root::Source(digest) => {
+                let step = format!("read manifest {digest}");
+                self.sources.tagged(tag, *digest).await.map_err(Error::source(step))?
+            }
         };
         let copied = self.image(tag, &root, &Reference::Tag(tag.clone())).await?;
         self.verify(tag, root.digest()).await?;

@@ -1,10 +1,11 @@
 //! What runs by which configuration, and when.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,11 +22,14 @@ use crate::notice;
 use crate::notice::Delivery;
 use crate::pass::Stop;
 use crate::schedule::{Agenda, Clock};
-use crate::text::chain;
+use crate::text::{chain, internal_error};
 
 /// Notices that wait when everything else has ended are given this time: ECS and Kubernetes kill 30 seconds after the
 /// signal, of which the copies in flight have 25.
 const NOTICES_MAX: Duration = Duration::from_secs(3);
+
+/// A worker that a mistake of ours ended begins anew after this time.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Fires triggers at their times, takes new configurations, and owns what runs by them.
 pub(super) struct Supervisor {
@@ -124,10 +128,8 @@ impl Supervisor {
                     ended.map_err(Error::Task)?;
                     continue;
                 }
-                Some(ended) = self.notices.join_next() => {
-                    ended.map_err(Error::Task)?;
-                    continue;
-                }
+                // A mistake of ours in a delivery was logged where it happened.
+                Some(_) = self.notices.join_next() => continue,
                 Some(()) = reloads.next() => {}
             }
             tokio::select! {
@@ -154,7 +156,8 @@ impl Supervisor {
 
     async fn reload(&mut self, stop: &Stop) {
         let loaded_at = self.control.configuration().loaded_at;
-        let configuration = match self.builder.reload().await {
+        let built = AssertUnwindSafe(self.builder.reload()).catch_unwind().await;
+        let configuration = match built.unwrap_or_else(|panic| Err(internal_error(&*panic))) {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
                 let app = app.after(&self.apps.borrow());
@@ -192,8 +195,17 @@ impl Supervisor {
         for worker in new {
             let (apps, stop) = (self.apps.subscribe(), stop.clone());
             let control = Arc::clone(&self.control);
-            self.passes
-                .spawn_local(async move { worker.work(apps, &stop, || control.ledger.changed()).await });
+            self.passes.spawn_local(async move {
+                let changed = || control.ledger.changed();
+                // A mistake of ours outside of any pass: it was logged where it happened, and the mirror is not lost.
+                while AssertUnwindSafe(worker.work(apps.clone(), &stop, changed))
+                    .catch_unwind()
+                    .await
+                    .is_err()
+                {
+                    tokio::time::sleep(AFTER_PANIC).await;
+                }
+            });
         }
         if let Some(delivery) = self.delivery.take() {
             self.notices.spawn_local(delivery.run());

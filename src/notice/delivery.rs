@@ -1,8 +1,10 @@
 //! The end of the queues where notices come out, and how patiently they are sent.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -86,7 +88,10 @@ async fn drain(receiver: QueueReceiver, aws: Option<SharedCredentialsProvider>, 
     };
     while let Some(notice) = queue.recv().await {
         let (kind, mirror) = (notice.kind.as_str(), &notice.mirror);
-        match send(&client, &notice, &destination, patience).await {
+        let sent = AssertUnwindSafe(send(&client, &notice, &destination, patience)).catch_unwind().await;
+        // A mistake of ours was logged where it happened, and holds up no other notice.
+        let Ok(sent) = sent else { continue };
+        match sent {
             Ok(()) => debug!(mirror, kind, "Told {destination} of `{mirror}` ({kind})"),
             Err(error) => {
                 warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {error}");

@@ -34,18 +34,26 @@ impl MediaType {
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     /// A Docker manifest, schema 2.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// The configuration of a Docker image.
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// Every manifest type that is copied, as an `Accept` header. ECR converts what is not asked for.
     pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
          application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-    /// Takes the type from a `Content-Type` header: parameters are dropped.
+    /// Takes the type from a `Content-Type` header: parameters are dropped, and case does not count.
     pub fn new(text: &str) -> Self {
-        Self(text.split(';').next().unwrap_or_default().trim().to_owned())
+        Self(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
     }
 
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it says what a document is. Stores, static servers and proxies send types such as
+    /// `application/octet-stream`, `text/plain` or `application/json` for whatever they hold.
+    pub fn is_telling(&self) -> bool {
+        self.0.starts_with("application/vnd.")
     }
 
     /// Whether it is one of the two index types.

@@ -93,11 +93,12 @@ impl Manifest {
         // Null is none, and in what is nothing else it is an index without children.
         document.manifests = document.manifests.filter(|Children(children)| children.is_some() || !is_image);
         let media_type = media_type_of(&document, content_type)?;
-        if document.manifests.is_some() == is_image || document.manifests.is_some() != media_type.is_index() {
+        let is_index = document.manifests.is_some();
+        if is_index == is_image || is_index != media_type.is_index() {
             return Err(ManifestError::Ambiguous(format!(
                 "`{}` with {}",
                 excerpt(media_type.as_str()),
-                match (document.manifests.is_some(), is_image) {
+                match (is_index, is_image) {
                     (true, true) => "both `manifests` and `config` or `layers`",
                     (true, false) => "`manifests`",
                     (false, true) => "`config` or `layers`",
@@ -184,13 +185,11 @@ fn json(error: &serde_json::Error) -> ManifestError {
     ManifestError::Json(serde_json::Error::custom(excerpt(&error.to_string())))
 }
 
-/// The header and the body must agree where both speak; an OCI manifest may leave its own type out.
+/// The header and the body must agree where both speak; where neither does, its parts tell what a document is.
 fn media_type_of(document: &Document, content_type: Option<&MediaType>) -> Result<MediaType, ManifestError> {
-    let generic = |media_type: &&MediaType| {
-        !matches!(media_type.as_str(), "" | "application/json" | "application/octet-stream" | "text/plain")
-    };
-    let header = content_type.filter(generic);
-    let media_type = match (&document.media_type, header) {
+    let body = document.media_type.as_ref().filter(|body| !body.as_str().is_empty());
+    let header = content_type.filter(|header| header.is_telling());
+    let media_type = match (body, header) {
         (Some(body), Some(header)) if body != header => {
             return Err(ManifestError::Ambiguous(format!(
                 "the body says `{}`, its Content-Type `{}`",
@@ -200,10 +199,23 @@ fn media_type_of(document: &Document, content_type: Option<&MediaType>) -> Resul
         }
         (Some(body), _) => body.clone(),
         (None, Some(header)) => header.clone(),
-        (None, None) if document.manifests.is_some() => MediaType::new(MediaType::OCI_INDEX),
-        (None, None) => MediaType::new(MediaType::OCI_MANIFEST),
+        (None, None) => MediaType::new(by_parts(document)),
     };
     if media_type.is_manifest() { Ok(media_type) } else { Err(ManifestError::MediaType(media_type)) }
+}
+
+fn by_parts(document: &Document) -> &'static str {
+    let is_docker = |part: &Descriptor, kinds: &[&str]| kinds.contains(&part.media_type.as_str());
+    match (&document.manifests, &document.config) {
+        (Some(Children(children)), _) => {
+            let children = children.as_deref().unwrap_or_default();
+            let kinds = [MediaType::DOCKER_MANIFEST, MediaType::DOCKER_LIST];
+            let is_list = !children.is_empty() && children.iter().all(|child| is_docker(child, &kinds));
+            if is_list { MediaType::DOCKER_LIST } else { MediaType::OCI_INDEX }
+        }
+        (None, Some(config)) if is_docker(config, &[MediaType::DOCKER_CONFIG]) => MediaType::DOCKER_MANIFEST,
+        (None, _) => MediaType::OCI_MANIFEST,
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 mod execute;
 mod prepare;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
@@ -20,7 +23,7 @@ use crate::pass::prepare::Planned;
 use crate::select::Shortfall;
 use crate::source;
 use crate::target;
-use crate::text::chain;
+use crate::text::{chain, internal_error};
 
 /// How far a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +133,13 @@ impl Pass<'_> {
             otel.status_code = Empty,
             otel.status_description = Empty
         );
-        let work = self.pass(mode, stop).instrument(span.clone());
-        let summary = self.copier.events.within(work).await;
+        let started = Instant::now();
+        // What was under way of it is dropped, and tells others so. A tag is written last, so none is left wrong.
+        let work = AssertUnwindSafe(self.pass(mode, stop, started)).catch_unwind().instrument(span.clone());
+        let summary = match self.copier.events.within(work).await {
+            Ok(summary) => summary,
+            Err(panic) => self.caught(&*panic, started),
+        };
         if summary.outcome == RunOutcome::Failed {
             span.record("outcome", "failed");
             span.record("otel.status_code", "ERROR");
@@ -142,10 +150,18 @@ impl Pass<'_> {
         summary
     }
 
-    async fn pass(&self, mode: Mode, stop: &Stop) -> MirrorSummary {
-        let started = Instant::now();
-        self.emit(EventKind::PassStarted);
-        let mut summary = MirrorSummary {
+    /// The summary of a pass that a mistake of ours ended.
+    fn caught(&self, panic: &(dyn Any + Send), started: Instant) -> MirrorSummary {
+        let error = Some(internal_error(panic));
+        let summary = MirrorSummary { outcome: RunOutcome::Failed, error, ..self.begun(Ending::Finished) };
+        let finished = EventKind::PassFinished { summary: &summary, took: started.elapsed() };
+        // The mistake may be that of whoever observes.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.emit(finished)));
+        summary
+    }
+
+    fn begun(&self, ending: Ending) -> MirrorSummary {
+        MirrorSummary {
             name: self.mirror.name.clone(),
             source: self.mirror.source.to_string(),
             target: self.mirror.target.to_string(),
@@ -155,8 +171,14 @@ impl Pass<'_> {
             tags: Vec::new(),
             warnings: Vec::new(),
             selection: None,
-            ending: if mode == Mode::Plan { Ending::Planned } else { Ending::Finished },
-        };
+            ending,
+        }
+    }
+
+    async fn pass(&self, mode: Mode, stop: &Stop, started: Instant) -> MirrorSummary {
+        self.emit(EventKind::PassStarted);
+        let ending = if mode == Mode::Plan { Ending::Planned } else { Ending::Finished };
+        let mut summary = self.begun(ending);
         let planned = tokio::select! {
             biased;
             () = stop.soft.cancelled() => Err(Error::Stopped),

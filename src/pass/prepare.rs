@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
-use crate::oci::{Digest, Platform, Reference, Tag};
+use crate::oci::{Digest, Platform, Tag};
 use crate::pass::{Error, Pass, TooFew};
 use crate::plan;
 use crate::plan::{Choice, Root, Step, Wanted};
@@ -140,12 +140,12 @@ impl Pass<'_> {
     /// Asks the source what a tag is, and works out what the target's tag is to be.
     async fn root(&self, tag: &Tag) -> Result<Choice, TagError> {
         let source = self.copier.sources.first();
-        let head = source.head(&Reference::Tag(tag.clone())).await.map_err(TagError::Source)?;
-        let digest = head.ok_or(TagError::Vanished)?;
+        let listed = source.listed(tag).await.map_err(TagError::Source)?;
+        let digest = listed.ok_or(TagError::Vanished)?;
         if self.mirror.platforms.is_empty() {
             return Ok(Choice { root: Root::Source(digest), missing: Vec::new() });
         }
-        let manifest = source.manifest(digest).await.map_err(TagError::Source)?;
+        let manifest = self.copier.sources.tagged(tag, digest).await.map_err(TagError::Source)?;
         let offered = source.platforms(&manifest).await.map_err(TagError::Source)?;
         plan::choose(&manifest, &offered, &self.mirror.platforms).map_err(TagError::Platforms)
     }

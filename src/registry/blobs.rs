@@ -13,7 +13,7 @@ use crate::registry::prefetch;
 use crate::registry::prefetch::{Pace, Prefetch};
 use crate::registry::transport::retry::Budget;
 use crate::registry::transport::wire::Answer;
-use crate::text::chain;
+use crate::text::{chain, excerpt};
 
 /// Less than this between two breaks is no progress: a connection that gives a byte each time must end.
 const PROGRESS_MIN_BYTES: u64 = 1024 * 1024;
@@ -35,6 +35,8 @@ pub struct BlobReader {
     beyond: Bytes,
     /// Of the first answer; a resumption must agree.
     etag: Option<HeaderValue>,
+    /// How the source says to have encoded the blob, which was not asked for. Often it has not.
+    encoding: Option<String>,
     got: u64,
     /// How far it was when the budget was renewed.
     renewed_at: u64,
@@ -53,6 +55,7 @@ impl Repository {
             prefetch: None,
             beyond: Bytes::new(),
             etag: None,
+            encoding: None,
             got: 0,
             renewed_at: 0,
             hasher: Hasher::default(),
@@ -150,7 +153,7 @@ impl BlobReader {
         match answer.length() {
             // It is whole, and another size than its manifest says: no connection can mend that.
             Some(length) if self.got + length < self.descriptor.size => {
-                Err(answer.fail(Kind::Size { expected: self.descriptor.size, got: self.got + length }))
+                Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got + length }))
             }
             _ => {
                 self.answer = Some(answer);
@@ -227,6 +230,7 @@ impl BlobReader {
     fn check_resumption(&mut self, answer: &Answer) -> Result<(), Error> {
         let etag = answer.headers().get(ETAG).cloned();
         if self.got == 0 {
+            self.encoding = answer.header("content-encoding").map(excerpt);
             self.etag = etag;
             return Ok(());
         }
@@ -247,6 +251,13 @@ impl BlobReader {
 
     fn fail(&self, kind: Kind) -> Error {
         let request = self.request();
-        Error::new(&request.method, &request.url, kind)
+        let encoding =
+            self.encoding.as_ref().filter(|_| matches!(kind, Kind::Size { .. } | Kind::Digest { .. }));
+        let hint = encoding.map(|encoding| {
+            format!(
+                "it came with `Content-Encoding: {encoding}`, which was not asked for: a proxy in between may compress it"
+            )
+        });
+        Error::new(&request.method, &request.url, kind).with_hint(hint)
     }
 }

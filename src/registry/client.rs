@@ -13,7 +13,8 @@ use url::Url;
 use crate::login::{Credentials, Freshness};
 use crate::oci::{Host, Repository};
 use crate::proxy::{Proxies, ProxyError};
-use crate::registry::auth::{Auth, Scope};
+use crate::registry::access::auth::{Auth, Scope};
+use crate::registry::chunks::{Capacity, Chunks};
 use crate::registry::error::{Error, Kind, Refusal};
 use crate::registry::hint;
 use crate::registry::prefetch::Ranges;
@@ -54,6 +55,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The time for which nothing may move.
     pub stall_timeout: Duration,
+    /// Whether blobs that are too large for one request are sent in chunks.
+    pub chunks: Chunks,
     /// How often requests are tried.
     pub retry: Retry,
     /// How blobs are read that this source holds up.
@@ -102,6 +105,7 @@ struct Inner {
     ranges: Ranges,
     /// The pace of writing manifests.
     manifests: Limiter,
+    capacity: Capacity,
 }
 
 /// How a refused request is sent once more.
@@ -162,6 +166,7 @@ impl Client {
             retry: options.retry,
             ranges: options.ranges,
             manifests: Limiter::new(manifests),
+            capacity: Capacity::new(options.chunks),
         })))
     }
 
@@ -172,6 +177,10 @@ impl Client {
 
     pub(super) fn ranges(&self) -> &Ranges {
         &self.0.ranges
+    }
+
+    pub(super) fn capacity(&self) -> &Capacity {
+        &self.0.capacity
     }
 
     pub(super) fn retry(&self) -> Retry {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::login::CredentialsError;
 use crate::oci::{Digest, ManifestError};
 use crate::registry::code;
 use crate::registry::transport::resolve;
-use crate::text::{address, chain, quote};
+use crate::text::{address, chain, markup, quote};
 
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
@@ -32,8 +33,8 @@ pub struct Error {
 struct Inner {
     /// Method and address, without query: it may hold a presigned signature.
     request: String,
-    /// Whether it is a write that was sent just once.
-    is_put: bool,
+    /// Whether it is a write that may have been sent just once.
+    is_write: bool,
     kind: Kind,
 }
 
@@ -113,6 +114,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// By this id, the registry finds the request in its logs.
     pub request_id: Option<String>,
+    /// What calls itself the server of this answer, be it the registry or a proxy before it.
+    pub server: Option<String>,
 }
 
 /// One entry of a registry's error document.
@@ -133,7 +136,7 @@ fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Str
 
 #[derive(Deserialize)]
 struct ErrorDocument {
-    errors: Vec<ApiError>,
+    errors: Option<Vec<ApiError>>,
 }
 
 /// Everything in one text, causes included: the hint has to come last.
@@ -148,7 +151,7 @@ impl std::error::Error for Error {}
 
 impl Error {
     pub(super) fn new(method: &Method, url: &Url, kind: Kind) -> Self {
-        Self::of(format!("{method} {}", address(url)), method == Method::PUT, kind)
+        Self::of(format!("{method} {}", address(url)), [Method::PUT, Method::PATCH].contains(method), kind)
     }
 
     /// A failure to log in at the registry of this address.
@@ -156,8 +159,8 @@ impl Error {
         Self::of(format!("cannot log in at {}", root.authority()), false, kind)
     }
 
-    fn of(request: String, is_put: bool, kind: Kind) -> Self {
-        Self { inner: Arc::new(Inner { request, is_put, kind }), hint: None }
+    fn of(request: String, is_write: bool, kind: Kind) -> Self {
+        Self { inner: Arc::new(Inner { request, is_write, kind }), hint: None }
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
@@ -181,6 +184,13 @@ impl Error {
     /// Whether the registry refused with this status.
     pub fn is_status(&self, status: StatusCode) -> bool {
         self.refusal().is_some_and(|refusal| refusal.status == status)
+    }
+
+    /// Whether the registry refused for good, and not because of who asks.
+    pub(super) fn is_final_refusal(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.status.is_client_error())
+            && self.transient().is_none()
+            && !self.is_unauthorized()
     }
 
     /// By this id, the registry finds the refused request in its logs, if it gave one.
@@ -232,7 +242,7 @@ impl Error {
                 || refusal.has_code(code::BLOB_UPLOAD_INVALID)
         };
         let is_logged_out = self.is_status(StatusCode::UNAUTHORIZED) || self.is_expired_login();
-        self.inner.is_put
+        self.inner.is_write
             && (self.transient().is_some() || is_logged_out || self.refusal().is_some_and(is_gone))
     }
 
@@ -281,22 +291,36 @@ impl Refusal {
     }
 
     pub(super) fn parse(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let errors =
-            serde_json::from_slice::<ErrorDocument>(body).map(|document| document.errors).unwrap_or_default();
         // Azure's documents begin with a byte order mark, which is no white space.
-        let text = String::from_utf8_lossy(body);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        let text = if errors.is_empty() { text.to_owned() } else { String::new() };
-        Self { status, errors, text, retry_after, request_id: None }
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        // Some are followed by more.
+        let document = serde_json::Deserializer::from_slice(body).into_iter::<ErrorDocument>().next();
+        let errors = document.and_then(Result::ok).and_then(|document| document.errors).unwrap_or_default();
+        let text =
+            if errors.is_empty() { String::from_utf8_lossy(body).trim().to_owned() } else { String::new() };
+        Self { status, errors, text, retry_after, request_id: None, server: None }
+    }
+
+    /// What the body says, where it is of no specified form: a line of text, the title of a page, the words of a document.
+    fn words(&self) -> String {
+        if let Some(page) = markup(self.text.as_bytes()) {
+            return page;
+        }
+        let Ok(document) = serde_json::from_str::<Value>(&self.text) else { return self.text.clone() };
+        let nested = document.get("error").filter(|error| error.is_object()).unwrap_or(&document);
+        let members = ["errors", "error", "code", "message", "details", "detail", "error_description"];
+        let mut words: Vec<_> = members.iter().filter_map(|name| nested.get(name)?.as_str()).collect();
+        words.dedup();
+        if words.is_empty() { self.text.clone() } else { words.join(": ") }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = self.errors.iter().flat_map(|ApiError { code, message }| [code, message]);
-        // A web page says nothing that helps; a line of text may.
-        let text = Some(&self.text).filter(|text| !text.starts_with('<'));
-        let said: Vec<_> = errors.chain(text).filter(|said| !said.is_empty()).map(String::as_str).collect();
+        let words = self.words();
+        let said: Vec<_> =
+            errors.chain([&words]).filter(|said| !said.is_empty()).map(String::as_str).collect();
         let separator = if said.is_empty() { "" } else { ": " };
         write!(f, "{}{separator}{}", self.status, quote(&said.join(": ")))?;
         match self.retry_after.filter(|pause| !pause.is_zero()) {
@@ -342,8 +366,8 @@ mod tests {
     fn what_the_registry_says_is_repeated_on_one_line() {
         let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not\\n\\u001b[31mhere\",\"detail\":{}}]}";
         assert_eq!(refusal(403, body).to_string(), "403 Forbidden: DENIED: not [31mhere");
-        for page in ["<html>", "\n<html>", "\u{feff}<?xml version=\"1.0\"?><Error>signature</Error>"] {
-            assert_eq!(refusal(503, page).to_string(), "503 Service Unavailable");
+        for page in ["<html>", "\n<html>", "\u{feff}<!doctype html>"] {
+            assert_eq!(refusal(503, page).to_string(), "503 Service Unavailable: a web page");
         }
         assert_eq!(refusal(502, "bad gateway\n").to_string(), "502 Bad Gateway: bad gateway");
     }

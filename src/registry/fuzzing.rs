@@ -9,11 +9,14 @@ use jiff::{Timestamp, ToSpan};
 use url::Url;
 
 use crate::oci::fuzzing::{check_error, check_message};
+use crate::registry::challenge as challenges;
 use crate::registry::challenge::Challenge;
 use crate::registry::code;
 use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind};
+use crate::registry::transport::link;
+use crate::registry::transport::link::Next;
 use crate::registry::transport::{origin, retry};
-use crate::registry::{PrivateHosts, Refusal, Retry, challenge as challenges, pages};
+use crate::registry::{PrivateHosts, Refusal, Retry};
 
 /// An address that is not inside any network.
 const ROOT: &str = "https://registry.test/";
@@ -53,18 +56,17 @@ fn write(challenge: &Challenge) -> String {
 /// `Link`: the query of a next page is a part of the header, and leads nowhere else.
 pub fn link(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let Some(query) = pages::next_query(&text) else { return };
+    let Ok(list) = Url::parse("https://registry.test/v2/a/tags/list") else { return };
+    let Next::Query { query, .. } = link::next(&text, &list) else { return };
     assert!(!query.is_empty() && text.contains(&query) && !query.contains(['#', '>']), "{query:?}");
     let clean = format!("</v2/a/tags/list?{query}>; rel=\"next\"");
-    assert_eq!(pages::next_query(&clean).as_deref(), Some(&*query));
-    if let Ok(address) = Url::parse("https://registry.test/v2/a/tags/list") {
-        let mut next = address.clone();
-        next.set_query(Some(&query));
-        next.set_fragment(None);
-        assert_eq!((next.origin(), next.path()), (address.origin(), address.path()), "{query:?}");
-        next.set_query(None);
-        assert_eq!(next, address);
-    }
+    assert_eq!(link::next(&clean, &list), Next::Query { query: query.clone(), is_own: true });
+    let mut next = list.clone();
+    next.set_query(Some(&query));
+    next.set_fragment(None);
+    assert_eq!((next.origin(), next.path()), (list.origin(), list.path()), "{query:?}");
+    next.set_query(None);
+    assert_eq!(next, list);
 }
 
 /// A realm, `Location` or redirect: nothing that is allowed leads from outside into a network, or out of TLS.

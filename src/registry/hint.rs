@@ -1,6 +1,7 @@
 //! What to do where a registry denies access, or cannot be talked to, and does not say why.
 
 use crate::oci::{Host, Repository};
+use crate::registry::error::Error;
 use crate::text::chain;
 
 /// The host of Oracle Container Registry.
@@ -32,10 +33,34 @@ pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> 
             "{host} answers without TLS; if that is meant, set `registries` → `{host}` → `plain_http: true`"
         ));
     }
-    let is_unknown = causes.contains("UnknownIssuer");
-    is_unknown.then(|| {
-        format!("if {host} has a certificate of your own authority, set `registries` → `{host}` → `ca_file`")
+    if causes.contains("invalid HTTP version") {
+        return Some(format!(
+            "{host} does not answer plain HTTP, but TLS, as it seems: take `registries` → `{host}` → `plain_http` away"
+        ));
+    }
+    if causes.contains("CaUsedAsEndEntity") {
+        return Some(format!(
+            "{host} shows the certificate of an authority as its own: give it one that is none (`CA:FALSE`), signed by \
+             that authority or by itself"
+        ));
+    }
+    causes.contains("UnknownIssuer").then(|| {
+        format!(
+            "if {host} has a certificate of your own authority, set `registries` → `{host}` → `ca_file`; if its authority \
+             is a public one, it may not send the certificates in between"
+        )
     })
+}
+
+/// The advice for a blob of this size that is refused for its size. So many bytes are the least that were refused at once.
+pub(super) fn too_large(host: &Host, error: &Error, size: u64, least: u64) -> String {
+    let server = error.refusal().and_then(|refusal| refusal.server.as_deref());
+    let by = server.map_or_else(String::new, |server| format!(" (`{server}`)"));
+    let chunks = if least < size { format!(", nor chunks of {least} bytes") } else { String::new() };
+    format!(
+        "{host} or a proxy before it{by} does not take the {size} bytes of this blob in one request{chunks}: raise the \
+         limit there (`client_max_body_size` in nginx), or reach the registry by a way around the proxy"
+    )
 }
 
 /// `container-registry-phx.oracle.com` and its like.

@@ -1,12 +1,13 @@
 //! The client of one Registry V2 host.
 //!
 //! Knows no ECR, no configuration, no progress and no schedule. In reading order: the way to the wire (`transport`),
-//! how we log in (`challenge`, `auth`), the two together (`client`), and the verbs of a repository (`tags`,
-//! `manifests`, `blobs`, `upload`).
+//! how we log in (`challenge`, `access`), the two together (`client`), and the verbs of a repository (`tags`,
+//! `manifests`, `blobs`, `upload`, `chunks`).
 
-mod auth;
+mod access;
 mod blobs;
 mod challenge;
+mod chunks;
 mod client;
 pub mod code;
 mod error;
@@ -24,6 +25,7 @@ mod upload;
 pub mod fuzzing;
 
 pub use blobs::BlobReader;
+pub use chunks::Chunks;
 pub use client::{BuildError, Client, Options};
 pub use error::{ApiError, Error, Kind, Refusal};
 pub use prefetch::{Ranges, Slow};

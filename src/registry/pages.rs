@@ -2,58 +2,165 @@
 
 use std::collections::HashSet;
 
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use crate::registry::client::{Client, Request};
 use crate::registry::error::{Error, Kind};
+use crate::registry::transport::link;
+use crate::registry::transport::link::Next;
+use crate::text::excerpt;
 
 /// A page larger than this is refused. Some registries send all tags in one; a quarter of a million fit. Read, the
 /// shortest of names take fifteen times as much memory as in the page.
 const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// So many pages are read at the most.
 const PAGES_MAX: usize = 2000;
+/// Pages are cut at multiples of this where a registry has a size of its own: 50, 100, 200, 250, 500, 1000.
+const CUT: usize = 50;
 
 /// A walk over the pages of a list. It never leaves the address where it began: only queries change.
 pub(super) struct Pages<'a> {
     client: &'a Client,
     request: Request,
-    /// The query of the page to come, none after the last.
-    next: Option<String>,
+    /// What the list is called in errors.
+    what: &'static str,
+    /// The page to come, none after the last.
+    next: Option<Page>,
     asked: HashSet<String>,
+    /// The page at hand, and what its headers said.
+    page: Page,
+    link: Option<String>,
+    named: Next,
+    /// Whether any page named the next one: then one that does not is the last.
+    is_linked: bool,
+    /// The entries of the longest page: a shorter one is not cut off.
+    longest: usize,
+}
+
+/// A page to ask for.
+#[derive(Clone, Debug)]
+struct Page {
+    query: String,
+    reason: Reason,
+}
+
+/// Why there should be such a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    /// It is the first, or the one that the list itself names.
+    Named,
+    /// This header names it, at another address than the list's.
+    Elsewhere(String),
+    /// This header says that there is one, and not where.
+    Unreadable(String),
+    /// The page before looks as if it were cut off there.
+    Guess,
+}
+
+/// What a page brought.
+pub(super) struct Brought<'a> {
+    /// So many entries.
+    pub(super) count: usize,
+    /// So many of them that no page before had.
+    pub(super) new: usize,
+    /// The query behind the last entry.
+    pub(super) after: &'a dyn Fn() -> Option<String>,
+    /// So many were asked for.
+    pub(super) asked: usize,
 }
 
 impl<'a> Pages<'a> {
-    /// The list at the request's address, with this query for the first page.
-    pub(super) fn new(client: &'a Client, request: Request, query: String) -> Self {
-        Self { client, request, next: Some(query), asked: HashSet::new() }
+    /// The list at the request's address, with this query for the first page. `what` names it in errors.
+    pub(super) fn new(client: &'a Client, request: Request, what: &'static str, query: String) -> Self {
+        let page = Page { query, reason: Reason::Named };
+        Self {
+            client,
+            request,
+            what,
+            next: Some(page.clone()),
+            asked: HashSet::new(),
+            page,
+            link: None,
+            named: Next::None,
+            is_linked: false,
+            longest: 0,
+        }
     }
 
-    /// The next page, none after the last. `what` names the list in errors.
-    pub(super) async fn next<T: DeserializeOwned>(&mut self, what: &str) -> Result<Option<T>, Error> {
-        let Some(query) = self.next.take() else { return Ok(None) };
-        if !self.asked.insert(query.clone()) {
-            return Err(self.fail(format!("its {what} goes in circles: a page leads back to one before")));
+    /// The next page, none after the last. Then either [`Pages::go_on`] or [`Pages::follow`] has to be asked how
+    /// it goes on.
+    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
+        let Some(page) = self.next.take() else { return Ok(None) };
+        // A page that leads back to one before brings nothing new.
+        if !self.asked.insert(page.query.clone()) {
+            return Ok(None);
         }
         if self.asked.len() > PAGES_MAX {
-            return Err(self.fail(format!("its {what} does not end: {PAGES_MAX} pages were read")));
+            return Err(self.fail(format!("its {} does not end: {PAGES_MAX} pages were read", self.what)));
         }
-        self.request.url.set_query(Some(&query).filter(|query| !query.is_empty()).map(String::as_str));
-        let answer = self.client.send(&self.request).await?;
-        let links = answer.headers().get_all(http::header::LINK).iter();
-        self.next = links.filter_map(|link| link.to_str().ok()).find_map(next_query);
-        let body = answer.body(PAGE_MAX_BYTES).await?;
+        self.request.url.set_query(Some(&*page.query).filter(|query| !query.is_empty()));
+        let answer = match self.client.send(&self.request).await {
+            Ok(answer) => answer,
+            // Nobody said that there is more.
+            Err(error) if page.reason == Reason::Guess && error.is_final_refusal() => return Ok(None),
+            Err(error) => return Err(page.reason.explain(error)),
+        };
+        self.page = page;
+        self.link = link::header(answer.headers());
+        self.named = self.link.as_deref().map_or(Next::None, |link| link::next(link, &self.request.url));
+        self.is_linked |= self.named != Next::None;
+        let body = answer.document(PAGE_MAX_BYTES).await?;
         let page = serde_json::from_slice(&body);
-        page.map(Some).map_err(|_| self.fail(format!("its {what} is not of the specified form")))
+        page.map(Some).map_err(|_| self.fail(format!("its {} is not of the specified form", self.what)))
     }
 
-    /// Whether the registry named no further page.
-    pub(super) fn is_over(&self) -> bool {
-        self.next.is_none()
+    /// Goes on where the page says.
+    pub(super) fn follow(&mut self) -> Result<(), Error> {
+        let link = self.link.take().unwrap_or_default();
+        self.next = match std::mem::replace(&mut self.named, Next::None) {
+            Next::None => None,
+            Next::Query { query, is_own: true } => Some(Page { query, reason: Reason::Named }),
+            Next::Query { query, is_own: false } => Some(Page { query, reason: Reason::Elsewhere(link) }),
+            Next::Unreadable => return Err(self.lost(&link)),
+        };
+        Ok(())
     }
 
-    /// Asks for one more page with this query.
-    pub(super) fn go_on(&mut self, query: String) {
-        self.next = Some(query);
+    /// The same for a list that can be asked for what is behind an entry. Where a page says that it goes on and not how,
+    /// and where it looks cut off, this is done; a page that brings nothing new is the last.
+    pub(super) fn go_on(&mut self, brought: &Brought<'_>) -> Result<(), Error> {
+        let &Brought { count, new, after, asked } = brought;
+        let is_repeated = count > 0 && new == 0;
+        match &self.page.reason {
+            Reason::Elsewhere(link) if is_repeated => return Err(self.lost(link)),
+            Reason::Unreadable(link) if new == 0 => return Err(self.lost(link)),
+            _ if is_repeated => return Ok(()),
+            _ => {}
+        }
+        self.longest = self.longest.max(count);
+        let is_round = count == asked || count.is_multiple_of(CUT);
+        let is_cut = !self.is_linked && count > 0 && count == self.longest && is_round;
+        let reason = match &self.named {
+            Next::Unreadable => Reason::Unreadable(self.link.take().unwrap_or_default()),
+            Next::None if is_cut => Reason::Guess,
+            Next::None | Next::Query { .. } => return self.follow(),
+        };
+        self.next = match (after(), reason) {
+            (Some(query), reason) => Some(Page { query, reason }),
+            (None, Reason::Unreadable(link)) => return Err(self.lost(&link)),
+            (None, _) => None,
+        };
+        Ok(())
+    }
+
+    /// There is more, and it cannot be had.
+    fn lost(&self, link: &str) -> Error {
+        self.fail(format!(
+            "its {} goes on, but not where it says: its header is `Link: {}`. A proxy in front of it may have changed that",
+            self.what,
+            excerpt(link)
+        ))
     }
 
     /// A failure of this list.
@@ -62,66 +169,28 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// The query of the `next` link (RFC 8288).
-///
-/// Only the query counts: registries behind proxies and connectors send links with foreign hosts, wrong paths
-/// and without the leading slash (sonatype/nexus-public#1011, oras-project/artifacts-spec#93), and to follow
-/// one to another host would hand our login to it (GHSA-h7vf-4x9w-h99v).
-pub(super) fn next_query(link: &str) -> Option<String> {
-    let mut rest = link;
-    while let Some((_, after)) = rest.split_once('<') {
-        let (target, params) = after.split_once('>')?;
-        let own = params.split('<').next().unwrap_or_default();
-        let is_next = own.split([';', ',']).filter_map(|param| param.split_once('=')).any(|(name, value)| {
-            let rels = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("rel")
-                && rels.split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
-        });
-        if is_next {
-            let query = target.split_once('?')?.1;
-            return Some(query.split('#').next().unwrap_or_default().to_owned())
-                .filter(|query| !query.is_empty());
+impl Reason {
+    /// Adds to the failure of a page why it was asked for, where that may be what is wrong.
+    fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::Elsewhere(link) | Self::Unreadable(link) if error.is_final_refusal() => {
+                let link = excerpt(link);
+                error.with_hint(Some(format!("this page was asked for because of the header `Link: {link}`")))
+            }
+            _ => error,
         }
-        rest = params;
     }
-    None
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[track_caller]
-    fn check(link: &str, expected: Option<&str>) {
-        assert_eq!(next_query(link).as_deref(), expected, "{link}");
-    }
-
-    #[test]
-    fn every_kind_of_link_gives_its_query() {
-        check(r#"</v2/a/b/tags/list?last=x&n=100>; rel="next""#, Some("last=x&n=100"));
-        check(r#"<https://elsewhere.example/v2/a/tags/list?n=1&last=y>; rel="next""#, Some("n=1&last=y"));
-        check(
-            r#"<v2/a/tags/list?next_page=gAAAAA%3D%3D&n=50>; rel="next""#,
-            Some("next_page=gAAAAA%3D%3D&n=50"),
-        );
-        check(r"</v2/a/tags/list?last=x>;rel=next", Some("last=x"));
-        check(r#"</first?x=1>; rel="first", </v2/a?last=z>; title="a"; REL="prev next""#, Some("last=z"));
-    }
-
-    #[test]
-    fn what_is_no_next_link_ends_the_list() {
-        check("", None);
-        check(r#"</v2/a?last=x>; rel="prev""#, None);
-        check(r#"</v2/a/tags/list>; rel="next""#, None);
-        check("</v2/a?last=x", None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_link_is_survived(link in ".{0,200}") {
-            next_query(&link);
-        }
-    }
+/// Whether a registry that refuses so many entries a page may give fewer (google/go-containerregistry#1963, #681,
+/// distribution/distribution#4844).
+pub(super) fn is_about_size(error: &Error) -> bool {
+    let statuses = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ];
+    statuses.into_iter().any(|status| error.is_status(status)) && error.transient().is_none()
 }

@@ -76,11 +76,14 @@ impl Repository {
     /// What the API says, none where there is no API.
     async fn api_referrers(&self, subject: Digest) -> Result<Option<Vec<Descriptor>>, Error> {
         let request = self.read(Method::GET, &format!("referrers/{subject}"));
-        let mut pages = Pages::new(&self.client, request, String::new());
+        let mut pages = Pages::new(&self.client, request, "list of referrers", String::new());
         let mut referrers = Vec::new();
         loop {
-            match pages.next::<Page>("list of referrers").await {
-                Ok(Some(page)) => referrers.extend(page.manifests.unwrap_or_default()),
+            match pages.next::<Page>().await {
+                Ok(Some(page)) => {
+                    referrers.extend(page.manifests.unwrap_or_default());
+                    pages.follow()?;
+                }
                 Ok(None) => return Ok(Some(referrers)),
                 // Registries that do not know the address answer in many ways, pages of HTML among them.
                 Err(error) if referrers.is_empty() && !error.is_denied() && error.transient().is_none() => {

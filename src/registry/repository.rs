@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::oci;
-use crate::registry::auth::{Access, Scope};
+use crate::registry::access::auth::{Access, Scope};
 use crate::registry::client::{Client, Request};
 
 /// A repository and the client of its registry.

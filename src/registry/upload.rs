@@ -1,6 +1,7 @@
-//! Blobs, written: `POST`, then one streaming `PUT` with the whole body.
+//! Blobs, written: `POST`, then one streaming `PUT` with the whole body; in `chunks` where that is too large for somebody
+//! on the way.
 //!
-//! No `PATCH`: ECR answers it with the wrong status and range (aws/containers-roadmap#2831). No resumption
+//! ECR gets no chunks: it answers `PATCH` with the wrong status and range (aws/containers-roadmap#2831). No resumption
 //! inside a blob: a broken upload starts over with a new `POST`.
 
 use std::sync::Arc;
@@ -13,9 +14,12 @@ use url::Url;
 use crate::oci;
 use crate::oci::{Descriptor, Digest};
 use crate::registry::Repository;
-use crate::registry::auth::Access;
+use crate::registry::access::auth::Access;
+use crate::registry::chunks;
+use crate::registry::chunks::Form;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
+use crate::registry::hint;
 use crate::registry::transport::upload_clock::UploadClock;
 
 /// How an upload began.
@@ -29,7 +33,14 @@ pub enum Started {
 
 /// An upload that the registry waits for.
 #[derive(Debug)]
-pub struct Upload(Url);
+pub struct Upload {
+    pub(super) location: Url,
+    /// The registry takes no smaller chunks than this, but for the last.
+    pub(super) chunk_min: u64,
+}
+
+/// The type of a blob.
+pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 impl Repository {
     /// Starts an upload; with `from`, asks the registry to take the blob from there instead. It may decline,
@@ -54,26 +65,74 @@ impl Repository {
         }
         let location = answer.header(LOCATION.as_str()).and_then(|location| request.url.join(location).ok());
         let fail = |why: String| answer.fail(Kind::Protocol(why));
-        let Some(mut location) = location else {
+        let Some(location) = location else {
             return Err(fail("the answer does not say where to upload".to_owned()));
         };
         self.client.check_origin(&location).map_err(fail)?;
-        location.query_pairs_mut().append_pair("digest", &digest.to_string());
-        Ok(Started::Upload(Upload(location)))
+        let chunk_min = answer.header("oci-chunk-min-length").and_then(|bytes| bytes.trim().parse().ok());
+        Ok(Started::Upload(Upload { location, chunk_min: chunk_min.unwrap_or_default() }))
     }
 
-    /// Sends the bytes of a blob. They must be as many as the descriptor says; `next` gives them piece by piece.
+    /// Sends the bytes of a blob. They must be as many as the descriptor says; `body` gives them, from the start each time
+    /// it is asked.
     ///
-    /// Fails with the body's own error where it has one. One try: the bytes are gone.
-    pub async fn put_blob<S, E>(&self, upload: Upload, descriptor: &Descriptor, body: S) -> Result<(), Error>
+    /// Fails with the body's own error where it has one. What breaks is not tried again here; what is too large for one
+    /// request is sent in chunks, as far as the registry takes them.
+    pub async fn put_blob<S, E>(
+        &self,
+        upload: Upload,
+        blob: &Descriptor,
+        body: impl Fn() -> S,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+    {
+        let mut upload = upload;
+        let mut smallest = blob.size;
+        loop {
+            let (capacity, chunk_min) = (self.client.capacity(), upload.chunk_min);
+            // Where nothing is left to try, the registry says so itself.
+            let form = capacity.form(blob.size, chunk_min).unwrap_or(Form::Whole);
+            let (sent, bytes) = match form {
+                Form::Whole => (self.put_whole(upload, blob, body()).await, blob.size),
+                Form::Chunks(chunk) => (self.put_in_chunks(upload, blob, chunk, body()).await, chunk),
+            };
+            let Err(error) = sent else { return Ok(()) };
+            smallest = smallest.min(bytes);
+            let tried = || hint::too_large(self.host(), &error, blob.size, smallest);
+            if form != Form::Whole && chunks::is_no_chunk_taken(&error) {
+                capacity.forget();
+                let hint = tried();
+                return Err(error.with_hint(Some(hint)));
+            }
+            if !chunks::is_too_large(&error) {
+                return Err(error);
+            }
+            capacity.refuse(bytes);
+            if capacity.form(blob.size, chunk_min).is_none_or(|next| next == form) {
+                let hint = tried();
+                return Err(error.with_hint(Some(hint)));
+            }
+            upload = match self.start_upload(blob.digest, None).await? {
+                Started::Mounted => return Ok(()),
+                Started::Upload(upload) => upload,
+            };
+        }
+    }
+
+    /// Sends a blob in one request. One try: the bytes are gone.
+    async fn put_whole<S, E>(&self, upload: Upload, blob: &Descriptor, body: S) -> Result<(), Error>
     where
         S: Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        let clock = Arc::new(UploadClock::new(descriptor.size));
-        let mut request = Request::new(Method::PUT, upload.0, self.scope(Access::PullPush));
-        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(descriptor.size));
+        let Upload { mut location, .. } = upload;
+        location.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
+        let clock = Arc::new(UploadClock::new(blob.size));
+        let mut request = Request::new(Method::PUT, location, self.scope(Access::PullPush));
+        request.headers.insert(CONTENT_TYPE, OCTETS);
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(blob.size));
         let body = reqwest::Body::wrap_stream(clock.watch(body));
         self.client.send_stream(&request, body, &clock).await.map(drop)
     }

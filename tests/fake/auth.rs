@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::route::{Kind, Route};
 use super::wire::{Head, Reply};
@@ -40,6 +40,8 @@ pub struct Bearer {
     /// Challenges of other schemes that come first.
     pub others: Vec<&'static str>,
     pub layout: Layout,
+    /// The realm's answer with a token, where it is not the usual one.
+    pub document: Option<fn(&str) -> Value>,
 }
 
 impl Default for Bearer {
@@ -54,6 +56,7 @@ impl Default for Bearer {
             uses: None,
             others: Vec::new(),
             layout: Layout::Headers,
+            document: None,
         }
     }
 }
@@ -209,6 +212,9 @@ impl Gatekeeper {
         tokens.made += 1;
         let token = format!("token-{}", tokens.made);
         tokens.granted.insert(token.clone(), Grant { scopes, uses: bearer.uses });
+        if let Some(document) = bearer.document {
+            return Reply::json(200, &document(&token));
+        }
         let mut document = json!({bearer.member: token});
         if let Some(seconds) = bearer.expires_in {
             document["expires_in"] = json!(seconds);

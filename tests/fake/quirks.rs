@@ -4,6 +4,7 @@ use serde_json::Value;
 use tagferry::oci::MediaType;
 
 use super::store::Parts;
+use super::wire::Reply;
 
 /// What a registry does where registries differ. The default is a faithful one.
 #[derive(Clone, Debug)]
@@ -23,6 +24,10 @@ pub struct Quirks {
     pub ranges: bool,
     pub location: Location,
     pub patch: Patch,
+    /// Uploads with more bytes than this in one request are answered so.
+    pub body_refused_above: Option<(usize, Reply)>,
+    /// The `OCI-Chunk-Min-Length` of an upload.
+    pub chunk_min: Option<&'static str>,
     /// The least bytes of a part that is not the last.
     pub part_min: usize,
     /// Whether a `POST` with `?digest=` and a body is an upload.
@@ -52,6 +57,8 @@ impl Default for Quirks {
             ranges: true,
             location: Location::Relative,
             patch: Patch::Standard,
+            body_refused_above: None,
+            chunk_min: None,
             part_min: 0,
             single_post: true,
             mount: Mount::Always,

@@ -7,8 +7,8 @@ use tagferry::oci::Digest;
 use tagferry::pass::{Mode, Stop};
 
 use crate::fake::{
-    Action, Draft, Ecr, Face, Fault, Format, Image, Match, Mount, Mutability, Registry, Settings, image,
-    oci_image, random_bytes, random_image,
+    Action, Draft, Ecr, Face, Fault, Format, Image, Kind, Match, Mount, Mutability, Registry, Settings,
+    image, oci_image, random_bytes, random_image,
 };
 use crate::world::{
     APP, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
@@ -73,7 +73,7 @@ async fn a_missing_repository_that_is_not_to_be_made_is_told_with_what_to_do() {
 #[tokio::test]
 async fn no_repository_is_made_while_nothing_can_be_copied() {
     let (source, ecr) = source_and_ecr(&["1.0"]).await;
-    source.fault(Fault::new(Match::manifest_head(), Action::status(404)));
+    source.fault(Fault::new(Match::kind(Kind::Manifest), Action::status(404)));
     assert_eq!(copy(&source, &ecr).await.outcome, RunOutcome::Failed);
     assert!(ecr.repository("app").is_none());
 }
@@ -82,17 +82,17 @@ async fn no_repository_is_made_while_nothing_can_be_copied() {
 async fn a_pass_with_nothing_to_do_costs_its_budget() {
     let (source, ecr) = source_and_ecr(&[]).await;
     let image = image(&["one"]);
-    let tags = || (0..250).map(|number| (format!("1.{number}"), image.digest()));
+    let tags = || (0..251).map(|number| (format!("1.{number}"), image.digest()));
     source.push("app", "1.0", &image);
     source.edit("app", |app| app.tags.extend(tags()));
     ecr.push("app", "1.0", &image);
     ecr.edit("app", |app| app.tags.extend(tags()));
 
     let summary = copy(&source, &ecr).await;
-    assert_eq!(summary.totals.up_to_date, 250);
+    assert_eq!(summary.totals.up_to_date, 251);
     assert_eq!(ecr.count(&Match::api("BatchGetImage")), 3);
-    assert_eq!((source.requests().len(), ecr.requests().len()), (1 + 250, 3));
-    assert_eq!(summary.totals.requests, 1 + 250 + 3);
+    assert_eq!((source.requests().len(), ecr.requests().len()), (1 + 251, 3));
+    assert_eq!(summary.totals.requests, 1 + 251 + 3);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::fake::{Action, Ecr, Face, Fault, Match, Registry, Reply, image};
+use crate::fake::{Action, Ecr, Face, Fault, Kind, Match, Registry, Reply, image};
 use crate::world::program::{Program, Ran};
 use crate::world::{APP, mirror};
 
@@ -67,7 +67,7 @@ async fn a_failed_tag_is_logged_once_with_mirror_tag_and_side() {
 #[tokio::test]
 async fn what_fails_at_the_source_says_so() {
     let (source, target) = (source().await, Registry::start(Face::Open).await);
-    source.fault(Fault::new(Match::manifest_head().containing("1.1"), Action::error(400, "X", "odd")));
+    source.fault(Fault::new(Match::kind(Kind::Manifest).containing("1.1"), Action::error(400, "X", "odd")));
     let lines = sync(&mirror(&source, &target, APP)).await;
     let line = only(&lines, is_error);
     assert_eq!(

@@ -53,14 +53,19 @@ async fn every_style_of_link_leads_to_all_tags() {
 #[tokio::test]
 async fn a_list_without_end_is_an_error_after_a_bounded_number_of_pages() {
     let target = Registry::start(Face::Open).await;
-    for (link, words, requests_max) in
-        [(LinkStyle::Looping, "its tag list goes in circles", 3), (LinkStyle::Endless, "does not end", 2000)]
-    {
-        let source = many_tags(link).await;
-        let summary = plan(&mirror(&source, &target, NONE)).await;
-        assert_says(mirror_error(&summary), &["cannot read the tags of the source", words]);
-        assert!(source.requests().len() <= requests_max);
-    }
+    let source = many_tags(LinkStyle::Endless).await;
+    let summary = plan(&mirror(&source, &target, NONE)).await;
+    assert_says(mirror_error(&summary), &["cannot read the tags of the source", "does not end"]);
+    assert!(source.requests().len() <= 2000);
+}
+
+#[tokio::test]
+async fn a_list_that_goes_in_circles_ends_where_nothing_new_comes() {
+    let target = Registry::start(Face::Open).await;
+    let source = many_tags(LinkStyle::Looping).await;
+    let summary = plan(&mirror(&source, &target, NONE)).await;
+    assert_eq!(only(&summary).selection.as_ref().unwrap().verdicts.len(), 1000);
+    assert_eq!(source.requests().len(), 2);
 }
 
 #[tokio::test]

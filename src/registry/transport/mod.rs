@@ -2,6 +2,7 @@
 
 pub(super) mod authorities;
 pub(super) mod limit;
+pub(super) mod link;
 pub(super) mod observer;
 pub(super) mod origin;
 pub(super) mod quota;

@@ -3,12 +3,18 @@
 use std::error::Error;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::{debug, info};
 
 use crate::text::chain;
 
 /// A registry that asks for more patience than this is not waited for.
 pub(in crate::registry) const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+
+/// Numbers from this on are times of the Unix epoch, no spans: as seconds, it is in 2001.
+const UNIX_SECONDS: i64 = 1_000_000_000;
+/// From this on they are milliseconds.
+const UNIX_MILLISECONDS: i64 = 1_000_000_000_000;
 
 /// Whoever waits this long between two tries is told why.
 const LONG_PAUSE: Duration = Duration::from_millis(400);
@@ -89,13 +95,44 @@ impl Budget {
     }
 }
 
-/// Reads a `Retry-After` header: seconds or a date.
-pub fn retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+/// Reads a `Retry-After` header: seconds or a date, and what is sent in their place.
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let until = |time: Timestamp| Duration::try_from(time.duration_since(now)).unwrap_or_default();
+    if let Ok(date) = jiff::fmt::rfc2822::parse(value.trim()) {
+        return Some(until(date.timestamp()));
     }
-    let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
-    Some(Duration::try_from(date.timestamp().duration_since(now)).unwrap_or_default())
+    // A proxy that adds a second header makes a list of it.
+    let value = value.split(',').next().unwrap_or_default().trim();
+    let Ok(number) = value.parse::<u64>() else { return span(value) };
+    let time = i64::try_from(number).ok().and_then(|number| match number {
+        0..UNIX_SECONDS => None,
+        UNIX_SECONDS..UNIX_MILLISECONDS => Timestamp::from_second(number).ok(),
+        _ => Timestamp::from_millisecond(number).ok(),
+    });
+    Some(time.map_or(Duration::from_secs(number), until))
+}
+
+/// A span as programs in Go write it (`1m0s`, `1s 110ms 817us`), or a fraction of seconds; rounded up to seconds.
+fn span(text: &str) -> Option<Duration> {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let (mut rest, mut seconds) = (text, 0.0);
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c| !is_number(c)).unwrap_or(rest.len()));
+        let (unit, others) = after.split_at(after.find(|c| is_number(c) || c == ' ').unwrap_or(after.len()));
+        let unit = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" | "μs" => 1e-6,
+            "ns" => 1e-9,
+            "" if number == text => 1.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * unit;
+        rest = others.trim_start();
+    }
+    Duration::try_from_secs_f64(seconds.ceil()).ok().filter(|span| !span.is_zero())
 }
 
 #[cfg(test)]
@@ -126,6 +163,23 @@ mod tests {
         assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Sat, 01 Aug 2026 12:01:00 GMT", now), Some(Duration::from_mins(1)));
         assert_eq!(retry_after("Sat, 01 Aug 2026 11:00:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon", now), None);
+        for (value, seconds) in [
+            ("1m0s", 60),
+            ("1s 110ms 817us 682ns", 2),
+            ("30s", 30),
+            ("817.682µs", 1),
+            ("0.5", 1),
+            ("120, 120", 120),
+            // Seconds and milliseconds of the Unix epoch.
+            ("1785585660", 60),
+            ("1785585660000", 60),
+            ("1751241600", 0),
+        ] {
+            assert_eq!(retry_after(value, now), Some(Duration::from_secs(seconds)), "{value}");
+        }
+        for value in ["soon", "", "-1", "1 2", "s", "1.2.3", "1d", "NaN"] {
+            assert_eq!(retry_after(value, now), None, "{value}");
+        }
+        assert!(retry_after("99999999999", now) > Some(RETRY_AFTER_MAX));
     }
 }

@@ -20,10 +20,13 @@ use crate::registry::transport::quota::Quota;
 use crate::registry::transport::retry;
 use crate::registry::transport::sent::Sent;
 use crate::registry::transport::upload_clock::UploadClock;
-use crate::text::{address, quote};
+use crate::text::{address, excerpt, markup, quote};
 
 /// Where AWS, its storage and other registries say by which id they find a request in their logs.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-request-id"];
+
+/// How compressed bytes begin.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The way to one host.
 pub(in crate::registry) struct Wire {
@@ -161,14 +164,20 @@ impl Answer {
         }
     }
 
-    /// The whole body, refused where it is larger than `limit`.
-    pub(in crate::registry) async fn body(mut self, limit: usize) -> Result<Bytes, Error> {
+    /// The whole body, a JSON document. Refused where it is larger than `limit`, or plainly something else.
+    pub(in crate::registry) async fn document(mut self, limit: usize) -> Result<Bytes, Error> {
         let (body, whole) = self.up_to(limit).await?;
-        if whole {
+        let why = if !whole {
+            format!("the answer is larger than the {limit} bytes that are accepted")
+        } else if body.starts_with(&GZIP) {
+            "the answer is compressed (gzip), which was not asked for: a proxy in between may do that"
+                .to_owned()
+        } else if let Some(page) = markup(&body) {
+            format!("{page} came instead of what was asked for: a proxy or a login page may stand in between")
+        } else {
             return Ok(body);
-        }
-        Err(self
-            .fail(Kind::Protocol(format!("the answer is larger than the {limit} bytes that are accepted"))))
+        };
+        Err(self.fail(Kind::Protocol(why)))
     }
 
     /// What an answer without success says.
@@ -177,7 +186,8 @@ impl Answer {
         let request_id = REQUEST_IDS.iter().find_map(|&name| self.header(name)).map(quote);
         // A body that cannot be read takes nothing away from the status.
         let body = self.up_to(ERROR_BODY_MAX_BYTES).await.map(|(body, _)| body).unwrap_or_default();
-        Refusal { request_id, ..Refusal::parse(self.status(), retry_after, &body) }
+        let server = self.header("server").map(excerpt);
+        Refusal { request_id, server, ..Refusal::parse(self.status(), retry_after, &body) }
     }
 
     /// The failure that an answer without success is.
@@ -203,6 +213,10 @@ impl Answer {
 
 /// When a host wants to be asked again, if it says.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    retry::retry_after(value, jiff::Timestamp::now())
+    let value = String::from_utf8_lossy(headers.get(RETRY_AFTER)?.as_bytes());
+    let asked = retry::retry_after(&value, jiff::Timestamp::now());
+    if asked.is_none() {
+        tracing::debug!("Cannot read `Retry-After: {}`", excerpt(&value));
+    }
+    asked
 }

@@ -9,7 +9,7 @@ mod uploads;
 use std::sync::{Arc, Mutex};
 
 use http::Method;
-use http::header::LOCATION;
+use http::header::{CONTENT_LENGTH, LOCATION};
 
 use super::ecr;
 use super::quirks::{Flavour, Quirks};
@@ -36,6 +36,12 @@ impl V2 {
     }
 
     pub async fn answer(&self, head: &Head, route: &Route, payload: &mut Payload) -> Reply {
+        if let (Kind::Upload, Some((bytes, refusal))) = (route.kind, &self.quirks.body_refused_above) {
+            let length = head.header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+            if length.is_none_or(|length| length > *bytes) {
+                return refusal.clone();
+            }
+        }
         match (route.kind, head.method.clone()) {
             (Kind::Ping, Method::GET) => {
                 Reply::status(200).named("docker-distribution-api-version", "registry/2.0")

@@ -4,10 +4,23 @@
 //! A kind of quirk is a file: a type of row, the rows, and the test that reads them. A new sample of a known kind is one
 //! row more.
 
+mod challenges;
 mod content;
 mod credentials;
 mod docker_files;
+mod heads;
 mod intent;
+mod lists;
+mod mistakes;
+mod nulls;
 mod platforms;
 mod proxies;
 mod referrers;
+mod rows;
+mod tls;
+mod tokens;
+mod told;
+mod types;
+mod uploads;
+
+use rows::{Ends, Row, answer, check, one, rewritten, row};

@@ -9,7 +9,7 @@ use crate::faults::scenario::How::Meanwhile;
 use crate::faults::scenario::When::{Always, From, Once, Twice};
 use crate::faults::scenario::{Scenario, assert_all, given, row};
 use crate::faults::stage::Way::{Oracle, Plain};
-use crate::faults::stage::What::{ChildGet, IndexGet, LayerGet, LayerPut, List, Realm, TagHead};
+use crate::faults::stage::What::{ChildGet, IndexGet, LayerGet, LayerPut, List, Realm, TagGet, TagHead};
 use crate::faults::{NOWHERE, page, redirect};
 
 fn questions() -> Vec<Scenario> {
@@ -24,7 +24,7 @@ fn questions() -> Vec<Scenario> {
         row("list: 502 each time", Plain, List, page(502), Always, MirrorFails(&["502 Bad Gateway"]))
             .counts([(List, 5)]),
         row("list: 404", Plain, List, page(404), Always, MirrorFails(&["404 Not Found"])).counts([(List, 1)]),
-        row("list: a page", Plain, List, page(200), Always, MirrorFails(&["not of the specified form"])),
+        row("list: a page", Plain, List, page(200), Always, MirrorFails(&["a web page came instead"])),
         row(
             "list: circles",
             Plain,
@@ -38,16 +38,22 @@ fn questions() -> Vec<Scenario> {
         row("tag: 408 twice", Plain, TagHead, Action::status(408), Twice, Copied).counts([(TagHead, 3)]),
         row("tag: throttled", Plain, TagHead, Action::throttle(Some(0)), Twice, Copied),
         row("tag: 500 each time", Plain, TagHead, page(500), Always, TagFails(&["source: cannot ask"]))
-            .counts([(TagHead, 5)]),
+            .and(TagGet, page(500), Always)
+            .counts([(TagHead, 5), (TagGet, 5)]),
         row("tag: gone", Plain, TagHead, unknown(), Always, TagFails(&["there is no image under it"]))
-            .counts([(TagHead, 1)]),
+            .and(TagGet, unknown(), Always)
+            .counts([(TagHead, 1), (TagGet, 1)]),
         row("tag: refused", Plain, TagHead, page(403), Always, MirrorFails(&["refuses to show tag 2.0"]))
-            .counts([(TagHead, 1)]),
+            .and(TagGet, page(403), Always)
+            .counts([(TagHead, 1), (TagGet, 1)]),
+        row("tag: `HEAD` refused", Plain, TagHead, page(403), Always, Copied)
+            .counts([(TagHead, 1), (TagGet, 1)]),
         row("index: 400 that is throttling", Plain, IndexGet, throttling(), Twice, Copied)
             .counts([(IndexGet, 3)]),
         row("index: no answer once", Plain, IndexGet, Stall, Once, Copied).impatient(),
         row("index: gone after `HEAD`", Plain, IndexGet, unknown(), Always, TagFails(&["404 Not Found"]))
-            .counts([(IndexGet, 1)]),
+            .and(TagGet, unknown(), Always)
+            .counts([(IndexGet, 1), (TagGet, 1)]),
         row("index: few pulls left", Plain, IndexGet, few, Always, Copied),
         row("child: 504 twice", Plain, ChildGet, page(504), Twice, Copied).counts([(ChildGet, 3)]),
         row("child: gone", Plain, ChildGet, unknown(), Always, TagFails(&["404 Not Found"]))

@@ -40,6 +40,7 @@ pub(crate) enum What {
     // At the source.
     List,
     TagHead,
+    TagGet,
     IndexGet,
     ChildGet,
     LayerGet,
@@ -50,6 +51,7 @@ pub(crate) enum What {
     // At the target.
     /// `HEAD` of the tag: before a copy at a plain registry, and after it everywhere.
     Look,
+    LookGet,
     LayerHead,
     /// Of any blob: the request does not say of which.
     UploadStart,
@@ -166,12 +168,14 @@ impl What {
         match self {
             Self::List => (source, Match::tags()),
             Self::TagHead => (source, Match::manifest_head().containing(of_tag)),
+            Self::TagGet => (source, Match::manifest_get().containing(of_tag)),
             Self::IndexGet => (source, Match::manifest_get().containing(of_index())),
             Self::ChildGet => (source, Match::manifest_get().containing(of_child())),
             Self::LayerGet => (source, Match::blob_get().containing(world.layer.hex())),
             Self::Realm => (source, Match::token()),
             Self::StorageGet => (world.source.storage(), Match::token().containing(world.layer.hex())),
             Self::Look => (target, Match::manifest_head().containing(of_tag)),
+            Self::LookGet => (target, Match::manifest_get().containing(of_tag)),
             Self::LayerHead => (target, Match::blob_head().containing(world.layer.hex())),
             Self::UploadStart => (target, Match::upload_start()),
             Self::LayerPut => (target, Match::upload_put().containing(world.layer.hex())),

@@ -7,7 +7,9 @@ use crate::faults::scenario::Ends::{Copied, MirrorFails, TagFails, TagsFail};
 use crate::faults::scenario::When::{Always, Once, Twice};
 use crate::faults::scenario::{Scenario, assert_all, row};
 use crate::faults::stage::Way::Plain;
-use crate::faults::stage::What::{ChildPut, LayerGet, LayerHead, LayerPut, Look, TagPut, UploadStart};
+use crate::faults::stage::What::{
+    ChildPut, LayerGet, LayerHead, LayerPut, Look, LookGet, TagPut, UploadStart,
+};
 
 fn uploads() -> Vec<Scenario> {
     let starts_over = |name, action| {
@@ -26,7 +28,8 @@ fn uploads() -> Vec<Scenario> {
     let words = &["target: cannot write manifest 2.0", "405 Method Not Allowed: UNSUPPORTED: no such type"];
     vec![
         row("look: 503 twice", Plain, Look, page(503), Twice, Copied).counts([(Look, 4)]),
-        row("look: refused", Plain, Look, page(403), Always, MirrorFails(&["cannot ask the target", "403"])),
+        row("look: refused", Plain, Look, page(403), Always, MirrorFails(&["cannot ask the target", "403"]))
+            .and(LookGet, page(403), Always),
         passes("blob: reset", LayerHead, Reset),
         passes("blob: throttled", LayerHead, Action::throttle(None)),
         row("start: no answer once", Plain, UploadStart, Stall, Once, Copied).impatient(),

@@ -3,43 +3,35 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use tokio::time::Instant;
 use url::Url;
 
-use crate::login::{Credentials, Freshness, Login, Manner};
-use crate::login::{Expiring, Fresh};
+use crate::login::{Credentials, Expiring, Freshness, Login, Manner};
 use crate::oci::Repository;
+use crate::registry::access::token;
 use crate::registry::challenge::{self, Challenge};
 use crate::registry::error::{Error, Kind};
 use crate::registry::transport::origin;
 use crate::registry::transport::origin::PrivateHosts;
-use crate::registry::transport::wire::{Body, Wire, WireRequest};
+use crate::registry::transport::wire::Wire;
 
-/// A token answer larger than this is refused.
-const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
-/// The life of a token that does not say, and the least that counts (distribution token specification).
-const TOKEN_LIFE_MIN: Duration = Duration::from_mins(1);
 /// So many scopes of one registry are remembered; beyond that all is forgotten and learned again.
 const SCOPES_MAX: usize = 10_000;
 
 /// What a request needs to be allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Scope {
-    pub(super) repository: Repository,
-    pub(super) access: Access,
+pub(in crate::registry) struct Scope {
+    pub(in crate::registry) repository: Repository,
+    pub(in crate::registry) access: Access,
 }
 
 /// Reading, or reading and writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Access {
+pub(in crate::registry) enum Access {
     Pull,
     PullPush,
 }
@@ -55,7 +47,7 @@ impl fmt::Display for Scope {
 }
 
 /// The state of being logged in at one registry.
-pub(super) struct Auth {
+pub(in crate::registry) struct Auth {
     credentials: Arc<dyn Credentials>,
     /// What was learned from challenges. Held for look-ups only.
     learned: Mutex<Learned>,
@@ -78,13 +70,13 @@ enum Scheme {
 }
 
 impl Auth {
-    pub(super) fn new(credentials: Arc<dyn Credentials>) -> Self {
+    pub(in crate::registry) fn new(credentials: Arc<dyn Credentials>) -> Self {
         Self { credentials, learned: Mutex::default() }
     }
 
     /// The header for a request of this scope, as far as is known how to make one. `asked` is the scope in the
     /// registry's own words, where a challenge has just named it.
-    pub(super) async fn authorize(
+    pub(in crate::registry) async fn authorize(
         &self,
         wire: &Wire,
         root: &Url,
@@ -101,7 +93,7 @@ impl Auth {
         let header = match scheme {
             Some(Scheme::Bearer { realm, service }) if !unasked => {
                 let (word, cache) = self.cache(scope, asked);
-                let fetch = || fetch_token(wire, root, &realm, service.as_deref(), &word, login.as_ref());
+                let fetch = || token::fetch(wire, root, &realm, service.as_deref(), &word, login.as_ref());
                 let token = cache.get(freshness, fetch).await?;
                 Some(header_value(&format!("Bearer {}", token.expose_secret())))
             }
@@ -112,7 +104,7 @@ impl Auth {
 
     /// Takes in the challenges of a 401, and gives the scope that the registry asks for. None where no challenge
     /// can be answered.
-    pub(super) fn learn(
+    pub(in crate::registry) fn learn(
         &self,
         root: &Url,
         private_redirects: &PrivateHosts,
@@ -131,7 +123,8 @@ impl Auth {
             origin::check(root, &realm, private_redirects).map_err(|why| fail(root, why))?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();
-            let word = challenge.param("scope").map_or_else(|| usual.clone(), str::to_owned);
+            let asked = challenge.param("scope").filter(|asked| concerns(asked, scope));
+            let word = asked.map_or_else(|| usual.clone(), str::to_owned);
             let mut learned = self.lock();
             if learned.words.len() >= SCOPES_MAX || learned.tokens.len() >= SCOPES_MAX {
                 *learned = Learned::default();
@@ -145,19 +138,24 @@ impl Auth {
             return Ok(Some(word));
         }
         if challenges.iter().any(|challenge| challenge.scheme == "basic") {
-            self.lock().scheme = Some(Scheme::Basic);
-            return Ok(Some(scope.to_string()));
+            let mut learned = self.lock();
+            // Harbor offers this to a token that is not good any more (goharbor/harbor#18856): that is renewed.
+            if !matches!(learned.scheme, Some(Scheme::Bearer { .. })) {
+                learned.scheme = Some(Scheme::Basic);
+            }
+            let word = learned.words.get(scope).cloned();
+            return Ok(Some(word.unwrap_or_else(|| scope.to_string())));
         }
         Ok(None)
     }
 
     /// Whether the login is sent with every request.
-    pub(super) fn is_unasked(&self) -> bool {
+    pub(in crate::registry) fn is_unasked(&self) -> bool {
         self.credentials.manner() == Manner::Unasked
     }
 
     /// Where the login comes from, if we come with one at all.
-    pub(super) async fn origin(&self, scope: &Scope) -> Option<String> {
+    pub(in crate::registry) async fn origin(&self, scope: &Scope) -> Option<String> {
         let login = self.credentials.login(&scope.repository, Freshness::Cached).await;
         matches!(login, Ok(Some(_))).then(|| self.credentials.origin())
     }
@@ -186,73 +184,30 @@ impl fmt::Debug for Auth {
     }
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    token: Option<SecretString>,
-    access_token: Option<SecretString>,
-    expires_in: Option<u64>,
-}
-
-/// Asks the token service. `issued_at` is not read: clocks differ, and some services send year 1.
-async fn fetch_token(
-    wire: &Wire,
-    root: &Url,
-    realm: &Url,
-    service: Option<&str>,
-    scope: &str,
-    login: Option<&Login>,
-) -> Result<Fresh<SecretString>, Error> {
-    let mut url = realm.clone();
-    let kept: Vec<(String, String)> = realm.query_pairs().into_owned().collect();
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(kept)
-        .extend_pairs(service.map(|service| ("service", service)))
-        // Several scopes stand in one challenge, and apart in the question: a mount needs two repositories.
-        .extend_pairs(scope.split(' ').map(|scope| ("scope", scope)));
-    // `+` for a space is form encoding; as a query, `%20` is what every service understands.
-    let query = url.query().map(|query| query.replace('+', "%20"));
-    url.set_query(query.as_deref());
-
-    let mut headers = HeaderMap::new();
-    if let Some(login) = login {
-        headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
-    }
-    let asked_at = Instant::now();
-    let request = WireRequest { method: &Method::GET, url: &url, headers, body: Body::Empty, retries: 0 };
-    let mut answer = wire.exchange(request).await?;
-    if !answer.status().is_success() {
-        let refusal = answer.refusal().await;
-        return Err(answer.fail(Kind::NoToken(refusal)));
-    }
-    let unusable = answer.fail(Kind::Protocol("the token service's answer holds no token".to_owned()));
-    let body = answer.body(TOKEN_ANSWER_MAX_BYTES).await?;
-    let Ok(TokenAnswer { token, access_token, expires_in }) = serde_json::from_slice(&body) else {
-        return Err(unusable);
+/// Whether a challenge asks for what is needed. Some name a repository of their documentation
+/// (cloudflare/serverless-registry#149), some a word of their own, as public.ecr.aws.
+fn concerns(asked: &str, scope: &Scope) -> bool {
+    let is_own = |asked: &str| match asked.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'))
+    {
+        Some((repository, _)) => repository == scope.repository.as_str(),
+        None => true,
     };
-    let filled = |token: &SecretString| !token.expose_secret().is_empty();
-    let value = token.filter(filled).or(access_token.filter(filled)).ok_or(unusable)?;
-    let life = expires_in
-        .map_or(TOKEN_LIFE_MIN, Duration::from_secs)
-        .clamp(TOKEN_LIFE_MIN, Duration::from_hours(24));
-    // Early enough that a token does not die between two requests, late enough to be worth having.
-    let margin = (life / 4).min(Duration::from_mins(1));
-    Ok(Fresh { value, refresh_at: asked_at + life - margin, expires_at: asked_at + life })
+    asked.split(' ').any(is_own)
 }
 
-fn basic(login: &Login) -> Result<HeaderValue, String> {
+pub(in crate::registry) fn basic(login: &Login) -> Result<HeaderValue, String> {
     let pair = format!("{}:{}", login.username, login.password.expose_secret());
     header_value(&format!("Basic {}", STANDARD.encode(pair)))
 }
 
 /// A header value that does not show in debug output.
 fn header_value(text: &str) -> Result<HeaderValue, String> {
-    let mut value =
-        HeaderValue::from_str(text).map_err(|_| "its token is not fit for a header".to_owned())?;
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| "the token that was given for it holds characters that no header can hold".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn fail(root: &Url, why: String) -> Error {
+pub(in crate::registry) fn fail(root: &Url, why: String) -> Error {
     Error::login(root, Kind::Protocol(why))
 }

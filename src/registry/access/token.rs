@@ -1,0 +1,150 @@
+//! Token services: what they are asked, and what can be made of their answers (distribution token specification).
+
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::login::{Fresh, Login};
+use crate::registry::access::auth::{basic, fail};
+use crate::registry::error::{Error, Kind};
+use crate::registry::transport::wire::{Body, Wire, WireRequest};
+use crate::text::excerpt;
+
+/// A token answer larger than this is refused.
+const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
+/// The life of a token that does not say, and the least that counts.
+const TOKEN_LIFE_MIN: Duration = Duration::from_mins(1);
+/// No token counts for longer: what says more means milliseconds or a date.
+const TOKEN_LIFE_MAX: Duration = Duration::from_hours(12);
+
+/// Asks the token service.
+pub(super) async fn fetch(
+    wire: &Wire,
+    root: &Url,
+    realm: &Url,
+    service: Option<&str>,
+    scope: &str,
+    login: Option<&Login>,
+) -> Result<Fresh<SecretString>, Error> {
+    let mut url = realm.clone();
+    let kept: Vec<(String, String)> = realm.query_pairs().into_owned().collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(kept)
+        .extend_pairs(service.map(|service| ("service", service)))
+        // Several scopes stand in one challenge, and apart in the question: a mount needs two repositories.
+        .extend_pairs(scope.split(' ').filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)));
+    // `+` for a space is form encoding; as a query, `%20` is what every service understands.
+    let query = url.query().map(|query| query.replace('+', "%20"));
+    url.set_query(query.as_deref());
+
+    let mut headers = HeaderMap::new();
+    if let Some(login) = login {
+        headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
+    }
+    let asked_at = Instant::now();
+    let request = WireRequest { method: &Method::GET, url: &url, headers, body: Body::Empty, retries: 0 };
+    let mut answer = wire.exchange(request).await?;
+    if !answer.status().is_success() {
+        let refusal = answer.refusal().await;
+        return Err(answer.fail(Kind::NoToken(refusal)));
+    }
+    let failed = |why| Error::new(&Method::GET, &url, Kind::Protocol(why));
+    let (value, life) = read(&answer.document(TOKEN_ANSWER_MAX_BYTES).await?).map_err(failed)?;
+    // Early enough that a token does not die between two requests, late enough to be worth having.
+    let margin = (life / 4).min(Duration::from_mins(1));
+    Ok(Fresh { value, refresh_at: asked_at + life - margin, expires_at: asked_at + life })
+}
+
+/// The token of an answer, and how long it lives. What is not needed, or cannot be understood, spoils nothing.
+///
+/// `issued_at` is not read: clocks differ, and some services send year 1.
+fn read(answer: &[u8]) -> Result<(SecretString, Duration), String> {
+    let none = |why: &str| Err(format!("the token service answered without a token: {why}"));
+    let Ok(answer) = serde_json::from_slice::<Map<String, Value>>(answer) else {
+        return none("its answer is no JSON object");
+    };
+    // One of the two may be there and empty, as at Harbor.
+    let tokens = ["token", "access_token"].into_iter().filter_map(|name| answer.get(name)?.as_str());
+    let Some(token) = tokens.map(str::trim).find(|token| !token.is_empty()) else {
+        // Only names: a value may be a token by another name.
+        let names: Vec<_> = answer.keys().map(String::as_str).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { excerpt(&names.join(", ")) };
+        return none(&format!("it has {names}"));
+    };
+    let life = answer.get("expires_in").and_then(seconds);
+    let life = life.map_or(TOKEN_LIFE_MIN, |life| life.clamp(TOKEN_LIFE_MIN, TOKEN_LIFE_MAX));
+    Ok((token.into(), life))
+}
+
+/// A span in whatever way it is written, none where it cannot be one.
+fn seconds(value: &Value) -> Option<Duration> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(seconds.min(TOKEN_LIFE_MAX.as_secs_f64())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(answer: &str, life: u64) {
+        let (token, read) = read(answer.as_bytes()).unwrap();
+        assert_eq!((token.expose_secret(), read), ("T", Duration::from_secs(life)), "{answer}");
+    }
+
+    #[test]
+    fn every_way_to_write_a_life_leaves_the_token() {
+        for (life, seconds) in [
+            ("300", 300),
+            (r#""3599""#, 3599),
+            (r#"" 300.5 ""#, 300),
+            ("3.6e3", 3600),
+            ("0", 60),
+            ("-1", 60),
+            ("5", 60),
+            ("null", 60),
+            ("true", 60),
+            (r#""soon""#, 60),
+            (r#""NaN""#, 60),
+            (r#"{"seconds":300}"#, 60),
+            ("102800324040000", 12 * 3600),
+            ("99999999999999999999", 12 * 3600),
+            (r#""inf""#, 12 * 3600),
+        ] {
+            let answer = format!(r#"{{"token":"T","expires_in":{life}}}"#);
+            let (token, read) = read(answer.as_bytes()).unwrap();
+            assert_eq!((token.expose_secret(), read.as_secs()), ("T", seconds), "{answer}");
+        }
+    }
+
+    #[test]
+    fn either_name_will_do_and_an_empty_one_is_none() {
+        for answer in [
+            r#"{"token":"T","access_token":""}"#,
+            r#"{"token":"","access_token":"T"}"#,
+            r#"{"token":null,"access_token":" T\n"}"#,
+            r#"{"token":["x"],"access_token":"T","scope":["a"],"issued_at":1457510670}"#,
+        ] {
+            check(answer, 60);
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_token_is_told_without_its_values() {
+        let error = read(br#"{"Token":"secret","code":1}"#).unwrap_err();
+        assert_eq!(error, "the token service answered without a token: it has Token, code");
+        assert!(read(b"").is_err() && read(b"[]").is_err() && read(br#"{"token":" "}"#).is_err());
+    }
+}
