@@ -11,6 +11,8 @@ use aws_sdk_ecr::operation::RequestId;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, trace_span};
 
+use crate::text::markup;
+
 /// Of AWS' own messages, this much is shown.
 const MESSAGE_MAX_CHARS: usize = 600;
 
@@ -201,12 +203,15 @@ impl Error {
         let kind = match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                kind_of_answer(service.err().code(), service.err().message(), status)
+                let page = page(service.raw());
+                kind_of_answer(service.err().code(), service.err().message().or(page.as_deref()), status)
             }
             SdkError::TimeoutError(_) => Kind::Timeout,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::Timeout,
             SdkError::DispatchFailure(failure) if failure.is_io() => Kind::Unreachable,
-            SdkError::ResponseError(_) => Kind::Answer("the response is broken".to_owned()),
+            SdkError::ResponseError(response) => {
+                Kind::Answer(page(response.raw()).unwrap_or_else(|| "the response is broken".to_owned()))
+            }
             other => kind_of_failure(other),
         };
         // What AWS says is in the kind already, and `Display` does not repeat its source.
@@ -217,6 +222,12 @@ impl Error {
         };
         Self { call, kind, request_id, source }
     }
+}
+
+/// What came where it was a web page: that it did, and its title.
+fn page(answer: &HttpResponse) -> Option<String> {
+    let page = markup(answer.body().bytes()?)?;
+    Some(format!("{page} came instead of an answer of AWS: a proxy or a login page may stand in between"))
 }
 
 /// For a request that did not leave: is it for want of credentials? An assumed role fails for

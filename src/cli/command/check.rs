@@ -40,6 +40,8 @@ const EXAMPLES: &str = r"Examples:
 /// was understood: each mirror with its rules, and the next times of its schedule in the schedule's time zone, before
 /// jitter. Schedules are for `tagferry serve`: `sync` runs when it is called.
 ///
+/// What is valid and most likely not meant is a warning on standard error; with --strict, a fault.
+///
 /// With --online every source and every target is asked for its tags, which shows whether names, credentials and
 /// networks are right, and each rule says what it selects now. Nothing is written. The exit code is 1 where a registry
 /// does not answer or a rule selects fewer tags than its `at_least`.

@@ -97,7 +97,7 @@ fn signs_of_yaml_are_quoted() {
     check_mirror(
         &["schedule:", "  cron: */5 * * * *"],
         &[
-            "6:9: not YAML: a value that starts with one of * & ! [ { @ ` % | > ? means something else to YAML: put it in 'single quotes'",
+            "6:9: not YAML: an alias (`*name`) has no anchor (`&name`) before it: put a text that starts with * in 'single quotes'",
         ],
     );
     check_registries(

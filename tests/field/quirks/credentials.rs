@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::fake::{ACCESS_KEY, Ecr, Face, Registry, image};
+use crate::fake::{ACCESS_KEY, Action, Ecr, Face, Fault, Match, Registry, Reply, image};
 use crate::world::program::Program;
 use crate::world::{APP, Side, mirror};
 
@@ -153,6 +153,28 @@ async fn credentials_are_cleaned_or_refused_by_name() {
         }
         let shown = ran.stdout + &ran.stderr;
         assert!(!shown.contains("hunter2") && !shown.contains("panicked"), "{id}: {shown}");
+    }
+}
+
+/// moby/moby#40507: a proxy answers for AWS with a page of its own.
+#[tokio::test]
+async fn a_web_page_from_the_api_is_told_as_one() {
+    let source = Registry::start(Face::Open).await;
+    source.push("app", "1.0", &image(&["1.0"]));
+    let page = "<html><head><title>Access Denied</title></head><body>Go away</body></html>";
+    for status in [403, 200] {
+        let ecr = Ecr::start().await;
+        ecr.fault(Fault::new(
+            Match::any(),
+            Action::Answer(Reply::status(status).named("content-type", "text/html").body(page)),
+        ));
+        let program = Program::configured(&mirror(&source, Side::ecr(&ecr, ""), APP)).aws();
+        let ran = program.run_online(&["sync"]).await;
+        assert!(
+            ran.assert_code(1).stderr.contains("a web page (Access Denied) came instead"),
+            "{}",
+            ran.stderr
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use tagferry::login::{Credentials, DockerConfig, DockerFiles, Freshness};
 
 use crate::fake::{Face, Registry};
 use crate::world::program::Program;
-use crate::world::{APP, mirror, three_tags};
+use crate::world::{APP, Side, mirror, three_tags};
 
 /// Owns no file.
 const NOBODY: u32 = 65534;
@@ -303,7 +303,8 @@ async fn a_home_that_may_not_be_read_counts_as_none_and_a_folder_that_was_named_
         (None, "may not be read, and counts as none", "cannot read the login file"),
         (Some("DOCKER_CONFIG"), "cannot read the login file", "counts as none"),
     ] {
-        let mut program = Program::configured(&mirror(&source, &target, APP));
+        let mut program =
+            Program::configured(&mirror(Side::plain(&source, "limits: {concurrent: 4}"), &target, APP));
         let docker = program.folder().join(".docker");
         if let Some(name) = variables {
             program = program.raw_variable(name, docker.clone().into());

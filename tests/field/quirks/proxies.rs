@@ -228,6 +228,24 @@ async fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
     assert!(!(ran.stdout + &ran.stderr).contains("hunter2"));
 }
 
+/// docker-archive-public/docker.machine#3332, docker-archive-public/docker.kitematic#1382: taken for the registry's answers.
+#[tokio::test]
+async fn what_a_proxy_refuses_is_told_as_the_proxys() {
+    for (status, says) in
+        [(407, "wants a login"), (403, "does not connect to https://h.test"), (502, "does not connect to")]
+    {
+        let proxy = Registry::start(Face::Open).await;
+        proxy.fault(Fault::new(Match::any(), Action::Answer(Reply::status(status))));
+        let program = Program::new().variable("HTTPS_PROXY", &format!("http://me:hunter2@{}", proxy.host()));
+        let config = "mirrors: [{source: h.test/app, target: t.test/app, tags: [{match: x}]}]";
+        std::fs::write(program.folder().join("tagferry.yaml"), config).unwrap();
+        let ran = program.run_online(&["check", "--online"]).await;
+        let expected = format!("the proxy {} of `HTTPS_PROXY` {says}", proxy.host());
+        assert!(ran.assert_code(1).stdout.contains(&expected), "{}", ran.stdout);
+        assert!(!(ran.stdout + &ran.stderr).contains("hunter2"));
+    }
+}
+
 /// Any registry of the tests is a proxy that gives its own answers.
 #[tokio::test]
 async fn requests_go_through_the_proxy_with_its_login() {
