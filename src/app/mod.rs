@@ -15,10 +15,11 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::aws;
+use crate::config;
 use crate::config::{Config, Endpoint, Mirror, Shard};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
-use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary};
+use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
@@ -168,7 +169,13 @@ impl App {
             async move { pass.run(mode, stop).await }
         });
         let mirrors = in_order(passes, self.config.concurrency.mirrors).await;
-        RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before)
+        let mut summary = RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before);
+        summary.warnings.extend(self.config.warnings.iter().map(|config::Warning { code, fault }| Warning {
+            code,
+            rule: None,
+            message: format!("{}: {}", fault.path, fault.what),
+        }));
+        summary
     }
 
     /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own. Cancel safe.

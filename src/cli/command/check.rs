@@ -68,12 +68,9 @@ impl Check {
         let mut config = config::load(global.config.as_deref())?;
         config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
-        if self.strict && !config.warnings.is_empty() {
-            terminal.out.flush()?;
-            return Err(Failure::new(
-                ExitCode::Usage,
-                "there are warnings, and `--strict` makes faults of them",
-            ));
+        let mut has_warnings = !config.warnings.is_empty();
+        if self.strict && has_warnings {
+            return Err(too_many_warnings(terminal)?);
         }
         if !self.online {
             return Ok(ExitCode::Success);
@@ -88,11 +85,28 @@ impl Check {
         for mirror in &app.config().mirrors {
             let is_source = |probe: &&Probe| probe.mirror == mirror.name && probe.side == "source";
             if let Some(probe) = probes.iter().find(is_source).filter(|probe| probe.result.is_ok()) {
-                is_right &= show_rules(&mut terminal.out, mirror, &probe.tags)?;
+                let shown = show_rules(&mut terminal.out, mirror, &probe.tags)?;
+                is_right &= shown.is_right;
+                has_warnings |= shown.has_warnings;
             }
+        }
+        if self.strict && has_warnings {
+            return Err(too_many_warnings(terminal)?);
         }
         Ok(if is_right { ExitCode::Success } else { ExitCode::Incomplete })
     }
+}
+
+/// The end of a strict check with warnings, after what was found.
+fn too_many_warnings(terminal: &mut Terminal) -> io::Result<Failure> {
+    terminal.out.flush()?;
+    Ok(Failure::new(ExitCode::Usage, "there are warnings, and `--strict` makes faults of them"))
+}
+
+/// What was seen of the rules of a mirror.
+struct Shown {
+    is_right: bool,
+    has_warnings: bool,
 }
 
 /// Writes what was understood of every mirror.
@@ -146,7 +160,7 @@ fn show(out: &mut dyn Write, probes: &[Probe], look: Look) -> io::Result<()> {
 }
 
 /// Writes what each rule of a mirror selects now. Gives whether all of them select enough.
-fn show_rules(out: &mut dyn Write, mirror: &Mirror, tags: &[Tag]) -> io::Result<bool> {
+fn show_rules(out: &mut dyn Write, mirror: &Mirror, tags: &[Tag]) -> io::Result<Shown> {
     let name = &mirror.name;
     let selection = select::select(tags, &mirror.rules);
     for (index, (rule, choice)) in mirror.rules.iter().zip(&selection.choices).enumerate() {
@@ -167,7 +181,7 @@ fn show_rules(out: &mut dyn Write, mirror: &Mirror, tags: &[Tag]) -> io::Result<
     for shortfall in &shortfalls {
         writeln!(out, "error: {name}: {shortfall}")?;
     }
-    Ok(shortfalls.is_empty())
+    Ok(Shown { is_right: shortfalls.is_empty(), has_warnings: !selection.warnings.is_empty() })
 }
 
 /// A check is asked by somebody who waits, and can be asked again: one try is enough.
@@ -273,7 +287,7 @@ mod tests {
         let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
         let tags = ["1.0", "1.1", "1.2", "21-oraclelinux8", "21-oraclelinux9", "3.0-rc1", "3.0-rc2"];
         let tags = tags.map(|tag| tag.parse().unwrap());
-        insta::assert_snapshot!(text(|out| show_rules(out, &config.mirrors[0], &tags).map(|is_right| assert!(!is_right))), @r"
+        insta::assert_snapshot!(text(|out| show_rules(out, &config.mirrors[0], &tags).map(|shown| assert!(!shown.is_right))), @r"
         a/b: tags[0] (match ^1\.; newest 2) selects 2 of 7: 1.2, 1.1
         a/b: tags[1] (match ^21-oraclelinx9$) selects 0 of 7
         a/b: tags[2] (match ^3; newest 1) selects 0 of 7
