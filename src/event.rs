@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::{Action, Step};
 use crate::select;
@@ -263,10 +264,8 @@ pub struct MirrorSummary {
     /// Whether all of its tags arrived.
     pub outcome: RunOutcome,
     /// Why the mirror as a whole failed, if it did.
-    pub error: Option<String>,
-    /// Where, and by which id it is found in the logs of others.
-    #[serde(skip)]
-    pub fault: Fault,
+    #[serde(serialize_with = "Fault::as_text_or_none")]
+    pub error: Option<Fault>,
     /// The selected tags.
     pub tags: Vec<TagSummary>,
     /// What looks wrong and is no failure.
@@ -308,28 +307,8 @@ pub struct TagSummary {
     /// How its blobs arrived.
     pub blobs: Blobs,
     /// Why it failed, if it did.
-    pub error: Option<String>,
-    /// Where, and by which id it is found in the logs of others.
-    #[serde(skip)]
-    pub fault: Fault,
-}
-
-/// What is known of a failure beside its text, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fault {
-    /// The side on which it happened.
-    pub side: Option<Side>,
-    /// By this id, AWS or the registry finds the request in its own logs.
-    pub request_id: Option<String>,
-}
-
-/// One of the two sides of a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Where images come from.
-    Source,
-    /// Where they go.
-    Target,
+    #[serde(serialize_with = "Fault::as_text_or_none")]
+    pub error: Option<Fault>,
 }
 
 /// What came of a tag.
@@ -373,23 +352,6 @@ pub struct Totals {
     pub bytes: u64,
     /// Requests to registries and to the AWS API.
     pub requests: u64,
-}
-
-impl Fault {
-    /// A failure on this side; `request_id` is that of the request that failed, where it has one.
-    pub fn at(side: Side, request_id: Option<&str>) -> Self {
-        Self { side: Some(side), request_id: request_id.map(str::to_owned) }
-    }
-}
-
-impl Side {
-    /// Its name, as logs have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        }
-    }
 }
 
 impl MirrorSummary {

@@ -1,9 +1,9 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch.rs` checks):
-//! [`text`], [`slots`], [`oci`], [`select`], [`plan`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`], [`ecr`], [`layout`],
-//! [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`], [`worker`], [`schedule`],
-//! [`control`], [`daemon`]; then [`report`] and [`cli`].
+//! [`text`], [`slots`], [`proxy`], [`oci`], [`select`], [`plan`], [`fault`], [`event`], [`yaml`], [`login`], [`registry`], [`aws`],
+//! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`],
+//! [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
 pub mod aws;
@@ -14,6 +14,7 @@ pub mod copy;
 pub mod daemon;
 pub mod ecr;
 pub mod event;
+pub mod fault;
 pub mod layout;
 pub mod ledger;
 pub mod login;

@@ -1,5 +1,6 @@
 //! The verbs of a source, whatever its kind: matched once, here. Nothing is written to a source.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -256,6 +257,14 @@ impl Error {
     /// Whether a blob broke off and cannot go on where it broke: starting over may help.
     pub fn is_worth_new_start(&self) -> bool {
         matches!(self, Self::Registry(error) if matches!(error.kind(), registry::Kind::StartOver(_)))
+    }
+
+    /// What went wrong, as a word.
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Registry(error) => error.code(),
+            Self::Layout(error) => error.code(),
+        }
     }
 
     /// By this id, the registry finds the failed request in its own logs.

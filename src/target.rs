@@ -276,6 +276,15 @@ impl Error {
         }
     }
 
+    /// What went wrong, as a word.
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Registry(error) => error.code(),
+            Self::Ecr(error) => error.code(),
+            Self::Layout(error) => error.code(),
+        }
+    }
+
     /// By this id, AWS or the registry finds the failed request in its own logs.
     pub fn request_id(&self) -> Option<&str> {
         match self {

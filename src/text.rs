@@ -15,6 +15,18 @@ const MARKUP_MAX_BYTES: usize = 64 * 1024;
 /// A title has at most so many characters.
 const TITLE_MAX_CHARS: usize = 120;
 
+/// What to do about an error comes after this, below what is wrong. What others wrote has no line breaks here.
+pub const HINT: &str = "\nhint: ";
+
+/// An error with all its causes, and what to do about it.
+pub fn told(error: &dyn Error) -> (String, Option<String>) {
+    let text = chain(error);
+    match text.split_once(HINT) {
+        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
+        None => (text, None),
+    }
+}
+
 /// An error with all its causes, on one line but for its hints.
 pub fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());

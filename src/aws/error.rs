@@ -1,5 +1,6 @@
 //! Why AWS did not do what it was asked, told to a person who has to act.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -161,6 +162,23 @@ pub enum Kind {
 }
 
 impl Error {
+    /// What went wrong, as a word: AWS' own code where there is one.
+    pub fn code(&self) -> Cow<'static, str> {
+        match &self.kind {
+            Kind::NoCredentials => "no_credentials".into(),
+            Kind::Credentials => "credentials".into(),
+            Kind::Denied(_) => "AccessDenied".into(),
+            Kind::Rejected { code, .. } | Kind::Other { code, .. } => code.clone().into(),
+            Kind::Throttled => "throttled".into(),
+            Kind::RepositoryMissing => "RepositoryNotFoundException".into(),
+            Kind::Kms(_) => "KmsException".into(),
+            Kind::Timeout => "timeout".into(),
+            Kind::Unreachable => "no_answer".into(),
+            Kind::Unsent => "unsent".into(),
+            Kind::Answer(_) => "protocol".into(),
+        }
+    }
+
     /// Whether it is the repository that is missing.
     pub fn is_repository_missing(&self) -> bool {
         self.kind == Kind::RepositoryMissing

@@ -186,9 +186,9 @@ impl Copier {
         };
         let result = self.target.put_blob(blob, from, body).await;
         if let Some(cause) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(Error::Source { step: format!("read blob {}", blob.digest), cause });
+            return Err(Error::source(("read blob", blob.digest))(cause));
         }
-        result.map_err(Error::target(format!("write blob {}", blob.digest)))
+        result.map_err(Error::target(("write blob", blob.digest)))
     }
 
     /// The bytes of a blob as the body of an upload, counted on their way.

@@ -1,6 +1,8 @@
 //! What fails in a copy: the step, and on which side.
 
-use crate::event::{Fault, Side};
+use std::fmt;
+
+use crate::fault::{Fault, Side};
 use crate::oci::Digest;
 use crate::source;
 use crate::target;
@@ -12,7 +14,7 @@ pub enum Error {
     #[error("source: cannot {step}")]
     Source {
         /// What was to be done.
-        step: String,
+        step: Box<Step>,
         /// Why it failed.
         #[source]
         cause: source::Error,
@@ -21,7 +23,7 @@ pub enum Error {
     #[error("target: cannot {step}")]
     Target {
         /// What was to be done.
-        step: String,
+        step: Box<Step>,
         /// Why it failed.
         #[source]
         cause: target::Error,
@@ -37,22 +39,53 @@ pub enum Error {
     Unverified(String),
 }
 
+/// What was to be done: an operation, and with what, where that differs from image to image.
+#[derive(Clone, Debug)]
+pub struct Step {
+    operation: &'static str,
+    object: Option<String>,
+}
+
+impl From<&'static str> for Step {
+    fn from(operation: &'static str) -> Self {
+        Self { operation, object: None }
+    }
+}
+
+impl<T: ToString> From<(&'static str, T)> for Step {
+    fn from((operation, object): (&'static str, T)) -> Self {
+        Self { operation, object: Some(object.to_string()) }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.operation)?;
+        self.object.iter().try_for_each(|object| write!(f, " {object}"))
+    }
+}
+
 impl Error {
-    pub(super) fn source(step: impl Into<String>) -> impl FnOnce(source::Error) -> Self {
-        |cause| Self::Source { step: step.into(), cause }
+    pub(super) fn source(step: impl Into<Step>) -> impl FnOnce(source::Error) -> Self {
+        |cause| Self::Source { step: Box::new(step.into()), cause }
     }
 
-    pub(super) fn target(step: impl Into<String>) -> impl FnOnce(target::Error) -> Self {
-        |cause| Self::Target { step: step.into(), cause }
+    pub(super) fn target(step: impl Into<Step>) -> impl FnOnce(target::Error) -> Self {
+        |cause| Self::Target { step: Box::new(step.into()), cause }
     }
 
-    /// Where it failed.
+    /// The failure as a value.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Source { cause, .. } => Fault::at(Side::Source, cause.request_id()),
-            Self::Target { cause, .. } => Fault::at(Side::Target, cause.request_id()),
-            Self::Image(_) => Fault::at(Side::Source, None),
-            Self::Conflict(_) | Self::Unverified(_) => Fault::at(Side::Target, None),
+            Self::Source { step, cause } => {
+                Fault::new(step.operation, cause.code(), self).at(Side::Source, cause.request_id())
+            }
+            Self::Target { step, cause } => {
+                Fault::new(step.operation, cause.code(), self).at(Side::Target, cause.request_id())
+            }
+            Self::Image(_) => Fault::new("read image", "unusable", self).at(Side::Source, None),
+            Self::Conflict(_) => Fault::new("set tag", "conflict", self).at(Side::Target, None),
+            Self::Unverified(_) => Fault::new("verify tag", "unverified", self).at(Side::Target, None),
         }
     }
 

@@ -73,7 +73,7 @@ impl Copier {
         let manifest = if child.media_type.is_manifest() {
             Some(self.read(child.digest).await?)
         } else {
-            let step = format!("ask what {} is", child.digest);
+            let step = ("ask for", child.digest);
             self.sources.manifest_if_any(child.digest).await.map_err(Error::source(step))?
         };
         let got = manifest.as_ref().map_or(child.size, |manifest| manifest.bytes().len() as u64);

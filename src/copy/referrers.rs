@@ -49,7 +49,7 @@ impl Copier {
     async fn referrers_of(&self, tag: &Tag, subject: Digest, tags: &[Tag]) -> Result<Vec<Digest>, Error> {
         let mut arrived = Vec::new();
         let source = self.sources.first();
-        let step = format!("ask what refers to {subject}");
+        let step = ("ask what refers to", subject);
         for referrer in source.referrers(subject).await.map_err(Error::source(step))? {
             let copied = self.referrer(tag, referrer.digest, &referrer.digest.into()).await;
             arrived.extend(self.forgiving(copied)?.map(|()| referrer.digest));
@@ -58,7 +58,7 @@ impl Copier {
         self.forgiving(listed)?;
         for cosign in cosign_tags(subject, tags) {
             let reference = Reference::Tag(cosign.clone());
-            let step = format!("read tag {cosign}");
+            let step = ("read tag", cosign);
             if let Some(digest) = source.head(&reference).await.map_err(Error::source(step))? {
                 let copied = self.referrer(tag, digest, &reference).await;
                 arrived.extend(self.forgiving(copied)?.map(|()| digest));
@@ -68,7 +68,7 @@ impl Copier {
     }
 
     async fn referrer(&self, tag: &Tag, digest: Digest, reference: &Reference) -> Result<(), Error> {
-        let step = format!("ask for manifest {reference}");
+        let step = ("ask for manifest", reference);
         if self.target.holds(reference).await.map_err(Error::target(step))? == Some(digest) {
             return Ok(());
         }
@@ -81,16 +81,16 @@ impl Copier {
         if referrers.is_empty() {
             return Ok(());
         }
-        let step = || format!("list what refers to {subject}");
+        let step = ("list what refers to", subject);
         let unlisted = self.target.unlisted_referrers(subject, referrers).await;
         let mut added = Vec::new();
-        for referrer in unlisted.map_err(Error::target(step()))? {
+        for referrer in unlisted.map_err(Error::target(step))? {
             added.push(self.read(referrer).await?);
         }
         if added.is_empty() {
             return Ok(());
         }
-        self.target.list_referrers(subject, &added).await.map_err(Error::target(step()))
+        self.target.list_referrers(subject, &added).await.map_err(Error::target(step))
     }
 
     /// None where the target refuses a referrer.

@@ -7,6 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::copy::blob::Need;
+use crate::copy::error::Step;
 use crate::copy::graph::Trust;
 use crate::copy::inflight::Claim;
 use crate::copy::{Error, Inflight, Siblings};
@@ -67,7 +68,7 @@ impl Copier {
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
             Root::Source(digest) => {
-                let step = format!("read manifest {digest}");
+                let step = ("read manifest", digest);
                 self.sources.tagged(tag, *digest).await.map_err(Error::source(step))?
             }
         };
@@ -167,20 +168,20 @@ impl Copier {
         match (result, reference) {
             // The tag may be there already, by a try whose answer was lost: ECR refuses even the same again.
             (Err(cause), Reference::Tag(tag)) if cause.is_immutable_tag() => {
-                let step = format!("set tag {tag}");
+                let step = Step::from(("set tag", tag));
                 let held = self.target.digest(tag).await.map_err(Error::target(step.clone()))?;
                 match held {
                     Some(held) if held == manifest.digest() => Ok(()),
                     Some(held) => Err(Error::Conflict(held)),
-                    None => Err(Error::Target { step, cause }),
+                    None => Err(Error::Target { step: Box::new(step), cause }),
                 }
             }
-            (result, _) => result.map_err(Error::target(format!("write manifest {reference}"))),
+            (result, _) => result.map_err(Error::target(("write manifest", reference))),
         }
     }
 
     async fn verify(&self, tag: &Tag, expected: Digest) -> Result<(), Error> {
-        let held = self.target.digest(tag).await.map_err(Error::target(format!("read tag {tag} again")))?;
+        let held = self.target.digest(tag).await.map_err(Error::target(("verify tag", tag)))?;
         match held {
             Some(held) if held == expected => Ok(()),
             Some(held) => Err(Error::Unverified(format!("expected {expected}, got {held}"))),
@@ -208,7 +209,7 @@ impl Copier {
     }
 
     pub(super) async fn read(&self, digest: Digest) -> Result<Manifest, Error> {
-        self.sources.manifest(digest).await.map_err(Error::source(format!("read manifest {digest}")))
+        self.sources.manifest(digest).await.map_err(Error::source(("read manifest", digest)))
     }
 
     pub(super) fn repository(&self) -> Option<&Repository> {

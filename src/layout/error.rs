@@ -1,5 +1,6 @@
 //! What goes wrong in a layout: which file, and what to do about it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -123,6 +124,25 @@ pub enum Error {
 impl Error {
     pub(super) fn io(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { step, path: path.to_owned(), cause }
+    }
+
+    /// What went wrong, as a word: what the operating system calls it, or one of ours.
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Io { cause, .. } => cause.kind().to_string().into(),
+            Self::NotALayout(_) | Self::NoLayout(_) => "not_a_layout".into(),
+            Self::Unclear { .. } => "unclear".into(),
+            Self::Absent { .. } => "absent".into(),
+            Self::Manifest { .. } => "unusable".into(),
+            Self::Version { .. } => "unknown_version".into(),
+            Self::Unexpected { .. } => "unexpected_file".into(),
+            Self::Json { .. } => "invalid_file".into(),
+            Self::TooLarge(_) => "too_large".into(),
+            Self::MissingPart { .. } => "missing_part".into(),
+            Self::Body { .. } => "truncated".into(),
+            Self::Size { .. } => "wrong_size".into(),
+            Self::Digest { .. } => "wrong_content".into(),
+        }
     }
 
     /// Whether a manifest was refused because something that it refers to is not there.

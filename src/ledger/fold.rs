@@ -1,6 +1,6 @@
 //! How events become a record. Plain values: no clock, no lock, no text of its own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,20 +8,16 @@ use jiff::Timestamp;
 use crate::event::{
     Arrival, Blobs, Ending, EventKind, MirrorSummary, PassId, RunOutcome, TagOutcome, TagSummary,
 };
+use crate::fault::Fault;
 use crate::ledger::counts::Counts;
-use crate::ledger::record::{Failure, PassRecord, Progress, Record, State, TagState, TagStatus, Transition};
+use crate::ledger::record::{
+    Failure, PassRecord, Progress, Record, State, TagState, TagStatus, Transition, Troubles,
+};
 use crate::oci::Tag;
 use crate::plan::{Action, Step};
 
 /// So many failures of a record are remembered.
 const FAILURES_MAX: usize = 20;
-
-/// One thing that failed: a tag, or the mirror as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Trouble {
-    tag: Option<Tag>,
-    error: String,
-}
 
 impl Record {
     /// Takes an event of a pass over this mirror and target.
@@ -159,9 +155,9 @@ impl Record {
         self.tags.iter_mut().find(|known| known.tag == *tag)
     }
 
-    fn failed(&mut self, tag: Option<Tag>, error: &str, at: Timestamp) {
+    fn failed(&mut self, tag: Option<Tag>, error: &Fault, at: Timestamp) {
         self.failures.truncate(FAILURES_MAX - 1);
-        self.failures.insert(0, Failure { at, tag, error: error.to_owned() });
+        self.failures.insert(0, Failure { at, tag, error: error.clone() });
     }
 
     fn count_stale(&mut self, at: Timestamp) {
@@ -239,20 +235,8 @@ impl Progress {
 }
 
 /// Tags that were not started fail for something that is told already.
-fn troubles(summary: &MirrorSummary) -> BTreeSet<Trouble> {
+fn troubles(summary: &MirrorSummary) -> Troubles {
     let tags = summary.tags.iter().filter(|tag| tag.outcome == Some(TagOutcome::Failed));
-    let of_tags = tags.map(|tag| Trouble {
-        tag: Some(tag.tag.clone()),
-        error: likeness(tag.error.as_deref().unwrap_or_default()),
-    });
-    let whole = summary.error.as_deref().map(|error| Trouble { tag: None, error: likeness(error) });
-    of_tags.chain(whole).collect()
-}
-
-/// What stays of an error from pass to pass. Words with a digit do not: they are request ids, times, counts of bytes.
-fn likeness(error: &str) -> String {
-    let words = error
-        .split_whitespace()
-        .map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+    let of_tags = tags.filter_map(|tag| Some((Some(tag.tag.clone()), tag.error.as_ref()?.kind())));
+    of_tags.chain(summary.error.iter().map(|error| (None, error.kind()))).collect()
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::config::{Mirror, Schedule};
 use crate::event::{Pair, PassId, RunOutcome};
+use crate::fault;
+use crate::fault::Fault;
 use crate::ledger::counts::Counts;
-use crate::ledger::fold::Trouble;
 use crate::oci::{Digest, Tag};
 
 /// What is known of a mirror and one of its targets. Serialized, it is what `GET /api/v1/mirrors` answers for each.
@@ -59,7 +60,7 @@ pub struct Record {
     pub transition: Transition,
     /// What the last pass failed with; empty after a success.
     #[serde(skip)]
-    pub(crate) troubles: BTreeSet<Trouble>,
+    pub(crate) troubles: Troubles,
     /// The configuration since which it has this source: what passes of those before found out says nothing of it.
     #[serde(skip)]
     pub(crate) since: u64,
@@ -67,6 +68,9 @@ pub struct Record {
     #[serde(skip)]
     pub(crate) newest_first: Vec<Tag>,
 }
+
+/// What failed: tags, and the mirror as a whole, each with the kind of its fault.
+pub(crate) type Troubles = BTreeSet<(Option<Tag>, fault::Kind)>;
 
 /// What a mirror does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -93,7 +97,9 @@ pub struct PassRecord {
     /// Whether all that was selected is in the target.
     pub outcome: RunOutcome,
     /// Why the mirror as a whole failed, if it did.
-    pub error: Option<String>,
+    #[serde(serialize_with = "Fault::as_text_or_none")]
+    #[schemars(with = "Option<String>")]
+    pub error: Option<Fault>,
     /// How many tags were copied.
     pub copied: u64,
     /// How many tags failed.
@@ -157,7 +163,9 @@ pub struct TagStatus {
     /// When this process copied it.
     pub copied_at: Option<Timestamp>,
     /// Why it failed, if it did.
-    pub error: Option<String>,
+    #[serde(serialize_with = "Fault::as_text_or_none")]
+    #[schemars(with = "Option<String>")]
+    pub error: Option<Fault>,
 }
 
 /// How the target has a tag.
@@ -182,7 +190,9 @@ pub struct Failure {
     /// The tag; none where it was the whole mirror.
     pub tag: Option<Tag>,
     /// Why, and what to do.
-    pub error: String,
+    #[serde(serialize_with = "Fault::as_text")]
+    #[schemars(with = "String")]
+    pub error: Fault,
 }
 
 impl Record {
@@ -207,7 +217,7 @@ impl Record {
             configured_at: now,
             counts: Counts::default(),
             transition: Transition::None,
-            troubles: BTreeSet::new(),
+            troubles: Troubles::new(),
             since: generation,
             newest_first: Vec::new(),
         }
@@ -233,7 +243,7 @@ impl Record {
     }
 
     /// Starts anew, with what failed so far. A pass under way is, be it about something else now.
-    pub(super) fn replace(&mut self, new: Self, troubles: BTreeSet<Trouble>) {
+    pub(super) fn replace(&mut self, new: Self, troubles: Troubles) {
         let (state, progress) = (self.state, self.progress.take());
         *self = Self { state, progress, troubles, ..new };
     }

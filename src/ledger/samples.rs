@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::config::{Config, Endpoint, Mirror};
-use crate::event::{Blobs, Ending, Event, Fault, MirrorSummary, Observer, Pair, TagSummary};
+use crate::event::{Blobs, Ending, Event, MirrorSummary, Observer, Pair, TagSummary};
+use crate::fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::{Root, Step};
 
@@ -54,7 +55,6 @@ pub(crate) fn finished(outcome: RunOutcome) -> MirrorSummary {
         target: "target.test/a".to_owned(),
         outcome,
         error: None,
-        fault: Fault::default(),
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,
@@ -72,8 +72,7 @@ pub(crate) fn summary(text: &str, outcome: TagOutcome) -> TagSummary {
         reason: String::new(),
         bytes: 0,
         blobs: Blobs::default(),
-        error: (outcome == TagOutcome::Failed).then(|| "503".to_owned()),
-        fault: Fault::default(),
+        error: (outcome == TagOutcome::Failed).then(|| fault::sample("503")),
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::config::NoticeKind;
 use crate::event::{MirrorSummary, TagSummary};
+use crate::fault::Fault;
 use crate::oci::{Digest, Tag};
 use crate::text::cut;
 
@@ -55,7 +56,7 @@ pub struct TagNotice {
 impl From<&TagSummary> for TagNotice {
     fn from(summary: &TagSummary) -> Self {
         let TagSummary { tag, digest, bytes, error, .. } = summary;
-        Self { tag: tag.clone(), digest: *digest, bytes: *bytes, error: error.as_deref().map(shortened) }
+        Self { tag: tag.clone(), digest: *digest, bytes: *bytes, error: error.as_ref().map(shortened) }
     }
 }
 
@@ -69,7 +70,7 @@ impl Notice {
 
     /// The pass failed: as a whole, or for these tags.
     pub(super) fn failed(mirror: &MirrorSummary, tags: Vec<TagNotice>, at: Timestamp) -> Self {
-        let error = mirror.error.as_deref().map_or_else(|| error_of(&tags), shortened);
+        let error = mirror.error.as_ref().map_or_else(|| error_of(&tags), shortened);
         let text =
             format!("{}: mirroring {} to {} failed: {error}", mirror.name, mirror.source, mirror.target);
         Self { tags, error: Some(error), ..Self::new(NoticeKind::Failed, mirror, at, text) }
@@ -133,14 +134,15 @@ fn named(tags: &[TagNotice]) -> String {
     format!("{}{more}", names.join(", "))
 }
 
-fn shortened(text: &str) -> String {
-    cut(text, ERROR_MAX_CHARS)
+fn shortened(error: &Fault) -> String {
+    cut(&error.to_string(), ERROR_MAX_CHARS)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::event::{Blobs, Ending, Fault, RunOutcome, TagOutcome};
+    use crate::event::{Blobs, Ending, RunOutcome, TagOutcome};
+    use crate::fault;
 
     pub(in crate::notice) fn at() -> Timestamp {
         "2026-09-01T12:00:00Z".parse().unwrap()
@@ -156,8 +158,7 @@ pub(super) mod tests {
             reason: String::new(),
             bytes: if error.is_some() { 0 } else { 1024 },
             blobs: Blobs::default(),
-            error: error.map(str::to_owned),
-            fault: Fault::default(),
+            error: error.map(fault::sample),
         };
         let tags = copied.iter().map(|name| tag(name, None));
         MirrorSummary {
@@ -166,7 +167,6 @@ pub(super) mod tests {
             target: "registry.test/oracle/jdk".to_owned(),
             outcome: if failed.is_empty() { RunOutcome::Succeeded } else { RunOutcome::Failed },
             error: None,
-            fault: Fault::default(),
             tags: tags.chain(failed.iter().map(|(name, error)| tag(name, Some(error)))).collect(),
             warnings: Vec::new(),
             selection: None,
@@ -220,7 +220,7 @@ pub(super) mod tests {
     fn a_sentence_for_each_kind() {
         let two = [("21.0.8", "503"), ("21.0.7", "500")];
         let mut whole = mirror(&[], &[]);
-        whole.error = Some("cannot read the tags of the source".to_owned());
+        whole.error = Some(fault::sample("cannot read the tags of the source"));
         let texts = [
             many(2).text,
             many(12).text,

@@ -7,7 +7,8 @@ use tracing::{Instrument, Span, info_span};
 
 use crate::copy;
 use crate::copy::Copied;
-use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
+use crate::event::{Blobs, Ending, EventKind, MirrorSummary, TagOutcome, TagSummary};
+use crate::fault::{Fault, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop};
@@ -78,7 +79,6 @@ impl Pass<'_> {
             // What is refused for one is what is wrong with the whole mirror.
             if is_denied && summary.error.is_none() {
                 summary.error.clone_from(&tag.error);
-                summary.fault = tag.fault.clone();
             }
             summary.tags.push(tag);
             stopped += u64::from(is_stopped);
@@ -159,8 +159,9 @@ impl StepError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Conflict(_) => Fault::at(Side::Target, None),
-            Self::NotStarted(_) | Self::Dropped => Fault::default(),
+            Self::Conflict(_) => Fault::new("plan", "conflict", self).at(Side::Target, None),
+            Self::NotStarted(_) => Fault::new("copy", "not_started", self),
+            Self::Dropped => Fault::new("copy", "dropped", self),
             Self::Copy(error) => error.fault(),
         }
     }
@@ -177,8 +178,7 @@ fn in_plan(step: &Step) -> TagSummary {
         reason: step.reason.clone(),
         bytes: 0,
         blobs: Blobs::default(),
-        error: conflict.as_ref().map(StepError::to_string),
-        fault: conflict.as_ref().map(StepError::fault).unwrap_or_default(),
+        error: conflict.as_ref().map(StepError::fault),
     }
 }
 
@@ -193,8 +193,7 @@ fn finish(tag: &mut TagSummary, result: Result<Option<Copied>, StepError>) {
         Err(failure) => {
             let is_started = !matches!(failure, StepError::NotStarted(_));
             tag.outcome = Some(if is_started { TagOutcome::Failed } else { TagOutcome::NotStarted });
-            tag.error = Some(chain(&failure));
-            tag.fault = failure.fault();
+            tag.error = Some(failure.fault());
         }
     }
 }

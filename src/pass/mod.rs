@@ -17,13 +17,14 @@ use tracing::{Instrument, info_span};
 
 use crate::config::Mirror;
 use crate::copy::Copier;
-use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side};
+use crate::event::{Ending, EventKind, MirrorSummary, RunOutcome};
+use crate::fault::{Fault, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::select::Shortfall;
 use crate::source;
 use crate::target;
-use crate::text::{chain, internal_error};
+use crate::text::internal_error;
 
 /// How far a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ enum Error {
     Ensure(#[source] target::Error),
     #[error("stopped before its end")]
     Stopped,
+    #[error("{0}")]
+    Internal(String),
 }
 
 /// The rules select fewer tags than they have to.
@@ -84,6 +87,14 @@ struct TooFew {
     listed: usize,
     /// The rules that miss their own.
     rules: Vec<Shortfall>,
+}
+
+impl TooFew {
+    /// One more rule that falls short is another failure.
+    fn code(&self) -> String {
+        let rules = self.rules.iter().map(|shortfall| format!(" tags[{}]", shortfall.rule()));
+        ["too_few".to_owned()].into_iter().chain(rules).collect()
+    }
 }
 
 impl fmt::Display for TooFew {
@@ -115,11 +126,22 @@ impl fmt::Display for TooFew {
 impl Error {
     fn fault(&self) -> Fault {
         match self {
-            Self::Tags(cause) | Self::Denied { cause, .. } => Fault::at(Side::Source, cause.request_id()),
-            Self::TooFew(_) => Fault::at(Side::Source, None),
-            Self::Target(cause) | Self::Ensure(cause) => Fault::at(Side::Target, cause.request_id()),
-            Self::Stopped => Fault::default(),
+            Self::Tags(cause) => self.at_source("list tags", cause),
+            Self::Denied { cause, .. } => self.at_source("ask for tag", cause),
+            Self::TooFew(too_few) => Fault::new("select", too_few.code(), self).at(Side::Source, None),
+            Self::Target(cause) => self.at_target("ask target", cause),
+            Self::Ensure(cause) => self.at_target("prepare repository", cause),
+            Self::Stopped => Fault::new("pass", "stopped", self),
+            Self::Internal(_) => Fault::new("pass", "internal", self),
         }
+    }
+
+    fn at_source(&self, operation: &'static str, cause: &source::Error) -> Fault {
+        Fault::new(operation, cause.code(), self).at(Side::Source, cause.request_id())
+    }
+
+    fn at_target(&self, operation: &'static str, cause: &target::Error) -> Fault {
+        Fault::new(operation, cause.code(), self).at(Side::Target, cause.request_id())
     }
 }
 
@@ -143,7 +165,7 @@ impl Pass<'_> {
         if summary.outcome == RunOutcome::Failed {
             span.record("outcome", "failed");
             span.record("otel.status_code", "ERROR");
-            span.record("otel.status_description", summary.error.as_deref());
+            span.record("otel.status_description", summary.error.as_ref().map(Fault::to_string));
         } else {
             span.record("outcome", "succeeded");
         }
@@ -152,7 +174,7 @@ impl Pass<'_> {
 
     /// The summary of a pass that a mistake of ours ended.
     fn caught(&self, panic: &(dyn Any + Send), started: Instant) -> MirrorSummary {
-        let error = Some(internal_error(panic));
+        let error = Some(Error::Internal(internal_error(panic)).fault());
         let summary = MirrorSummary { outcome: RunOutcome::Failed, error, ..self.begun(Ending::Finished) };
         let finished = EventKind::PassFinished { summary: &summary, took: started.elapsed() };
         // The mistake may be that of whoever observes.
@@ -167,7 +189,6 @@ impl Pass<'_> {
             target: self.mirror.target.to_string(),
             outcome: RunOutcome::Succeeded,
             error: None,
-            fault: Fault::default(),
             tags: Vec::new(),
             warnings: Vec::new(),
             selection: None,
@@ -196,8 +217,7 @@ impl Pass<'_> {
             if matches!(error, Error::Stopped) {
                 summary.ending = Ending::Stopped;
             }
-            summary.error = Some(chain(&error));
-            summary.fault = error.fault();
+            summary.error = Some(error.fault());
         }
         sort(&mut summary);
         if summary.error.is_some() || summary.tags.iter().any(|tag| tag.error.is_some()) {

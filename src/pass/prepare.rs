@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
+use crate::event::{Blobs, EventKind, MirrorSummary, TagOutcome, TagSummary, Warning};
+use crate::fault::{Fault, Side};
 use crate::oci::{Digest, Platform, Tag};
 use crate::pass::{Error, Pass, TooFew};
 use crate::plan;
@@ -13,7 +14,6 @@ use crate::select;
 use crate::select::{Selection, Verdict};
 use crate::source;
 use crate::target::Held;
-use crate::text::chain;
 
 /// So many tags are asked for at the source at once; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;
@@ -55,11 +55,13 @@ enum TagError {
 
 impl TagError {
     fn fault(&self) -> Fault {
-        let request_id = match self {
-            Self::Source(cause) => cause.request_id(),
-            Self::Vanished | Self::Platforms(_) => None,
-        };
-        Fault::at(Side::Source, request_id)
+        match self {
+            Self::Source(cause) => {
+                Fault::new("ask for tag", cause.code(), self).at(Side::Source, cause.request_id())
+            }
+            Self::Vanished => Fault::new("ask for tag", "vanished", self).at(Side::Source, None),
+            Self::Platforms(_) => Fault::new("choose platforms", "unusable", self).at(Side::Source, None),
+        }
     }
 }
 
@@ -81,8 +83,7 @@ impl Pass<'_> {
         if too_few.mirror.is_some() || !too_few.rules.is_empty() {
             let error = Error::TooFew(too_few);
             // What was selected is right all the same, and is copied.
-            summary.error = Some(chain(&error));
-            summary.fault = error.fault();
+            summary.error = Some(error.fault());
         }
         if selected == 0 {
             return Ok(Planned::default());
@@ -175,7 +176,6 @@ fn unplanned(tag: Tag, error: &TagError) -> TagSummary {
         reason: "not planned".to_owned(),
         bytes: 0,
         blobs: Blobs::default(),
-        error: Some(chain(error)),
-        fault: error.fault(),
+        error: Some(error.fault()),
     }
 }

@@ -1,5 +1,6 @@
 //! What goes wrong between us and a registry, in terms of what a caller does about it.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::login::CredentialsError;
 use crate::oci::{Digest, ManifestError};
 use crate::registry::code;
 use crate::registry::transport::resolve;
-use crate::text::{address, chain, markup, quote};
+use crate::text::{HINT, address, chain, markup, quote};
 
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
@@ -164,13 +165,32 @@ impl Error {
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.map(|hint| format!("\nhint: {hint}").into());
+        self.hint = hint.map(|hint| format!("{HINT}{hint}").into());
         self
     }
 
     /// Why.
     pub fn kind(&self) -> &Kind {
         &self.inner.kind
+    }
+
+    /// What went wrong, as a word: the registry's own code, its status, or what broke.
+    pub fn code(&self) -> Cow<'static, str> {
+        match self.kind() {
+            Kind::Transport(_) => "no_answer".into(),
+            Kind::Stalled(_) => "stalled".into(),
+            Kind::Truncated { .. } => "truncated".into(),
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
+                refusal.code()
+            }
+            Kind::Credentials(_) => "no_credentials".into(),
+            Kind::Digest { .. } => "wrong_content".into(),
+            Kind::Size { .. } => "wrong_size".into(),
+            Kind::Manifest(_) => "unusable".into(),
+            Kind::Protocol(_) => "protocol".into(),
+            Kind::PullsUsedUp(_) => "pulls_used_up".into(),
+            Kind::StartOver(_) => "cannot_resume".into(),
+        }
     }
 
     /// The refusal, if the registry answered with one.
@@ -264,6 +284,12 @@ impl Error {
 }
 
 impl Refusal {
+    /// The first of the registry's own codes, or the status.
+    fn code(&self) -> Cow<'static, str> {
+        let own = self.errors.iter().map(|error| &error.code).find(|code| !code.is_empty());
+        own.map_or_else(|| self.status.as_str().to_owned(), |code| quote(code)).into()
+    }
+
     /// Whether one of the registry's errors has this code.
     pub fn has_code(&self, code: &str) -> bool {
         self.errors.iter().any(|error| error.code == code)

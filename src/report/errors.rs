@@ -5,6 +5,7 @@ use std::io;
 use std::io::Write;
 
 use crate::event::{MirrorSummary, TagSummary};
+use crate::fault::Fault;
 use crate::oci::Tag;
 
 /// So many tags of one error are named; the others are counted.
@@ -23,7 +24,7 @@ pub(super) fn write(out: &mut dyn Write, mirrors: &[MirrorSummary]) -> io::Resul
         }
         for Group { error, tags } in groups(&mirror.tags) {
             // What failed for all of them was told as the mirror's error.
-            if mirror.error.as_deref() != Some(error) {
+            if mirror.error.as_ref() != Some(error) {
                 writeln!(out, "error: {}{}: {error}", mirror.name, Tags(&tags))?;
             }
         }
@@ -31,13 +32,8 @@ pub(super) fn write(out: &mut dyn Write, mirrors: &[MirrorSummary]) -> io::Resul
     Ok(())
 }
 
-/// What is wrong, without the hints below it.
-pub(super) fn first_line(error: &str) -> &str {
-    error.lines().next().unwrap_or_default()
-}
-
 struct Group<'a> {
-    error: &'a str,
+    error: &'a Fault,
     tags: Vec<&'a Tag>,
 }
 
@@ -75,6 +71,7 @@ impl fmt::Display for Tags<'_> {
 #[cfg(test)]
 mod tests {
     use crate::event::Warning;
+    use crate::fault;
     use crate::report::samples;
 
     use super::*;
@@ -82,7 +79,7 @@ mod tests {
     #[test]
     fn warnings_come_first() {
         let mut mirror = samples::mirror("java/jdk");
-        mirror.error = Some("connection refused".to_owned());
+        mirror.error = Some(fault::sample("connection refused"));
         let warning = |rule| Warning { code: "lonely_variants", rule, message: "keeps much".to_owned() };
         mirror.warnings = vec![warning(Some("tags[1]".to_owned())), warning(None)];
         let mut out = Vec::new();
@@ -99,7 +96,7 @@ mod tests {
         let mut mirror = samples::mirror("java/jdk");
         let denied =
             "source: cannot read the manifest: GET https://a.example/v2/x: 403 Forbidden\nhint: log in";
-        mirror.error = Some(denied.to_owned());
+        mirror.error = Some(fault::sample(denied));
         mirror.tags = vec![samples::failed("21", denied)];
         mirror.tags.extend(["20", "19", "18", "17"].map(|tag| samples::failed(tag, "not started")));
         mirror.tags.push(samples::failed("16", "conflict"));

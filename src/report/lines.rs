@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use crate::event::{Event, EventKind, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
+use crate::event::{Ending, Event, EventKind, MirrorSummary, Observer, TagOutcome, TagSummary};
+use crate::fault::{Fault, Side};
 use crate::oci::Tag;
-use crate::report::errors::first_line;
 use crate::report::transfers::Transfers;
 use crate::report::units::{Bytes, Span};
 
@@ -93,7 +93,7 @@ impl Transfer {
 }
 
 fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
-    let TagSummary { tag, outcome, bytes, error, fault: Fault { side, request_id }, .. } = summary;
+    let TagSummary { tag, outcome, bytes, error, .. } = summary;
     let took = transfer.map(|transfer| transfer.started.elapsed()).unwrap_or_default();
     let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
     match outcome {
@@ -102,9 +102,8 @@ fn finish(mirror: &str, summary: &TagSummary, transfer: Option<&Transfer>) {
             info!(mirror, %tag, bytes, seconds, "Copied {mirror}:{tag}: {what}");
         }
         Some(TagOutcome::Failed) => {
-            let error = error.as_deref().unwrap_or_default();
-            let (side, request_id) = (side.map(Side::as_str), request_id.as_deref());
-            error!(mirror, %tag, side, request_id, error, "Could not copy {mirror}:{tag}: {}", first_line(error));
+            let Logged { side, request_id, error, what } = Logged::of(error.as_ref());
+            error!(mirror, %tag, side, request_id, error, "Could not copy {mirror}:{tag}: {what}");
         }
         // Thousands of tags may be of this kind: the mirror's last line counts them.
         Some(TagOutcome::NotStarted) => debug!(mirror, %tag, "Not started {mirror}:{tag}"),
@@ -117,8 +116,7 @@ fn finish_mirror(summary: &MirrorSummary) {
     for warning in &summary.warnings {
         warn!(mirror, code = warning.code, rule = warning.rule, "`{mirror}`: {warning}");
     }
-    let is_plan = !summary.tags.is_empty() && summary.tags.iter().all(|tag| tag.outcome.is_none());
-    if is_plan && summary.error.is_none() {
+    if summary.ending == Ending::Planned && summary.error.is_none() {
         info!(mirror, tags = summary.tags.len(), "Planned `{mirror}`");
         return;
     }
@@ -127,16 +125,16 @@ fn finish_mirror(summary: &MirrorSummary) {
             .map(|outcome| summary.count(outcome));
     let untried = if not_started > 0 { format!(", {not_started} not started") } else { String::new() };
     let counts = format!("{copied} copied, {up_to_date} up to date, {failed} failed{untried}");
-    let Some(error) = &summary.error else {
+    let Some(fault) = &summary.error else {
         info!(mirror, copied, up_to_date, failed, not_started, "Done `{mirror}`: {counts}");
         return;
     };
     // What was told of a tag is not told again.
-    let error = Some(error).filter(|error| summary.tags.iter().all(|tag| tag.error.as_ref() != Some(error)));
-    let cause = error.map(|error| format!(": {}", first_line(error))).unwrap_or_default();
+    let is_told = summary.tags.iter().any(|tag| tag.error.as_ref() == Some(fault));
+    let Logged { side, request_id, error, what } = Logged::of(Some(fault));
+    let (request_id, error) = (request_id.filter(|_| !is_told), error.filter(|_| !is_told));
+    let cause = if is_told { String::new() } else { format!(": {what}") };
     let told = if summary.tags.is_empty() { String::new() } else { format!(" ({counts})") };
-    let Fault { side, request_id } = &summary.fault;
-    let (side, request_id) = (side.map(Side::as_str), request_id.as_deref().filter(|_| error.is_some()));
     error!(
         mirror,
         side,
@@ -150,6 +148,27 @@ fn finish_mirror(summary: &MirrorSummary) {
     );
 }
 
+/// What logs have of a fault.
+#[derive(Default)]
+struct Logged<'a> {
+    side: Option<&'static str>,
+    request_id: Option<&'a str>,
+    error: Option<String>,
+    what: &'a str,
+}
+
+impl<'a> Logged<'a> {
+    fn of(fault: Option<&'a Fault>) -> Self {
+        let Some(fault) = fault else { return Self::default() };
+        Self {
+            side: fault.side.map(Side::as_str),
+            request_id: fault.request_id.as_deref(),
+            error: Some(fault.to_string()),
+            what: fault.headline(),
+        }
+    }
+}
+
 /// Milliseconds; those of half a billion years and more are too many to matter.
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
@@ -160,6 +179,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
+    use crate::fault;
     use crate::report::samples;
 
     use super::*;
@@ -194,7 +214,7 @@ mod tests {
             }
             finish(&summary);
             finish(&samples::plan().mirrors[0]);
-            summary.error = Some("stopped before its end".to_owned());
+            summary.error = Some(fault::sample("stopped before its end"));
             finish(&summary);
         });
         insta::assert_snapshot!(told, @r#"
@@ -213,7 +233,7 @@ mod tests {
         let (pass, lines) = (samples::pass("java/jdk"), Lines::default());
         let tell = |kind: EventKind<'_>| lines.observe(&samples::event(&pass, kind));
         let mut summary = samples::mirror("java/jdk");
-        summary.error = Some("403 Forbidden".to_owned());
+        summary.error = Some(fault::sample("403 Forbidden"));
         summary.tags = vec![samples::failed("21", "403 Forbidden")];
         summary.tags.extend((0..1000).map(|update| TagSummary {
             outcome: Some(TagOutcome::NotStarted),

@@ -6,9 +6,10 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use crate::event::{
-    Blobs, Ending, Event, EventKind, Fault, MirrorSummary, Pair, PassId, RunOutcome, RunSummary, TagOutcome,
+    Blobs, Ending, Event, EventKind, MirrorSummary, Pair, PassId, RunOutcome, RunSummary, TagOutcome,
     TagSummary, Totals,
 };
+use crate::fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
 use crate::select::{Rule, Selection, Spec, select};
@@ -42,7 +43,6 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         target: format!("registry.test/oracle/{name}"),
         outcome: RunOutcome::Succeeded,
         error: None,
-        fault: Fault::default(),
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,
@@ -60,7 +60,6 @@ fn planned(text: &str, action: Action, reason: &str) -> TagSummary {
         bytes: 0,
         blobs: Blobs::default(),
         error: None,
-        fault: Fault::default(),
     }
 }
 
@@ -82,7 +81,7 @@ pub(super) fn failed(text: &str, error: &str) -> TagSummary {
         digest: None,
         action: None,
         outcome: Some(TagOutcome::Failed),
-        error: Some(error.to_owned()),
+        error: Some(fault::sample(error)),
         ..planned(text, Action::Copy, "")
     }
 }
@@ -98,7 +97,7 @@ pub(super) fn run() -> RunSummary {
     ];
     let mut database = mirror("database/free");
     database.outcome = RunOutcome::Failed;
-    database.error = Some("cannot read the tags of the source: connection refused".to_owned());
+    database.error = Some(fault::sample("cannot read the tags of the source: connection refused"));
     RunSummary {
         outcome: RunOutcome::Failed,
         started_at: "2026-09-01T00:00:00Z".parse().unwrap(),
@@ -123,12 +122,13 @@ pub(super) fn selection() -> Selection {
 pub(super) fn plan() -> RunSummary {
     let mut jdk = mirror("java/jdk");
     jdk.outcome = RunOutcome::Failed;
+    jdk.ending = Ending::Planned;
     jdk.selection = Some(selection());
     jdk.tags = vec![
         planned("21.0.7", Action::Copy, "missing in target"),
         planned("21.0.6", Action::Skip, "target is equal"),
         TagSummary {
-            error: Some("conflict: its tags are immutable".to_owned()),
+            error: Some(fault::sample("conflict: its tags are immutable")),
             ..planned("21.0.7-oraclelinux9", Action::Conflict, "its tags are immutable")
         },
         TagSummary { outcome: None, ..failed("latest", "HEAD https://a.example/v2/x: 503") },

@@ -4,8 +4,8 @@ use std::io;
 use std::io::Write;
 
 use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
+use crate::fault::Fault;
 use crate::report::errors;
-use crate::report::errors::first_line;
 use crate::report::table::{Look, Table};
 use crate::report::units::{Bytes, Span};
 
@@ -54,7 +54,7 @@ fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
         None => "",
     };
     // Why it was planned says nothing about what went wrong.
-    let reason = tag.error.as_deref().map_or_else(|| tag.reason.clone(), short);
+    let reason = tag.error.as_ref().map_or_else(|| tag.reason.clone(), short);
     [
         mirror.to_owned(),
         tag.tag.to_string(),
@@ -67,8 +67,8 @@ fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
 }
 
 /// An error as a cell takes it; all of it stands below the table.
-fn short(error: &str) -> String {
-    let error = first_line(error);
+fn short(error: &Fault) -> String {
+    let error = error.headline();
     match error.char_indices().nth(ERROR_CELL_MAX_CHARS) {
         Some((end, _)) => format!("{}…", error[..end].trim_end()),
         None => error.to_owned(),

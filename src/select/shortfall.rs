@@ -37,6 +37,11 @@ pub struct Shortfall {
 }
 
 impl Shortfall {
+    /// Which rule of the mirror, counted from 0.
+    pub fn rule(&self) -> usize {
+        self.rule
+    }
+
     /// `None` where the rule selects enough.
     pub(super) fn find(rule: (usize, &Rule), choice: &Choice, tags: &[&Tag]) -> Option<Self> {
         let (index, rule) = rule;

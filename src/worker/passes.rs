@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::event::RunOutcome;
+use crate::fault::Fault;
 use crate::worker::run::PassState;
 
 /// So many passes are remembered.
@@ -20,7 +21,7 @@ pub(super) struct Passes {
 struct Ended {
     number: u64,
     outcome: RunOutcome,
-    error: Option<String>,
+    error: Option<Fault>,
 }
 
 impl Passes {
@@ -29,7 +30,7 @@ impl Passes {
     }
 
     /// Ends the pass under way. `error` is why it failed as a whole, if it did.
-    pub(super) fn end(&mut self, outcome: RunOutcome, error: Option<String>) {
+    pub(super) fn end(&mut self, outcome: RunOutcome, error: Option<Fault>) {
         let Some(number) = self.running.take() else { return };
         self.ended.truncate(PASSES_MAX - 1);
         self.ended.push_front(Ended { number, outcome, error });
@@ -42,7 +43,7 @@ impl Passes {
         }
         match self.ended.iter().find(|ended| ended.number == number) {
             Some(Ended { outcome, error, .. }) => {
-                PassState::Finished { outcome: *outcome, error: error.clone() }
+                PassState::Finished { outcome: *outcome, error: error.as_ref().map(Fault::to_string) }
             }
             None if self.ended.front().is_some_and(|last| last.number >= number) => PassState::Forgotten,
             None => PassState::Waiting,

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::event::{Pair, RunOutcome};
+use crate::fault::Fault;
 use crate::ledger::{Entry, Record, State};
 use crate::pass::{Mode, Stop};
 use crate::worker::passes::Passes;
@@ -21,6 +22,15 @@ pub struct Worker {
     pub entry: Arc<Entry>,
     /// Held for updates and look-ups only.
     passes: Mutex<Passes>,
+}
+
+/// Why a pass never came to its turn.
+#[derive(Debug, thiserror::Error)]
+enum Dropped {
+    #[error("the mirror is no longer configured")]
+    Gone,
+    #[error("tagferry was told to stop before its turn")]
+    Stopped,
 }
 
 /// Differs from one before whenever what is known does. Much cheaper than all that is known.
@@ -65,14 +75,14 @@ impl Worker {
                 let summary = pass.run(Mode::Sync, stop).await;
                 self.passes().end(summary.outcome, summary.error);
             } else {
-                self.drop_pass("the mirror is no longer configured");
+                self.drop_pass(&Dropped::Gone);
             }
             changed();
         }
         // Whoever waits for the pass is told that it never comes.
         if self.trigger.is_asked() {
             self.begin();
-            self.drop_pass("tagferry was told to stop before its turn");
+            self.drop_pass(&Dropped::Stopped);
             changed();
         }
     }
@@ -107,8 +117,8 @@ impl Worker {
     }
 
     /// Ends a pass that for this reason never came to its turn. It found out nothing.
-    fn drop_pass(&self, reason: &str) {
-        self.passes().end(RunOutcome::Failed, Some(reason.to_owned()));
+    fn drop_pass(&self, reason: &Dropped) {
+        self.passes().end(RunOutcome::Failed, Some(Fault::new("pass", "dropped", reason)));
     }
 
     fn passes(&self) -> MutexGuard<'_, Passes> {

@@ -223,7 +223,7 @@ async fn what_is_missing_or_wrong_in_a_layout_fails_its_tag_and_is_named() {
         damage.befall(&layout.blob(digest));
         let (summary, target) = read(&layout.endpoint()).await;
         let error = tag_error(&summary, "1");
-        assert_says(error, &words);
+        assert_says(&error, &words);
         assert!(error.contains(&digest.hex()), "{damage:?}: {error}");
         assert!(target.tags("app").is_empty());
         target.assert_consistent();

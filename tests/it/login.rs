@@ -117,7 +117,7 @@ async fn a_wrong_password_is_told_after_few_requests() {
         let target = Registry::start(Face::Open).await;
         let summary = copy(Side::login(&source, "hunter2"), &target).await;
         let error = mirror_error(&summary);
-        assert_says(error, &["cannot read the tags of the source", &source.host(), "401 Unauthorized"]);
+        assert_says(&error, &["cannot read the tags of the source", &source.host(), "401 Unauthorized"]);
         assert!(!error.contains("hunter2") && !error.contains('?'), "{error}");
         assert_eq!(source.requests().len(), requests, "{face:?}");
         assert_eq!(target.requests().len(), 0);
@@ -169,7 +169,7 @@ async fn a_licence_that_is_not_accepted_fails_its_mirror_alone_and_soon() {
         let (source, target, config) = licensed(licence).await;
         let summary = sync(&config).await;
         assert_eq!(summary.outcome, RunOutcome::Failed);
-        assert_says(summary.mirrors[0].error.as_deref().unwrap(), &words);
+        assert_says(summary.mirrors[0].error.as_ref().unwrap().to_string(), &words);
         assert_eq!(summary.mirrors[1].outcome, RunOutcome::Succeeded);
         assert_eq!(target.tags("free"), source.tags("free"));
         assert!(target.tags("paid").is_empty());

@@ -12,7 +12,8 @@ use axum::{Router, body};
 use jiff::Timestamp;
 use serde_json::Value;
 use tagferry::config::Config;
-use tagferry::event::{self, Ending, Event, EventKind, MirrorSummary, Observer, Pair, PassId, RunOutcome};
+use tagferry::event::{Ending, Event, EventKind, MirrorSummary, Observer, Pair, PassId, RunOutcome};
+use tagferry::fault;
 use tagferry::ledger::Ledger;
 use tagferry::notice;
 use tagferry::notice::{Delivery, Notifier, Patience};
@@ -139,8 +140,7 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
         source: "quay.io/java/jdk".to_owned(),
         target: "registry.test/jdk".to_owned(),
         outcome: if error.is_some() { RunOutcome::Failed } else { RunOutcome::Succeeded },
-        error: error.map(str::to_owned),
-        fault: event::Fault::default(),
+        error: error.map(|text| fault::Fault::new("test", text.to_owned(), &std::io::Error::other(text))),
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,

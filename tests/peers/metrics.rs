@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tagferry::config::{Config, Mirror};
 use tagferry::event::{
-    Arrival, Blobs, Ending, Event, EventKind, Fault, MirrorSummary, Observer, Pair, PassId, RunOutcome,
-    TagOutcome, TagSummary,
+    Arrival, Blobs, Ending, Event, EventKind, MirrorSummary, Observer, Pair, PassId, RunOutcome, TagOutcome,
+    TagSummary,
 };
 use tagferry::ledger::Ledger;
 use tagferry::metrics::encode;
@@ -46,7 +46,6 @@ fn after_a_pass() -> String {
         bytes: 1_000,
         blobs: Blobs { uploaded: 1, mounted: 0, present: 0 },
         error: None,
-        fault: Fault::default(),
     };
     let step = Step {
         tag: tag.clone(),
@@ -60,7 +59,6 @@ fn after_a_pass() -> String {
         target: TARGET.to_owned(),
         outcome: RunOutcome::Succeeded,
         error: None,
-        fault: Fault::default(),
         tags: vec![summary.clone()],
         warnings: Vec::new(),
         selection: None,

@@ -11,6 +11,7 @@ use super::mirror::{Depth, Look, mirror};
 use crate::control::api::Overview;
 use crate::control::{Access, Changes, Configuration};
 use crate::event::{Pair, PassId, RunOutcome};
+use crate::fault;
 use crate::ledger::samples;
 use crate::ledger::{Failure, Newest, PassRecord, Progress, Record, State, TagState, TagStatus};
 use crate::oci::{Digest, Tag};
@@ -47,7 +48,7 @@ fn passed(outcome: RunOutcome, error: Option<&str>) -> PassRecord {
         started_at: at("2026-08-01T09:00:00Z"),
         finished_at: at("2026-08-01T09:00:05Z"),
         outcome,
-        error: error.map(str::to_owned),
+        error: error.map(fault::sample),
         copied: 1,
         failed: u64::from(outcome == RunOutcome::Failed),
     }
@@ -96,8 +97,8 @@ fn running(name: &str) -> Record {
 
 fn failing(name: &str, error: &str) -> Record {
     let mut failed = tag_status("21.0.10", TagState::Failed);
-    failed.error = Some(error.to_owned());
-    let failure = |tag| Failure { at: at("2026-08-01T09:00:05Z"), tag, error: error.to_owned() };
+    failed.error = Some(fault::sample(error));
+    let failure = |tag| Failure { at: at("2026-08-01T09:00:05Z"), tag, error: fault::sample(error) };
     Record {
         last_run: Some(passed(RunOutcome::Failed, None)),
         tags: vec![failed, tag_status("21.0.9", TagState::Current)],
@@ -203,7 +204,7 @@ fn markup_from_elsewhere_is_text() {
     let mut hostile = failing(HOSTILE, HOSTILE);
     hostile.schedule = Some(HOSTILE.to_owned());
     if let Some(run) = &mut hostile.last_run {
-        run.error = Some(HOSTILE.to_owned());
+        run.error = Some(fault::sample(HOSTILE));
     }
     let mut overview = overview(vec![hostile, fresh("a")]);
     overview.configuration.error = Some(HOSTILE.to_owned());

@@ -45,7 +45,7 @@ async fn a_panic_ends_its_pass_and_no_other() {
         let [broken, other] = &summary.mirrors[..] else { panic!("{summary:#?}") };
         assert_eq!((broken.outcome, other.outcome), (RunOutcome::Failed, RunOutcome::Succeeded));
         let words = "internal error: a mistake of [31mours; please report this, with what the log says of it";
-        assert_says(broken.error.as_deref().unwrap(), &[words]);
+        assert_says(broken.error.as_ref().unwrap().to_string(), &[words]);
         assert_eq!(target.tags("other"), source.tags("other"));
         target.assert_consistent();
         assert_eq!(faulty.finished.load(Relaxed), if is_always { 1 } else { 2 });

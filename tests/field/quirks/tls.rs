@@ -45,7 +45,7 @@ async fn run(change: impl FnOnce(&mut CertificateParams), settings: &str) -> Ran
 #[track_caller]
 fn assert_told_once(ran: &Ran, words: &[&str]) {
     ran.assert_code(1);
-    assert_says(&format!("{}{}", ran.stdout, ran.stderr), words);
+    assert_says(format!("{}{}", ran.stdout, ran.stderr), words);
     let errors = ran.stderr.lines().filter(|line| line.contains("ERROR")).count();
     assert!(errors <= 1, "{errors} errors: {}", ran.stderr);
 }
@@ -69,5 +69,5 @@ async fn a_certificate_that_nobody_signed_is_told_once() {
 #[tokio::test]
 async fn tls_where_none_is_expected_is_told() {
     let ran = run(|_| {}, "plain_http: true").await;
-    assert_says(&format!("{}{}", ran.stdout, ran.stderr), &["plain_http` away"]);
+    assert_says(format!("{}{}", ran.stdout, ran.stderr), &["plain_http` away"]);
 }

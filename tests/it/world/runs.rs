@@ -145,23 +145,24 @@ pub(crate) fn assert_succeeded(summary: &RunSummary) {
 
 /// Why a tag of the only mirror failed.
 #[track_caller]
-pub(crate) fn tag_error<'a>(summary: &'a RunSummary, name: &str) -> &'a str {
+pub(crate) fn tag_error(summary: &RunSummary, name: &str) -> String {
     let found = tag(summary, name);
     assert!(matches!(found.outcome, Some(TagOutcome::Failed | TagOutcome::NotStarted)), "{found:#?}");
-    found.error.as_deref().unwrap()
+    found.error.as_ref().unwrap().to_string()
 }
 
 /// Why the only mirror failed as a whole.
 #[track_caller]
-pub(crate) fn mirror_error(summary: &RunSummary) -> &str {
+pub(crate) fn mirror_error(summary: &RunSummary) -> String {
     let found = only(summary);
     assert_eq!(found.outcome, RunOutcome::Failed, "{found:#?}");
-    found.error.as_deref().unwrap_or_else(|| panic!("no error in {found:#?}"))
+    found.error.as_ref().unwrap_or_else(|| panic!("no error in {found:#?}")).to_string()
 }
 
 /// Fails the test unless a text contains all of these.
 #[track_caller]
-pub(crate) fn assert_says(text: &str, words: &[&str]) {
+pub(crate) fn assert_says(text: impl AsRef<str>, words: &[&str]) {
+    let text = text.as_ref();
     for word in words {
         assert!(text.contains(word), "no `{word}` in: {text}");
     }
