@@ -50,3 +50,27 @@ impl Passes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault;
+
+    #[test]
+    fn a_pass_is_found_by_its_number_as_long_as_it_is_remembered() {
+        let mut passes = Passes::default();
+        assert_eq!(passes.state(1), PassState::Waiting);
+        passes.begin(1);
+        assert_eq!([passes.state(1), passes.state(2)], [PassState::Running, PassState::Waiting]);
+        passes.end(RunOutcome::Failed, Some(fault::sample("503 try later\nhint: wait")));
+        let error = Some("503 try later\nhint: wait".to_owned());
+        assert_eq!(passes.state(1), PassState::Finished { outcome: RunOutcome::Failed, error });
+        for number in 2..=PASSES_MAX as u64 + 1 {
+            passes.begin(number);
+            passes.end(RunOutcome::Succeeded, None);
+        }
+        assert_eq!(passes.state(1), PassState::Forgotten);
+        let succeeded = PassState::Finished { outcome: RunOutcome::Succeeded, error: None };
+        assert_eq!([passes.state(2), passes.state(PASSES_MAX as u64 + 2)], [succeeded, PassState::Waiting]);
+    }
+}

@@ -102,3 +102,33 @@ fn hand_over(before: &[Arc<Worker>], now: &[Arc<Worker>]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ledger::samples::{elsewhere, mirrors};
+
+    #[test]
+    fn a_reload_starts_what_is_new_and_hands_over_what_waits() {
+        let ledger = Arc::new(Ledger::new(Timestamp::UNIX_EPOCH));
+        let workers = Workers::new(Arc::clone(&ledger));
+        let configure = |mirrors: &[_], generation| {
+            let new = workers.configure(&ledger.configure(mirrors, generation, Timestamp::UNIX_EPOCH));
+            new.iter().map(|worker| worker.pair().clone()).collect::<Vec<_>>()
+        };
+        let asked = || workers.all().iter().map(|worker| worker.trigger.is_asked()).collect::<Vec<_>>();
+        let mut mirrors = mirrors(&["a", "b", "c"]);
+        assert_eq!(configure(&mirrors, 1).len(), 3);
+        workers.fire(&["a".to_owned(), "b".to_owned()]).unwrap();
+        // `a` moves to another target, `b` stays, `c` moves and nobody asked for it.
+        mirrors[0].target = elsewhere();
+        mirrors[2].target = elsewhere();
+        let moved = ["a", "c"].map(|name| Pair::new(name, &elsewhere()));
+        assert_eq!(configure(&mirrors, 2), moved);
+        assert_eq!(asked(), [true, true, false]);
+        assert_eq!(configure(&mirrors, 3), []);
+        assert_eq!(asked(), [true, true, false]);
+    }
+}
