@@ -4,6 +4,7 @@
 //! gives; bars are the exception, they belong to the terminal behind standard error.
 
 mod errors;
+mod families;
 mod json;
 mod lines;
 mod plan;
@@ -16,6 +17,7 @@ mod units;
 #[cfg(test)]
 mod samples;
 
+pub use families::{families, suggestion};
 pub use json::{document, tag_list};
 pub use lines::Lines;
 pub use plan::{Rows, explain, plan};

@@ -21,6 +21,8 @@ use crate::select::parse;
 use crate::select::places::Places;
 use crate::select::rule::Reading;
 use crate::select::version::Version;
+use crate::select::word;
+use crate::select::word::Word;
 
 /// Where a number stands: behind which word, and how it is joined to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,9 +69,9 @@ impl Conventions<'_> {
         self.roles.get(place).copied().unwrap_or(Role::Variant)
     }
 
-    /// Whether commits in these tags have so many digits.
-    pub(super) fn has_commits_of(&self, length: usize) -> bool {
-        self.commit_lengths >> length.min(127) & 1 == 1
+    /// Whether a word that by chance has no letter or no digit is a commit: other tags have commits of its length.
+    pub(super) fn is_commit(&self, word: &Word<'_>) -> bool {
+        self.commit_lengths >> word.text.len().min(127) & 1 == 1 && word.may_be_commit()
     }
 }
 
@@ -98,7 +100,8 @@ pub(super) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
         conventions.roles.insert(*place, decision.role());
     }
     // Only what turns out otherwise than a tag alone is read needs to be read again.
-    let mut again: Vec<usize> = if commit_lengths == 0 { Vec::new() } else { commits };
+    commits.retain(|&index| word::split(tags[index].as_str()).iter().any(|word| conventions.is_commit(word)));
+    let mut again = commits.clone();
     again.extend(development.iter().filter(|_| conventions.development_precedes));
     again.extend(places.seen().filter(|(_, place)| decisions[*place].is_count()).map(|(index, _)| index));
     again.sort_unstable();
@@ -111,6 +114,11 @@ pub(super) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     }
     for (index, flavour) in development.into_iter().zip(flavour.iter().cycle()) {
         readings[index].decisions.push(Arc::clone(flavour));
+    }
+    let commit =
+        commits.iter().map(|&index| tags[index].as_str()).min().map(Decision::of_commits).map(Arc::new);
+    for (index, commit) in commits.into_iter().zip(commit.iter().cycle()) {
+        readings[index].decisions.push(Arc::clone(commit));
     }
     (readings, conventions)
 }

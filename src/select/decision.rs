@@ -27,6 +27,8 @@ pub(super) enum Why {
     Large,
     /// Nothing tells.
     Unknown,
+    /// Other tags have commits of this length.
+    Commit,
     /// `dev` stands beside versions without it.
     Flavour { beside: usize, versions: usize },
     /// `dev` does not.
@@ -50,6 +52,7 @@ impl fmt::Display for Decision {
                 f,
                 "{place} is taken as part of a variant's name: the other tags do not tell whether it counts rebuilds"
             ),
+            Why::Commit => write!(f, "{place} is a commit: other tags have commits of its length"),
             Why::Flavour { beside, versions } => {
                 write!(
                     f,
@@ -86,6 +89,15 @@ impl Decision {
             Why::Development { beside, versions }
         };
         Self { place: format!("`dev` (`{example}`)"), why, names_count: false }
+    }
+
+    /// Of words that may be commits, and are.
+    pub(super) fn of_commits(example: &str) -> Self {
+        Self {
+            place: format!("a word of digits or letters alone (`{example}`)"),
+            why: Why::Commit,
+            names_count: false,
+        }
     }
 
     /// What it makes of the numbers in its place.

@@ -28,6 +28,7 @@
 
 mod convention;
 mod decision;
+mod family;
 mod key;
 mod known;
 mod newest;
@@ -49,8 +50,9 @@ pub mod fuzzing;
 mod tests;
 
 pub use decision::Decision;
+pub use family::{Families, Family, Kind, families};
 pub use reason::{Group, Reason};
-pub use rule::{Rule, RuleError, Spec};
+pub use rule::{Rule, RuleError, Spec, escape};
 pub use selection::{Selection, Verdict, select};
 pub use shortfall::{Choice, Shortfall};
 pub use version::Version;

@@ -3,6 +3,8 @@
 //! Here is what both halves share. [`crate::select::prefix`] reads up to the end of the numbers,
 //! [`crate::select::suffix`] what follows.
 
+use std::ops::Range;
+
 use crate::select::convention::{Conventions, Sighting};
 use crate::select::key::{Key, Moment, Numbers, Parts, Rank, Revision, Scheme, Stage};
 use crate::select::rule::Reading;
@@ -25,30 +27,37 @@ pub(super) struct Read<'a> {
     pub(super) may_be_commit: bool,
     /// Whether `dev` stands in it without a number: a flavour, or what precedes a release.
     pub(super) has_development: bool,
+    /// Where the names of the variant stand.
+    names: Vec<Range<usize>>,
 }
 
 /// Reads a tag as the others of its repository have it.
 /// Reads once from left to right; no regular expression, as it runs for every tag.
 pub(super) fn parse<'a>(text: &'a str, conventions: &Conventions<'_>) -> Read<'a> {
-    read(text, conventions, Extent::Tag, "")
+    read(Reader::new(text, conventions, Extent::Tag), "")
 }
 
 /// Reads the parts of a tag that a rule tells apart: `text` has no revision but the one of its own.
 pub(super) fn parse_parts(text: &str, revision: &str, conventions: &Conventions<'_>) -> Reading {
-    read(text, conventions, Extent::Tag, revision).reading
+    read(Reader::new(text, conventions, Extent::Tag), revision).reading
 }
 
 /// Reads a text that is a version and nothing else: words carry no order and are no variant, all numbers count.
 pub(super) fn parse_version(text: &str, revision: &str) -> Option<Version> {
-    read(text, &Conventions::default(), Extent::Version, revision).reading.version
+    read(Reader::new(text, &Conventions::default(), Extent::Version), revision).reading.version
 }
 
-fn read<'a>(text: &'a str, conventions: &Conventions<'_>, extent: Extent, revision: &str) -> Read<'a> {
-    let mut reader = Reader::new(text, conventions, extent);
-    if text.len() > TEXT_MAX_BYTES {
+/// Where the names of the variant stand in a tag.
+pub(super) fn names(text: &str, conventions: &Conventions<'_>) -> Vec<Range<usize>> {
+    let reader = Reader::new(text, conventions, Extent::Tag);
+    read(Reader { names: Some(Vec::new()), ..reader }, "").names
+}
+
+fn read<'a>(mut reader: Reader<'a, '_>, revision: &str) -> Read<'a> {
+    if reader.text.len() > TEXT_MAX_BYTES {
         return reader.nothing();
     }
-    let mut words = word::split(text);
+    let mut words = word::split(reader.text);
     if word::is_hash_name(&words) {
         return reader.nothing();
     }
@@ -97,6 +106,8 @@ pub(super) struct Reader<'a, 'c> {
     /// How many commits `git describe` counts since the version.
     pub(super) commits: Option<&'a str>,
     variant: String,
+    /// Where the names of the variant stand, if anybody asks.
+    names: Option<Vec<Range<usize>>>,
     /// The word that a number which follows belongs to, and whether it counts rebuilds.
     pub(super) last: Last<'a>,
     /// Whether something shows that there is no version in spite of its numbers.
@@ -139,6 +150,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             commit: None,
             commits: None,
             variant: String::new(),
+            names: None,
             last: Last::Word(""),
             is_no_version: false,
             sightings: Vec::new(),
@@ -159,7 +171,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         if word.may_be_commit() {
             self.may_be_commit = true;
-            return self.conventions.has_commits_of(length);
+            return self.conventions.is_commit(word);
         }
         false
     }
@@ -167,17 +179,21 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// Adds a word to the variant's name, which a text that is all version has not.
     pub(super) fn add_variant(&mut self, word: &Word<'a>) {
         self.last = Last::Word(word.split_number().0);
-        self.extend_variant(word.separator, word.text);
+        self.extend_variant(word.separator, word.start..word.end());
     }
 
-    pub(super) fn extend_variant(&mut self, separator: Option<u8>, text: &str) {
+    /// Adds a part of the text to the variant's name.
+    pub(super) fn extend_variant(&mut self, separator: Option<u8>, part: Range<usize>) {
         if self.extent == Extent::Version {
             return;
         }
         if !self.variant.is_empty() {
             self.variant.push(separator.map_or('-', char::from));
         }
-        self.variant.push_str(text);
+        self.variant.push_str(&self.text[part.clone()]);
+        if let Some(names) = &mut self.names {
+            names.push(part);
+        }
     }
 
     fn nothing(self) -> Read<'a> {
@@ -187,6 +203,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             commit_lengths: self.commit_lengths,
             may_be_commit: self.may_be_commit,
             has_development: self.has_development,
+            names: Vec::new(),
         }
     }
 
@@ -217,6 +234,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             commit_lengths: self.commit_lengths,
             may_be_commit: self.may_be_commit,
             has_development: self.has_development,
+            names: self.names.unwrap_or_default(),
         }
     }
 }

@@ -246,6 +246,11 @@ impl Groups {
     }
 }
 
+/// A pattern for this part of a tag as it is. Of all characters of tags, only the dot has another meaning.
+pub fn escape(text: &str) -> String {
+    text.replace('.', r"\.")
+}
+
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).size_limit(PATTERN_MAX_BYTES).build()
 }

@@ -109,7 +109,7 @@ impl<'a> Reader<'a, '_> {
         match self.role(place, value) {
             Role::Revision { .. } => self.add_revision(Rank::Count, words, used),
             Role::Variant => {
-                self.extend_variant(word.separator, value);
+                self.extend_variant(word.separator, word.start..words[used - 1].end());
                 self.last = Last::Word(name);
             }
         }
@@ -156,7 +156,7 @@ impl<'a> Reader<'a, '_> {
                 used
             }
             Some(Meaning::Edition) => {
-                self.extend_variant(word.separator, name);
+                self.extend_variant(word.separator, word.start..word.start + name.len());
                 self.add_revision(Rank::Count, words, used);
                 used
             }
@@ -178,7 +178,7 @@ impl<'a> Reader<'a, '_> {
             Role::Variant => self.name_variant(words, name, used),
             Role::Revision { names_count } => {
                 if !names_count {
-                    self.extend_variant(word.separator, name);
+                    self.extend_variant(word.separator, word.start..word.start + name.len());
                 }
                 self.add_revision(Rank::Count, words, used);
             }
@@ -232,7 +232,7 @@ impl<'a> Reader<'a, '_> {
             return;
         }
         let (first, last) = (&words[0], &words[used - 1]);
-        self.extend_variant(first.separator, &self.text[first.start..last.end()]);
+        self.extend_variant(first.separator, first.start..last.end());
         self.last = Last::Word(name);
     }
 

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use tagferry::config::Config;
 use tagferry::oci::Tag;
+use tagferry::report::suggestion;
 use tagferry::select::{Rule, Selection, Spec, Verdict, select};
 
 /// Some tags of a repository, and which of them are the newest. The format is in `tests/field/tags/README.md`.
@@ -161,6 +163,32 @@ fn what_keeps_too_much_is_doubted_and_what_is_right_is_not() {
             assert!(selection.warnings.is_empty(), "{}: {}", family.name, selection.warnings[0]);
         }
     }
+}
+
+#[test]
+fn suggested_rules_select_what_is_said_beside_them() {
+    let mut rules = 0;
+    for family in families("") {
+        let mut yaml = b"mirrors:\n".to_vec();
+        suggestion(&mut yaml, "registry.test/a/b", "a/b", &family.tags()).unwrap();
+        let text = String::from_utf8(yaml).unwrap();
+        // Rules that stand there as comments hold as well.
+        let text = text.replace("      # - match:", "      - match:").replace("      #   ", "        ");
+        let config = Config::parse("suggested.yaml", &text, &|_| None)
+            .unwrap_or_else(|fault| panic!("{fault}\n{text}"));
+        let said = text.lines().filter_map(|line| line.split_once("# now ")).map(|(_, tags)| tags);
+        let counting: Vec<_> =
+            config.mirrors[0].rules.iter().filter(|rule| rule.to_string().contains("newest")).collect();
+        assert_eq!(counting.len(), said.clone().count(), "{text}");
+        for (rule, said) in counting.into_iter().zip(said) {
+            let selection = select(&family.tags(), std::slice::from_ref(rule));
+            let selected: Vec<_> = selection.selected().map(|verdict| verdict.tag.as_str()).collect();
+            assert_eq!(selected.join(", "), said, "{}", family.name);
+            assert!(!said.is_empty(), "{}: {rule}", family.name);
+            rules += 1;
+        }
+    }
+    assert!(rules > 500, "{rules}");
 }
 
 /// How a tag is read: version, revision, variant.

@@ -7,6 +7,7 @@ mod man;
 mod plan;
 mod schema;
 mod serve;
+mod suggest;
 mod sync;
 mod sync_now;
 mod tags;
@@ -26,6 +27,7 @@ pub(super) enum Command {
     SyncNow(sync_now::SyncNow),
     Health(health::Health),
     Tags(tags::Tags),
+    Suggest(suggest::Suggest),
     Check(check::Check),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -41,6 +43,7 @@ impl Command {
             Self::SyncNow(command) => command.run(terminal).await,
             Self::Health(command) => command.run().await,
             Self::Tags(command) => command.run(global, terminal).await,
+            Self::Suggest(command) => command.run(global, terminal).await,
             Self::Check(command) => command.run(global, terminal).await,
             Self::Schema(schema::Schema {}) => schema::run(terminal),
             Self::Completions(command) => command.run(terminal),

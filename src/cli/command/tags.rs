@@ -20,7 +20,7 @@ use crate::select::{Rule, Selection, Spec};
 use crate::text::chain;
 
 const EXAMPLES: &str = r"Examples:
-  $ tagferry tags container-registry.oracle.com/java/jdk
+  $ tagferry tags container-registry.oracle.com/java/jdk --families
   $ tagferry tags quay.io/keycloak/keycloak --match '^26\.[0-9.]+$' --newest 3
   $ tagferry tags node --match '^(?<line>22|24)\.' --newest 1 --per line
   $ tagferry tags quay.io/keycloak/keycloak --range '>=26, <27' --explain
@@ -63,6 +63,9 @@ pub(in crate::cli) struct Tags {
     /// Show every tag: its version, its variant, and why it is kept or left out
     #[arg(long)]
     explain: bool,
+    /// Show what kinds of tags there are instead: each variant with its versions, and how its newest tag is read
+    #[arg(long, conflicts_with_all = ["pattern", "newest", "range", "prereleases", "explain"])]
+    families: bool,
     /// How the tags are written to standard output
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Output,
@@ -76,7 +79,8 @@ enum Output {
     Json,
 }
 
-fn repository(text: &str) -> Result<Endpoint, String> {
+/// A repository as an argument names it.
+pub(super) fn repository(text: &str) -> Result<Endpoint, String> {
     if let Some(layout) = Endpoint::layout(text) {
         return layout;
     }
@@ -101,7 +105,11 @@ impl Tags {
         let rule = self.rule()?;
         let config = config::load_if_any(global.config.as_deref())?;
         // Making every kind of client is a large future; it need not be in those around it.
-        let tags = Box::pin(self.read(config)).await?;
+        let tags = Box::pin(read(config, std::slice::from_ref(&self.repository))).await?.remove(0)?;
+        if self.families {
+            report::families(&mut terminal.out, &select::families(&tags), terminal.look)?;
+            return Ok(ExitCode::Success);
+        }
         let selection = select::select(&tags, &[rule]);
         self.write(&selection, terminal)?;
         for warning in &selection.warnings {
@@ -124,8 +132,11 @@ impl Tags {
 
     /// The options as a rule.
     fn rule(&self) -> Result<Rule, Failure> {
-        if self.explain && self.output == Output::Json {
-            let text = "--explain is a table for people: leave out `--output json`";
+        let tables = [("--explain", self.explain), ("--families", self.families)];
+        if let Some((option, _)) =
+            tables.into_iter().find(|(_, is_set)| *is_set && self.output == Output::Json)
+        {
+            let text = format!("{option} is a table for people: leave out `--output json`");
             return Err(Failure::new(ExitCode::Usage, text));
         }
         let spec = Spec {
@@ -140,19 +151,6 @@ impl Tags {
         Rule::new(spec).map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(|error| format!("--{}: {error}", error.field())).collect();
             Failure::new(ExitCode::Usage, errors.join("\nerror: "))
-        })
-    }
-
-    /// All tags of the repository.
-    async fn read(&self, mut config: Config) -> Result<Vec<Tag>, Failure> {
-        // Only the settings of registries matter here: what mirrors need may not be to be had on this machine.
-        config.mirrors.clear();
-        let not_started = |error| Failure::of(ExitCode::NotStarted, &error);
-        let mut app = App::new(config, Options::default(), Arc::new(Silent)).await.map_err(not_started)?;
-        let repository = app.source(&self.repository).await.map_err(not_started)?;
-        repository.tags().await.map_err(|error| {
-            let text = format!("cannot read the tags of {}: {}", self.repository, chain(&error));
-            Failure::new(ExitCode::Incomplete, text)
         })
     }
 
@@ -171,4 +169,24 @@ impl Tags {
         }
         Ok(())
     }
+}
+
+/// All tags of each of these repositories, or why they cannot be read.
+pub(super) async fn read(
+    mut config: Config,
+    repositories: &[Endpoint],
+) -> Result<Vec<Result<Vec<Tag>, Failure>>, Failure> {
+    // Only the settings of registries matter here: what mirrors need may not be to be had on this machine.
+    config.mirrors.clear();
+    let not_started = |error| Failure::of(ExitCode::NotStarted, &error);
+    let mut app = App::new(config, Options::default(), Arc::new(Silent)).await.map_err(not_started)?;
+    let mut all = Vec::with_capacity(repositories.len());
+    for name in repositories {
+        let repository = app.source(name).await.map_err(not_started)?;
+        all.push(repository.tags().await.map_err(|error| {
+            let text = format!("cannot read the tags of {name}: {}", chain(&error));
+            Failure::new(ExitCode::Incomplete, text)
+        }));
+    }
+    Ok(all)
 }

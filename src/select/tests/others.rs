@@ -140,6 +140,11 @@ fn a_commit_without_letters_is_one_where_others_have_its_length() {
     let version = |text: &str| apply(text, &[everything()]).verdicts[0].version.clone().unwrap();
     assert_eq!(version("1.1-1234567 1.0-1a2b3c4").revision(), "");
     assert_eq!(version("1.1-1234567 1.0-1a2b3c4d").revision(), "1234567");
+    let decisions = &apply("1.1-1234567 1.0-1a2b3c4", &[everything()]).verdicts[0].decisions;
+    assert_eq!(
+        decisions[0].to_string(),
+        "a word of digits or letters alone (`1.1-1234567`) is a commit: other tags have commits of its length"
+    );
     assert_eq!(selected("main-1a2b3c4 main-1234567", &[Spec { newest: newest(1), ..everything() }]), "");
 }
 
