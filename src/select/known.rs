@@ -90,8 +90,8 @@ const PRERELEASES: [(Stage, &str); 10] = [
     (Stage::Candidate, "rc cr"),
 ];
 
-/// Of these, words that mean something else without a number: `2.0-M1`, `27.0.0.CR1`, `1.0.dev3`. A dash will not do
-/// between the two: `14.1.1.0-dev-8` is for developers, with the JDK 8.
+/// Of these, words that mean something else without a number: `2.0-M1`, `1.0.dev3`. A dash will not do between the two:
+/// `14.1.1.0-dev-8` is for developers, with the JDK 8.
 const NUMBERED: [Stage; 2] = [Stage::Development, Stage::Milestone];
 
 /// The tag was built of a proposed change.
@@ -165,4 +165,49 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
 /// Whether a stage is meant only where a number is glued to its word, or follows a dot.
 pub(super) fn needs_number(stage: Stage) -> bool {
     NUMBERED.contains(&stage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of tables in the document whose first cell is told by `is_row`, as the words in code in their last.
+    fn documented(is_row: impl Fn(&str) -> bool) -> Vec<&'static str> {
+        let document = include_str!("../../docs/versions.md");
+        let rows = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.rsplit_once(" | "));
+        let words =
+            rows.filter(|(what, _)| is_row(what)).flat_map(|(_, words)| words.split('`').skip(1).step_by(2));
+        words.collect()
+    }
+
+    #[test]
+    fn the_documentation_has_every_word_and_no_other() {
+        for (what, is_meant) in [
+            ("systems", (|meaning| meaning == Meaning::System) as fn(Meaning) -> bool),
+            ("libraries", |meaning| meaning == Meaning::Base),
+            ("digits are part of the name", |meaning| meaning == Meaning::Whole),
+            ("**counts rebuilds**", |meaning| matches!(meaning, Meaning::Rebuild(_))),
+            ("names an edition", |meaning| meaning == Meaning::Edition),
+            ("the **release**", |meaning| meaning == Meaning::Release),
+            ("**pre-release**", |meaning| matches!(meaning, Meaning::Prerelease(_))),
+            ("has no version", |meaning| matches!(meaning, Meaning::Proposal | Meaning::Channel)),
+        ] {
+            let mut found = documented(|row| row.contains(what));
+            let known = MEANINGS.iter().filter(|(_, meaning)| is_meant(**meaning));
+            let mut known: Vec<_> = known.map(|(word, _)| *word).collect();
+            found.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(found, known, "{what}");
+        }
+    }
+
+    #[test]
+    fn case_matters_only_where_two_words_differ_by_it() {
+        assert_eq!(meaning("CU"), Some(Meaning::Rebuild(Rank::Count)));
+        assert_eq!(meaning("cu"), Some(Meaning::Base));
+        assert_eq!(meaning("Final"), Some(Meaning::Release));
+        assert_eq!(meaning("finals"), None);
+    }
 }

@@ -10,21 +10,23 @@
 //!
 //! | part | examples | how it compares |
 //! |---|---|---|
-//! | numbers | `21.0.7`, `1.8.0_371`, `8u491` | one by one, as numbers however long; a longer row with an equal start is newer |
+//! | numbers | `21.0.7`, `8u491`, `20240501` | one by one, as numbers however long; a longer row with an equal start is newer |
 //! | pre-release | `-ea`, `rc1`, `-M1`, `-alpha.2` | below the release of the same numbers |
-//! | build date | `-241204`, `_260704`, `-20240501` | after all that; without a date is newer than any date |
-//! | commit | `-1a2b3c4`, `-5-g1a2b3c4` | last: by the count of commits if there is one; without a commit is newer |
+//! | revision | `-r12`, `_9`, `-754.1655117782`, `CU14` | part by part; without one is older |
+//! | build date | `-241204`, `_260704`, `-250424.0943` | after all that; without a date is newer than any date |
+//! | commits | `-5-g1a2b3c4` | last, by their count; the commit itself has no order |
 //! | variant | `-oraclelinux9`, `java11-`, `-dev-8` | never: it is what remains, and tells apart what is not compared |
+//!
+//! Known words say what their numbers are (`known`); of all others the list of tags tells (`convention`, `places`), and a
+//! rule may say it by groups of `match`. `docs/versions.md` tells users all of it.
 //!
 //! Choices that are not obvious:
 //! - A tag without a date is one that upstream rebuilds in place (`14.1.2.0-generic-jdk17-ol8`), so its image is at
 //!   least as new as that of every dated tag of the same numbers. It also bears the name that people pull.
 //! - A tag that is only a date (`20240501`, `2024-05-01`, `jammy-20240427`) has the date as its numbers and ranks
 //!   below every tag with real numbers: dated snapshots next to releases are nightly builds.
-//! - A digit inside a word (`java17`, `ol8`, `x86_64`) is part of the variant. `ol8-java17` thus has no version.
+//! - A digit inside a word (`java17`, `ol8`, `x86_64`) starts no version, unless the tag has no other number.
 //! - Names of digests and commits (`sha256-….sig`, `sha-1a2b3c4`, 40 hexadecimal digits) have no version.
-//!
-//! Where that reading is wrong, the groups `version` and `variant` of `match` say what to read instead.
 
 mod convention;
 mod decision;

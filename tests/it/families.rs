@@ -201,11 +201,12 @@ fn reading(verdict: &Verdict) -> Option<(String, &str, &str)> {
 fn one_tag_more_or_less_turns_no_reading_around_that_does_not_say_so() {
     let (mut readings, mut turned) = (0, 0);
     for family in families("") {
-        let whole = family.select(family.rule(), 1);
         let tags = family.tags();
+        let rules = [Rule::new(family.rule()).unwrap()];
+        let whole = select(&tags, &rules);
         for missing in &tags {
             let rest: Vec<_> = tags.iter().filter(|tag| *tag != missing).cloned().collect();
-            let rest = select(&rest, &[Rule::new(family.rule()).unwrap()]);
+            let rest = select(&rest, &rules);
             for verdict in &rest.verdicts {
                 let before = whole.verdicts.iter().find(|before| before.tag == verdict.tag).unwrap();
                 readings += 1;

@@ -1,12 +1,13 @@
 //! How a tag is read, and that versions have a total order.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::{everything, newest, selected};
 use crate::oci::Tag;
-use crate::select::{Rule, Spec, Version, select};
+use crate::select::{Reason, Rule, Selection, Spec, Verdict, Version, select};
 
 #[track_caller]
 fn check(tag: &str, version: &str, variant: &str) {
@@ -322,5 +323,41 @@ proptest! {
         let mut found: Vec<_> = selection.verdicts.into_iter().map(|verdict| verdict.tag).collect();
         found.sort();
         prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_older_tag_changes_nothing_of_what_is_kept(
+        (tags, at) in prop::collection::vec(any_tag(), 2..20).prop_flat_map(|tags| {
+            let len = tags.len();
+            (Just(tags), 0..len)
+        }),
+        count in 1_usize..4,
+    ) {
+        let rules = [Rule::new(Spec { newest: newest(count), ..everything() }).unwrap()];
+        let reading = |verdict: &Verdict| (verdict.version.clone(), verdict.variant.clone());
+        let with = select(&tags, &rules);
+        let old = &tags[at];
+        let is_old = with.verdicts.iter().any(|verdict| verdict.tag == *old && matches!(verdict.reason, Reason::Older { .. }));
+        let rest: Vec<_> = tags.iter().filter(|tag| *tag != old).cloned().collect();
+        let without = select(&rest, &rules);
+        let others = with.verdicts.iter().filter(|verdict| verdict.tag != *old);
+        if is_old && others.map(reading).eq(without.verdicts.iter().map(reading)) {
+            let kept = |selection: &Selection| selection.selected().map(|verdict| verdict.tag.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(kept(&with), kept(&without));
+        }
+    }
+
+    #[test]
+    fn newest_keeps_at_most_so_many_versions_of_each_variant(
+        tags in prop::collection::vec(any_tag(), 0..40),
+        count in 1_usize..4,
+    ) {
+        let rules = [Rule::new(Spec { newest: newest(count), ..everything() }).unwrap()];
+        let mut kept: BTreeMap<String, Vec<Version>> = BTreeMap::new();
+        for verdict in select(&tags, &rules).verdicts.into_iter().filter(Verdict::is_selected) {
+            let versions = kept.entry(verdict.variant).or_default();
+            versions.extend(verdict.version.filter(|version| !versions.contains(version)));
+        }
+        prop_assert!(kept.values().all(|versions| versions.len() <= count), "{:?}", kept);
     }
 }
