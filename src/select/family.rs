@@ -79,7 +79,9 @@ pub fn families(tags: &[Tag]) -> Families {
             None => others.entry(kind(tag)).or_default().push(tag.clone()),
         }
     }
-    others.values_mut().for_each(|tags| tags.sort_unstable());
+    for tags in others.values_mut() {
+        tags.sort_unstable();
+    }
     let family = |(variant, members)| Family::of(variant, members, &conventions);
     let mut families: Vec<_> = members.into_iter().filter_map(family).collect();
     // Stable: those with equally many stay in the order of their names.

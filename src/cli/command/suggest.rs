@@ -41,12 +41,7 @@ impl Suggest {
         let all: Vec<_> = all.into_iter().collect::<Result<_, _>>()?;
         writeln!(terminal.out, "mirrors:")?;
         for (repository, tags) in self.repositories.iter().zip(&all) {
-            report::suggestion(
-                &mut terminal.out,
-                &repository.to_string(),
-                &repository.path().to_string(),
-                tags,
-            )?;
+            report::suggestion(&mut terminal.out, &repository.to_string(), &repository.path(), tags)?;
         }
         Ok(ExitCode::Success)
     }
