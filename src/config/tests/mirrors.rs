@@ -314,7 +314,7 @@ fn platforms_are_checked() {
     check_mirror(
         &["    platforms: [linux, linux/amd64, [x]]"],
         &[
-            "5:17: mirrors[0].platforms[0]: `linux` is not a platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as `linux/amd64`",
+            "5:17: mirrors[0].platforms[0]: `linux` is not a platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as `linux/amd64`, or OS(VERSION)/ARCHITECTURE",
             "5:37: mirrors[0].platforms[2]: expected a text, found a list",
         ],
     );
