@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, RANGE};
 use http::{HeaderName, HeaderValue};
 
 use super::fault::Action;
+use super::hang::Hangs;
 use super::wire::{Head, Payload, Reply};
 
 /// Bodies leave in pieces of at most this many bytes.
@@ -26,13 +27,13 @@ pub enum Before {
 }
 
 /// Carries out what happens before the answer.
-pub async fn before(actions: &[Action], head: &mut Head, payload: &mut Payload) -> Before {
+pub async fn before(actions: &[Action], hangs: &Hangs, head: &mut Head, payload: &mut Payload) -> Before {
     for action in actions {
         match action {
             Action::Answer(reply) => return Before::Answer(reply.clone()),
             Action::Flood(flood) => return Before::Answer(Reply::status(flood.status)),
             Action::Reset => return Before::Close,
-            Action::Stall => std::future::pending().await,
+            Action::Stall => hangs.hang().await,
             Action::Delay(time) => tokio::time::sleep(*time).await,
             Action::Hold(gate) => gate.passed().await,
             Action::CutUpload { after } => {
@@ -41,7 +42,7 @@ pub async fn before(actions: &[Action], head: &mut Head, payload: &mut Payload) 
             }
             Action::StallUpload { after } => {
                 payload.skip(*after).await;
-                return std::future::pending().await;
+                return hangs.hang().await;
             }
             Action::IgnoreRange => {
                 head.headers.remove(RANGE);
@@ -83,7 +84,7 @@ pub fn after(actions: &[Action], mut reply: Reply) -> Option<Reply> {
 }
 
 /// Makes the answer of the HTTP library, its body as the faults want it.
-pub fn response(actions: &[Action], head: &Head, reply: Reply) -> http::Response<Body> {
+pub fn response(actions: &[Action], hangs: &Hangs, head: &Head, reply: Reply) -> http::Response<Body> {
     let Reply { status, headers, body } = reply;
     let has_length = status != http::StatusCode::NO_CONTENT;
     let flood = actions.iter().find_map(|action| match action {
@@ -94,7 +95,8 @@ pub fn response(actions: &[Action], head: &Head, reply: Reply) -> http::Response
         Some(flood) => flood.is_announced.then_some(flood.bytes),
         None => Some(body.len() as u64),
     };
-    let body = if head.method == http::Method::HEAD { Body::empty() } else { stream_of(actions, body) };
+    let body =
+        if head.method == http::Method::HEAD { Body::empty() } else { stream_of(actions, hangs, body) };
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -104,7 +106,7 @@ pub fn response(actions: &[Action], head: &Head, reply: Reply) -> http::Response
     response
 }
 
-fn stream_of(actions: &[Action], body: Bytes) -> Body {
+fn stream_of(actions: &[Action], hangs: &Hangs, body: Bytes) -> Body {
     for action in actions {
         return match *action {
             Action::Flood(ref flood) => flood.body(),
@@ -117,7 +119,9 @@ fn stream_of(actions: &[Action], body: Bytes) -> Body {
                 Body::from_stream(pieces(&body, after).chain(cut))
             }
             Action::StallBody { after } => {
-                Body::from_stream(pieces(&body, after).chain(stream::pending::<io::Result<Bytes>>()))
+                let hangs = hangs.clone();
+                let rest = stream::once(async move { hangs.hang::<io::Result<Bytes>>().await });
+                Body::from_stream(pieces(&body, after).chain(rest))
             }
             Action::SlowBody { bytes_per_second } => {
                 Body::from_stream(pieces(&body, usize::MAX).then(move |piece| async move {

@@ -17,6 +17,7 @@ mod directory;
 mod ecr;
 mod fault;
 mod flood;
+mod hang;
 mod images;
 mod inject;
 mod log;

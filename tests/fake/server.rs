@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::fault::{Fault, Faults, Match};
+use super::hang::Hangs;
 use super::inject::{self, Before};
 use super::log::{Log, Seen};
 use super::wire::{self, Head, Payload, Reply};
@@ -32,6 +33,7 @@ pub struct Server {
 #[derive(Default)]
 struct Watch {
     faults: Faults,
+    hangs: Hangs,
     log: Log,
 }
 
@@ -80,6 +82,16 @@ impl Server {
         self.watch.log.wait_for(pattern, count).await;
     }
 
+    /// How many requests hung.
+    pub fn hangs(&self) -> usize {
+        self.watch.hangs.count()
+    }
+
+    /// Waits until this many requests hung: reached a point from which they never go on.
+    pub async fn hung(&self, count: usize) {
+        self.watch.hangs.wait_for(count).await;
+    }
+
     /// The most requests that were ever being answered at one time.
     pub fn in_flight_max(&self) -> usize {
         self.watch.log.in_flight_max()
@@ -122,7 +134,7 @@ async fn serve<H: Handler>(
     let (mut head, mut payload) = wire::split(request);
     let in_flight = watch.log.arrive(&head);
     let actions = watch.faults.strike(&head);
-    let reply = match inject::before(&actions, &mut head, &mut payload).await {
+    let reply = match inject::before(&actions, &watch.hangs, &mut head, &mut payload).await {
         Before::Proceed => handler.answer(&head, &mut payload).await,
         Before::Answer(reply) => reply,
         Before::Close => return Err(closed()),
@@ -131,5 +143,5 @@ async fn serve<H: Handler>(
     payload.skip(usize::MAX).await;
     let reply = inject::after(&actions, reply).ok_or_else(closed)?;
     in_flight.answered(reply.status.as_u16());
-    Ok(inject::response(&actions, &head, reply))
+    Ok(inject::response(&actions, &watch.hangs, &head, reply))
 }

@@ -41,7 +41,7 @@ async fn what_arrives_through_chaos_is_right_and_in_the_end_all_of_it_arrives() 
     (from.host, to.host) = (bad_source.host.clone(), bad_target.host.clone());
 
     // What hangs in chaos ends soon.
-    let chaotic = mirror(from, to, MIRROR).replace("stall: 2s", "stall: 300ms");
+    let chaotic = mirror(from, to, MIRROR).replace("stall: 10m", "stall: 300ms");
     let mut copied = 0;
     for _ in 0..ROUNDS_MAX {
         let summary = sync(&chaotic).await;

@@ -18,7 +18,7 @@ async fn one_at_a_time(more: &str) -> World {
     let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
     source.push("app", "1", &image(&["1"]));
     let two = APP.to_owned() + &APP.replace("app", "other");
-    let config = mirror(&source, &target, &two).replace("stall: 2s", "stall: 10m");
+    let config = mirror(&source, &target, &two);
     let config = config + "concurrency: {mirrors: 1}\nshutdown_grace: 1m\n" + more;
     World::of(source, target, Program::configured(&config)).await
 }

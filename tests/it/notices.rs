@@ -324,7 +324,7 @@ async fn stop(receiver: &Receiver, grace: &str, gate: &Gate, after: impl FnOnce(
         source.push("app", tag, &image(&["base", tag]));
     }
     source.fault(Fault::new(Match::blob_get(), Action::Hold(gate.clone())));
-    let config = mirror(&source, &ecr, APP).replace("stall: 2s", "stall: 10m");
+    let config = mirror(&source, &ecr, APP);
     let config = format!("{config}concurrency: {{tags: 1}}\nshutdown_grace: {grace}\n");
     let program = program(&config, receiver, WEBHOOK);
     let mut running = program.start(&["sync"]);

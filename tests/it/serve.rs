@@ -115,7 +115,7 @@ async fn no_more_mirrors_run_at_once_than_configured() {
     let mirrors: String = names.map(mirror_of).concat();
     let gate = Gate::closed();
     source.fault(Fault::new(Match::tags(), Action::Hold(gate.clone())));
-    let config = mirror(&source, &target, &mirrors).replace("stall: 2s", "stall: 10m");
+    let config = mirror(&source, &target, &mirrors);
     let config = config + "concurrency: {mirrors: 2}\nschedule: {cron: 0 0 1 1 *, on_start: true}\n";
     let world = World::of(source, target, Program::configured(&config)).await;
     world.source.wait_for(&Match::tags(), 2).await;

@@ -30,7 +30,7 @@ impl Stuck {
         }
         source.fault(Fault::new(Match::blob_get(), Action::Hold(gate.clone())));
         // A stall would end the wait, too.
-        let config = mirror(&source, &ecr, APP).replace("stall: 2s", "stall: 10m");
+        let config = mirror(&source, &ecr, APP);
         let config = format!("{config}concurrency: {{tags: 1}}\nshutdown_grace: {grace}\n");
         let program = Program::configured(&config).aws();
         let running = program.start(&["sync", "--output", "json"]);

@@ -19,7 +19,7 @@ fn questions() -> Vec<Scenario> {
     let few = Header("ratelimit-remaining", "1;w=21600".to_owned());
     vec![
         row("list: reset twice", Plain, List, Reset, Twice, Copied).counts([(List, 3)]),
-        row("list: no answer once", Plain, List, Stall, Once, Copied).impatient().counts([(List, 2)]),
+        row("list: no answer once", Plain, List, Stall, Once, Copied).counts([(List, 2)]),
         row("list: cut in the body", Plain, List, CutBody { after: 5 }, Always, MirrorFails(lists)),
         row("list: 502 each time", Plain, List, page(502), Always, MirrorFails(&["502 Bad Gateway"]))
             .counts([(List, 5)]),
@@ -50,7 +50,7 @@ fn questions() -> Vec<Scenario> {
             .counts([(TagHead, 1), (TagGet, 1)]),
         row("index: 400 that is throttling", Plain, IndexGet, throttling(), Twice, Copied)
             .counts([(IndexGet, 3)]),
-        row("index: no answer once", Plain, IndexGet, Stall, Once, Copied).impatient(),
+        row("index: no answer once", Plain, IndexGet, Stall, Once, Copied),
         row("index: gone after `HEAD`", Plain, IndexGet, unknown(), Always, TagFails(&["404 Not Found"]))
             .and(TagGet, unknown(), Always)
             .counts([(IndexGet, 1), (TagGet, 1)]),
@@ -78,7 +78,7 @@ fn logins() -> Vec<Scenario> {
         realm("realm: 403", says(403), &["cannot read the tags", "403 Forbidden", "Auth failed"]),
         realm("realm: 404", not_found(), &["cannot read the tags", "404 Not Found: Not found"]),
         row("realm: 500 twice", Oracle, Realm, page(500), Twice, Copied).counts([(Realm, 3)]),
-        row("realm: no answer once", Oracle, Realm, Stall, Once, Copied).impatient(),
+        row("realm: no answer once", Oracle, Realm, Stall, Once, Copied),
         row("token dies at a tag", Oracle, TagHead, revoke(), Once, Copied).counts([(Realm, 2)]),
         row("token dies at an index", Oracle, IndexGet, revoke(), Once, Copied).counts([(Realm, 2)]),
         row("token dies at a layer", Oracle, LayerGet, revoke(), Once, Copied)

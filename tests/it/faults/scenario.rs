@@ -8,14 +8,17 @@ use tagferry::event::{RunSummary, TagOutcome};
 
 use crate::fake::{Action, Fault, Gate, Seen};
 use crate::faults::stage::{LAYER_BYTES, OTHER, STRUCK, Target, Way, What, World};
+use crate::world::clock::{STALL, outlast};
 use crate::world::{APP, assert_says, assert_succeeded, mirror, mirror_error, only, sync, tag, tag_error};
 
 /// A layer that no socket buffer holds.
 pub(crate) const LARGE_BYTES: usize = 8_500_000;
-/// So many scenarios run at the same time.
+/// How many scenarios run at the same time.
 const CONCURRENT: usize = 8;
-/// A scenario that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A scenario that takes longer never ends.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// No scenario has so many requests that hang.
+const HANGS_MAX: u32 = 20;
 
 /// What happens to them.
 pub(crate) enum How {
@@ -65,7 +68,6 @@ pub(crate) struct Scenario {
     counts: Vec<(What, usize)>,
     before: Option<Before>,
     layer_bytes: usize,
-    stall: &'static str,
 }
 
 /// A line: its name, who is involved, what is struck, by what, how often, and how it must end.
@@ -85,7 +87,6 @@ pub(crate) fn row(
         counts: Vec::new(),
         before: None,
         layer_bytes: LAYER_BYTES,
-        stall: "2s",
     }
 }
 
@@ -119,14 +120,17 @@ impl Scenario {
         self
     }
 
-    /// What stands still is soon given up.
-    pub(crate) fn impatient(mut self) -> Self {
-        self.stall = "500ms";
-        self
+    /// Which requests hang, if any do.
+    fn hanging(&self) -> Option<What> {
+        let hangs = |how: &How| {
+            matches!(how, How::Fault(Action::Stall | Action::StallBody { .. } | Action::StallUpload { .. }))
+        };
+        self.strikes.iter().find_map(|(what, how, _)| hangs(how).then_some(*what))
     }
 
     async fn run(self) {
         let world = World::start(self.way, self.layer_bytes).await;
+        let hanging = self.hanging();
         if let Some(before) = self.before {
             before(&world);
         }
@@ -140,9 +144,18 @@ impl Scenario {
             }
         };
         let config = mirror(&world.source, world.side(self.way), APP);
-        let config = config.replace("stall: 2s", &format!("stall: {}", self.stall));
+        // While one request hangs, no other waits.
+        let config = if hanging.is_some() { config + "concurrency: {tags: 1, blobs: 1}\n" } else { config };
         let run = Box::pin(async { tokio::join!(sync(&config), meddle).0 });
-        let summary = tokio::time::timeout(PATIENCE, run).await.unwrap_or_else(|_| panic!("it hangs"));
+        let run = async {
+            let Some(what) = hanging else { return tokio::time::timeout(PATIENCE, run).await };
+            let (server, pattern) = what.at(&world);
+            tokio::select! {
+                summary = tokio::time::timeout(HANGS_MAX * STALL, run) => summary,
+                never = outlast(server, &pattern) => match never {},
+            }
+        };
+        let summary = run.await.unwrap_or_else(|_| panic!("it never ends"));
         world.check(&self.ends, &summary);
         for (what, expected) in self.counts {
             let (server, pattern) = what.at(&world);
@@ -166,16 +179,25 @@ struct Held {
 pub(crate) fn assert_all(scenarios: Vec<Scenario>) -> impl Future<Output = ()> {
     assert!(!scenarios.is_empty());
     println!("{} fault scenarios", scenarios.len());
+    // The clock is one for all of them, and where requests hang it is moved.
+    let (alone, together): (Vec<_>, Vec<_>) =
+        scenarios.into_iter().partition(|scenario| scenario.hanging().is_some());
     async {
-        let runs = scenarios.into_iter().map(|scenario| async {
-            let name = scenario.name;
-            let ended = AssertUnwindSafe(Box::pin(scenario.run())).catch_unwind().await;
-            ended.err().map(|panic| format!("{name}: {}", words(&*panic)))
-        });
-        let ended = futures_util::stream::iter(runs).buffer_unordered(CONCURRENT);
-        let wrong: Vec<_> = ended.filter_map(std::future::ready).collect().await;
+        let mut wrong = run_all(together, CONCURRENT).await;
+        wrong.extend(run_all(alone, 1).await);
         assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     }
+}
+
+/// Runs so many at the same time; gives the names of those that do not end as they must, with the reasons.
+async fn run_all(scenarios: Vec<Scenario>, concurrent: usize) -> Vec<String> {
+    let runs = scenarios.into_iter().map(|scenario| async {
+        let name = scenario.name;
+        let ended = AssertUnwindSafe(Box::pin(scenario.run())).catch_unwind().await;
+        ended.err().map(|panic| format!("{name}: {}", words(&*panic)))
+    });
+    let ended = futures_util::stream::iter(runs).buffer_unordered(concurrent);
+    ended.filter_map(std::future::ready).collect().await
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> &str {

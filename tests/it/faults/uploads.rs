@@ -32,7 +32,7 @@ fn uploads() -> Vec<Scenario> {
             .and(LookGet, page(403), Always),
         passes("blob: reset", LayerHead, Reset),
         passes("blob: throttled", LayerHead, Action::throttle(None)),
-        row("start: no answer once", Plain, UploadStart, Stall, Once, Copied).impatient(),
+        row("start: no answer once", Plain, UploadStart, Stall, Once, Copied),
         row("start: 500 twice", Plain, UploadStart, page(500), Twice, Copied).counts([(UploadStart, 6)]),
         row("start: lost answer", Plain, UploadStart, LoseAnswer, Once, Copied).counts([(UploadStart, 5)]),
         row("start: nowhere", Plain, UploadStart, nowhere(), Always, TagsFail(&["not say where to upload"])),
@@ -47,7 +47,6 @@ fn uploads() -> Vec<Scenario> {
         row("upload: reset", Plain, LayerPut, Reset, Once, Copied).counts([(LayerPut, 2), (UploadStart, 5)]),
         row("upload: stalled", Plain, LayerPut, stall(), Once, Copied)
             .large()
-            .impatient()
             .counts([(LayerPut, 2), (UploadStart, 5)]),
         fails("upload: 413", LayerPut, page(413), &["cannot write blob sha256:", "413"]),
         row("upload: 503 each time", Plain, LayerPut, page(503), Always, TagFails(&["503 Service"]))

@@ -11,7 +11,7 @@ use crate::fake::{
     ACCESS_KEY, Action, Ecr, Face, Fault, Licence, Match, PASSWORD, REGION, Registry, Reply, USER, image,
 };
 use crate::world::program::Program;
-use crate::world::{QUICK, Side, three_tags};
+use crate::world::{Side, TIMEOUTS, three_tags};
 
 /// Secrets that only this test knows.
 const WRONG_PASSWORD: &str = "wrong-password-of-us";
@@ -105,7 +105,7 @@ impl World {
         let targets = targets.map(|side| format!("  {}: {}\n", side.host, side.settings)).concat();
         let sources: String = self.sources.iter().map(|(_, _, settings)| settings.as_str()).collect();
         format!(
-            "mirrors:\n{}registries:\n{sources}{targets}{QUICK}concurrency: {{mirrors: 16}}\n",
+            "mirrors:\n{}registries:\n{sources}{targets}{TIMEOUTS}concurrency: {{mirrors: 16}}\n",
             self.mirrors.concat()
         )
     }

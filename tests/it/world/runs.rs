@@ -77,11 +77,12 @@ pub(crate) fn mirror(source: impl Into<Side>, target: impl Into<Side>, mirror: &
     let (source, target) = (source.into(), target.into());
     let mirror = mirror.replace("SOURCE", &source.host).replace("TARGET", &target.host);
     let hosts = [source, target].map(|side| format!("  {}: {}\n", side.host, side.settings));
-    format!("mirrors:\n{mirror}\nregistries:\n{}{QUICK}", hosts.concat())
+    format!("mirrors:\n{mirror}\nregistries:\n{}{TIMEOUTS}", hosts.concat())
 }
 
-/// Nothing that a test waits for takes longer.
-pub(crate) const QUICK: &str = "timeouts: {connect: 5s, stall: 2s}\n";
+/// Whoever works is never given up for being slow; [`outlast`](crate::world::clock::outlast) needs no time for those
+/// who hang.
+pub(crate) const TIMEOUTS: &str = "timeouts: {connect: 1m, stall: 10m}\n";
 
 /// A host and what the configuration says of it.
 pub(crate) struct Side {

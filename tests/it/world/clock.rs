@@ -1,0 +1,37 @@
+//! Time that passes at once, instead of being waited for.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use crate::fake::{Match, Server};
+
+/// Far longer than anything takes on a busy machine: nobody but who is meant to is given up.
+pub(crate) const STALL: Duration = Duration::from_mins(10);
+
+/// After so many turns of the runtime all that can go on has gone on. Every peer of such a test lives on it.
+const TURNS: usize = 1000;
+/// Where the time that passed was too early for the client, it passes again.
+const ONCE_MORE: Duration = Duration::from_secs(1);
+
+/// Whenever a request hangs, lets `timeouts.stall` pass at once, until such a request is made anew.
+///
+/// The time passes for everything on the runtime, so nothing but the request that hangs should wait for an answer.
+pub(crate) async fn outlast(server: &Server, pattern: &Match) -> Infallible {
+    let mut hung = 0;
+    loop {
+        hung += 1;
+        server.hung(hung).await;
+        let asked = server.count(pattern);
+        let mut is_given_up = false;
+        while !is_given_up {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::pause();
+            tokio::time::advance(STALL).await;
+            tokio::time::resume();
+            let anew = server.wait_for(pattern, asked + 1);
+            is_given_up = tokio::time::timeout(ONCE_MORE, anew).await.is_ok();
+        }
+    }
+}
