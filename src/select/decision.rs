@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::select::convention::Role;
+use crate::select::reading::convention::Role;
 
 /// What the list says of a place, in words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,15 +6,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::oci::Tag;
-use crate::select::convention;
-use crate::select::convention::Conventions;
 use crate::select::decision::Decision;
-use crate::select::known;
-use crate::select::known::Meaning;
-use crate::select::parse;
+use crate::select::reading::convention;
+use crate::select::reading::convention::Conventions;
+use crate::select::reading::known;
+use crate::select::reading::known::Meaning;
+use crate::select::reading::parse;
+use crate::select::reading::word;
 use crate::select::rule::escape;
 use crate::select::version::Version;
-use crate::select::word;
 
 /// All tags of a repository by their kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@
 //! | commits | `-5-g1a2b3c4` | last, by their count; the commit itself has no order |
 //! | variant | `-oraclelinux9`, `java11-`, `-dev-8` | never: it is what remains, and tells apart what is not compared |
 //!
-//! Known words say what their numbers are (`known`); of all others the list of tags tells (`convention`, `places`), and a
+//! Known words say what their numbers are (`reading/known.rs`); of all others the list of tags tells (`reading/convention.rs`), and a
 //! rule may say it by groups of `match`. `docs/versions.md` tells users all of it.
 //!
 //! Choices that are not obvious:
@@ -28,23 +28,17 @@
 //! - A digit inside a word (`java17`, `ol8`, `x86_64`) starts no version, unless the tag has no other number.
 //! - Names of digests and commits (`sha256-….sig`, `sha-1a2b3c4`, 40 hexadecimal digits) have no version.
 
-mod convention;
 mod decision;
 mod family;
 mod key;
-mod known;
 mod newest;
-mod parse;
-mod places;
-mod prefix;
+mod reading;
 mod reason;
 mod rule;
 mod selection;
 mod shortfall;
-mod suffix;
 mod version;
 mod warning;
-mod word;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

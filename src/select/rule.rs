@@ -7,9 +7,9 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use crate::oci::Tag;
-use crate::select::convention::Conventions;
 use crate::select::decision::Decision;
-use crate::select::parse;
+use crate::select::reading::convention::Conventions;
+use crate::select::reading::parse;
 use crate::select::version::Version;
 
 /// A pattern that compiles to more is refused; a whole page of alternatives stays far below.

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::oci::Tag;
-use crate::select::convention;
-use crate::select::convention::Conventions;
 use crate::select::decision::Decision;
 use crate::select::newest;
 use crate::select::newest::Candidate;
+use crate::select::reading::convention;
+use crate::select::reading::convention::Conventions;
 use crate::select::reason::Reason;
 use crate::select::rule::{Outcome, Reading, Rule};
 use crate::select::shortfall::{Choice, Shortfall};

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::select::convention::Conventions;
 use crate::select::key::Key;
-use crate::select::parse;
+use crate::select::reading::convention::Conventions;
+use crate::select::reading::parse;
 
 /// What of a tag is compared: numbers, pre-release, revision, build date, commit.
 ///

@@ -29,6 +29,8 @@ async fn a_tag_that_fails_does_not_stop_the_others() {
     let (source, target) = sides(&["1.0", "1.1", "1.2"]).await;
     let digest = source.tags("app")["1.1"].to_string();
     source.fault(Fault::new(Match::manifest_get().containing(digest), Action::status(404)));
+    // A manifest that is not there by its digest is asked for by its tag.
+    source.fault(Fault::new(Match::manifest_get().containing("manifests/1.1"), Action::status(404)));
     let summary = copy(&source, &target).await;
     assert_eq!((summary.totals.copied, summary.totals.failed), (2, 1));
     assert_says(tag_error(&summary, "1.1"), &["source: cannot read manifest", "404"]);
@@ -177,7 +179,8 @@ async fn the_document_of_a_run_has_its_documented_shape() {
               },
               "error": null
             }
-          ]
+          ],
+          "warnings": []
         }
       ],
       "totals": {
@@ -187,7 +190,8 @@ async fn the_document_of_a_run_has_its_documented_shape() {
         "failed": 0,
         "bytes": 44,
         "requests": 18
-      }
+      },
+      "warnings": []
     }
     "#);
 }

@@ -111,7 +111,8 @@ fn called() -> BTreeSet<String> {
     for (path, code) in sources(&root("src")) {
         let services = services(&code);
         let sent = code.matches(".send()").count();
-        if services.is_empty() {
+        // What is sent by the HTTP library is no call of AWS by name: that of the SDK's own transport neither.
+        if services.is_empty() || code.contains("reqwest::Client") {
             assert!(sent == 0 || code.contains("reqwest"), "{}: who sends this?", path.display());
             continue;
         }

@@ -84,11 +84,13 @@ fn read(answer: &[u8]) -> Result<(SecretString, Duration), String> {
 
 /// A span in whatever way it is written, none where it cannot be one.
 fn seconds(value: &Value) -> Option<Duration> {
-    let seconds = match value {
+    let seconds: f64 = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
+    // `min` would take the bound for what is no number.
+    let seconds = Some(seconds).filter(|seconds| !seconds.is_nan())?;
     Duration::try_from_secs_f64(seconds.min(TOKEN_LIFE_MAX.as_secs_f64())).ok()
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::select::convention::{Place, Sighting};
 use crate::select::decision::{Decision, Why};
+use crate::select::reading::convention::{Place, Sighting};
 
 /// All numbers of unknown meaning, by their place.
 #[derive(Default)]
-pub(super) struct Places<'a> {
+pub(in crate::select) struct Places<'a> {
     by_place: HashMap<Place<'a>, usize>,
     numbers: Vec<Numbers<'a>>,
     /// The tags, by index, that have a number in a place.
@@ -27,7 +27,7 @@ struct Numbers<'a> {
 
 impl<'a> Places<'a> {
     /// Notes a number of the tag with this index.
-    pub(super) fn add(&mut self, index: usize, tag: &'a str, sighting: &Sighting<'a>) {
+    pub(in crate::select) fn add(&mut self, index: usize, tag: &'a str, sighting: &Sighting<'a>) {
         let Sighting { place, version, value } = *sighting;
         let known = *self.by_place.entry(place).or_insert(self.numbers.len());
         if known == self.numbers.len() {
@@ -40,17 +40,17 @@ impl<'a> Places<'a> {
     }
 
     /// The places, in the order in which they were seen.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Place<'a>> {
+    pub(in crate::select) fn all(&self) -> impl Iterator<Item = &Place<'a>> {
         self.numbers.iter().map(|numbers| &numbers.place)
     }
 
     /// Which tag, by its index, has a number in which place.
-    pub(super) fn seen(&self) -> impl Iterator<Item = (usize, usize)> {
+    pub(in crate::select) fn seen(&self) -> impl Iterator<Item = (usize, usize)> {
         self.seen.iter().copied()
     }
 
     /// Says what the numbers in every place are.
-    pub(super) fn decide(&self) -> Vec<Arc<Decision>> {
+    pub(in crate::select) fn decide(&self) -> Vec<Arc<Decision>> {
         let reasons: Vec<_> = self.numbers.iter().map(Numbers::judge).collect();
         let counts =
             self.numbers.iter().zip(&reasons).filter(|(numbers, why)| why.is_count() && numbers.is_glued());

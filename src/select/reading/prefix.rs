@@ -1,15 +1,15 @@
 //! Reads the start of a tag: where the version begins, what stands before it, and its numbers.
 
 use crate::select::key::{Numbers, Scheme};
-use crate::select::known;
-use crate::select::known::Meaning;
-use crate::select::parse::{Prerelease, Reader};
-use crate::select::word;
-use crate::select::word::Word;
+use crate::select::reading::known;
+use crate::select::reading::known::Meaning;
+use crate::select::reading::parse::{Prerelease, Reader};
+use crate::select::reading::word;
+use crate::select::reading::word::Word;
 
 impl<'a> Reader<'a, '_> {
     /// Where the version starts.
-    pub(super) fn start(&mut self, words: &mut Vec<Word<'a>>) -> Option<usize> {
+    pub(in crate::select) fn start(&mut self, words: &mut Vec<Word<'a>>) -> Option<usize> {
         let Some(first) = self.next_start(words, 0) else { return glued_number(words) };
         if is_dotted(words, first) && !is_of_base(words, first) {
             return Some(first);
@@ -47,7 +47,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Reads a word before the version: `java11` in `java11-21.3.0`, `nightly` in `nightly-20240501`.
-    pub(super) fn read_prefix(&mut self, word: &Word<'a>) {
+    pub(in crate::select) fn read_prefix(&mut self, word: &Word<'a>) {
         if self.is_commit(word) {
             self.commit = Some(word.text);
             return;
@@ -65,7 +65,7 @@ impl<'a> Reader<'a, '_> {
 
     /// Reads the numbers at the start of `words`, and returns how many words are done with. What is glued to the
     /// last number (`DBRU` in `0DBRU`, `rc1` in `0rc1`) stays as a word of its own.
-    pub(super) fn read_numbers(&mut self, words: &mut [Word<'a>]) -> usize {
+    pub(in crate::select) fn read_numbers(&mut self, words: &mut [Word<'a>]) -> usize {
         let Some(first) = words.first_mut() else { return 0 };
         *first = first.without_v();
         let start = first.start;

@@ -17,34 +17,34 @@ use std::sync::Arc;
 
 use crate::oci::Tag;
 use crate::select::decision::Decision;
-use crate::select::parse;
-use crate::select::places::Places;
+use crate::select::reading::parse;
+use crate::select::reading::places::Places;
+use crate::select::reading::word;
+use crate::select::reading::word::Word;
 use crate::select::rule::Reading;
 use crate::select::version::Version;
-use crate::select::word;
-use crate::select::word::Word;
 
 /// Where a number stands: behind which word, and how it is joined to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Place<'a> {
+pub(in crate::select) struct Place<'a> {
     /// The word; empty for the version itself.
-    pub(super) word: &'a str,
+    pub(in crate::select) word: &'a str,
     /// The separator; none where the number is glued to the word.
-    pub(super) joint: Option<u8>,
+    pub(in crate::select) joint: Option<u8>,
 }
 
 /// A number whose meaning the tag alone does not tell.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sighting<'a> {
-    pub(super) place: Place<'a>,
+pub(in crate::select) struct Sighting<'a> {
+    pub(in crate::select) place: Place<'a>,
     /// The numbers of the tag's version.
-    pub(super) version: &'a str,
-    pub(super) value: &'a str,
+    pub(in crate::select) version: &'a str,
+    pub(in crate::select) value: &'a str,
 }
 
 /// What the numbers in a place are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::select) enum Role {
     /// Part of the variant's name.
     Variant,
     /// A count of rebuilds.
@@ -56,27 +56,27 @@ pub(super) enum Role {
 
 /// What is known of the tags of one repository as a whole.
 #[derive(Debug, Default)]
-pub(super) struct Conventions<'a> {
+pub(in crate::select) struct Conventions<'a> {
     roles: HashMap<Place<'a>, Role>,
     /// One bit for each length that commits have in these tags.
     commit_lengths: u128,
     /// Whether `dev` without a number precedes a release, and is no flavour.
-    pub(super) development_precedes: bool,
+    pub(in crate::select) development_precedes: bool,
 }
 
 impl Conventions<'_> {
-    pub(super) fn role(&self, place: &Place<'_>) -> Role {
+    pub(in crate::select) fn role(&self, place: &Place<'_>) -> Role {
         self.roles.get(place).copied().unwrap_or(Role::Variant)
     }
 
     /// Whether a word that by chance has no letter or no digit is a commit: other tags have commits of its length.
-    pub(super) fn is_commit(&self, word: &Word<'_>) -> bool {
+    pub(in crate::select) fn is_commit(&self, word: &Word<'_>) -> bool {
         self.commit_lengths >> word.text.len().min(127) & 1 == 1 && word.may_be_commit()
     }
 }
 
 /// Reads every tag in the light of all of them.
-pub(super) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
+pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     let mut conventions = Conventions::default();
     let mut places = Places::default();
     let mut commit_lengths = 0;

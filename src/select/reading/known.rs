@@ -1,5 +1,5 @@
 //! The words that mean the same in the tags of most projects. What a word that is not here means is for the list to
-//! tell: see [`crate::select::convention`].
+//! tell: see [`crate::select::reading::convention`].
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -9,7 +9,7 @@ use crate::select::key::{Rank, Stage};
 
 /// What a word says of the number that belongs to it, or of the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(in crate::select) enum Meaning {
     /// What the image is built on; the number is part of its name: `alpine3.19`, `debian-12`.
     System,
     /// What the image is built with; the number is part of its name: `jdk17`, `temurin-21`.
@@ -144,7 +144,7 @@ static MEANINGS: LazyLock<HashMap<&str, Meaning, FastHash>> = LazyLock::new(|| {
 });
 
 /// What a word without its number means, in whatever case it is written.
-pub(super) fn meaning(word: &str) -> Option<Meaning> {
+pub(in crate::select) fn meaning(word: &str) -> Option<Meaning> {
     if word.is_empty() || word.len() > WORD_MAX_BYTES {
         return None;
     }
@@ -163,7 +163,7 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
 }
 
 /// Whether a stage is meant only where a number is glued to its word, or follows a dot.
-pub(super) fn needs_number(stage: Stage) -> bool {
+pub(in crate::select) fn needs_number(stage: Stage) -> bool {
     NUMBERED.contains(&stage)
 }
 

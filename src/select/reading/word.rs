@@ -1,8 +1,8 @@
 //! The words that a tag is made of, and what a word may mean.
 
 use crate::select::key::{Moment, Stage};
-use crate::select::known;
-use crate::select::known::Meaning;
+use crate::select::reading::known;
+use crate::select::reading::known::Meaning;
 
 /// Git abbreviates commits to at least this many digits.
 const COMMIT_MIN_DIGITS: usize = 7;
@@ -11,33 +11,33 @@ const COMMIT_MAX_DIGITS: usize = 64;
 
 /// A part of a tag between separators.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word<'a> {
+pub(in crate::select) struct Word<'a> {
     /// What stands before it. Nothing before the first word, and before what is glued to a number (`rc1` in `1.2rc1`).
-    pub(super) separator: Option<u8>,
+    pub(in crate::select) separator: Option<u8>,
     /// Where it starts in the text, in bytes.
-    pub(super) start: usize,
+    pub(in crate::select) start: usize,
     /// The word, never empty.
-    pub(super) text: &'a str,
+    pub(in crate::select) text: &'a str,
 }
 
 impl<'a> Word<'a> {
     /// Where it ends in the text, in bytes.
-    pub(super) fn end(&self) -> usize {
+    pub(in crate::select) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
     /// Whether it follows `separator`.
-    pub(super) fn follows(&self, separator: u8) -> bool {
+    pub(in crate::select) fn follows(&self, separator: u8) -> bool {
         self.separator == Some(separator)
     }
 
     /// Whether it is the first word, or follows a dash.
-    pub(super) fn is_apart(&self) -> bool {
+    pub(in crate::select) fn is_apart(&self) -> bool {
         self.start == 0 || self.follows(b'-')
     }
 
     /// What remains after the first `length` bytes, as a word glued to these.
-    pub(super) fn from(self, length: usize) -> Self {
+    pub(in crate::select) fn from(self, length: usize) -> Self {
         if length == 0 {
             return self;
         }
@@ -45,7 +45,7 @@ impl<'a> Word<'a> {
     }
 
     /// The word without the `v` of `v1.2.3`.
-    pub(super) fn without_v(self) -> Self {
+    pub(in crate::select) fn without_v(self) -> Self {
         match self.text.as_bytes() {
             [b'v' | b'V', digit, ..] if digit.is_ascii_digit() => self.from(1),
             _ => self,
@@ -53,45 +53,45 @@ impl<'a> Word<'a> {
     }
 
     /// Whether it has the `v` of `v1.2.3`.
-    pub(super) fn has_v(&self) -> bool {
+    pub(in crate::select) fn has_v(&self) -> bool {
         self.without_v().start > self.start
     }
 
-    pub(super) fn starts_with_digit(&self) -> bool {
+    pub(in crate::select) fn starts_with_digit(&self) -> bool {
         self.text.starts_with(|c: char| c.is_ascii_digit())
     }
 
     /// The digits that it starts with.
-    pub(super) fn leading_digits(&self) -> &'a str {
+    pub(in crate::select) fn leading_digits(&self) -> &'a str {
         let end = self.text.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.text.len());
         &self.text[..end]
     }
 
     /// Whether it is one letter.
-    pub(super) fn is_letter(&self) -> bool {
+    pub(in crate::select) fn is_letter(&self) -> bool {
         self.text.len() == 1 && self.text.bytes().all(|b| b.is_ascii_alphabetic())
     }
 
     /// Whether it is a number and nothing else.
-    pub(super) fn is_number(&self) -> bool {
+    pub(in crate::select) fn is_number(&self) -> bool {
         is_digits(self.text)
     }
 
     /// The word without the digits at its end, and these.
-    pub(super) fn split_number(&self) -> (&'a str, &'a str) {
+    pub(in crate::select) fn split_number(&self) -> (&'a str, &'a str) {
         let name = self.text.trim_end_matches(|c: char| c.is_ascii_digit());
         (name, &self.text[name.len()..])
     }
 
     /// Whether it is a pre-release in Python's form (PEP 440: `b1` in `3.13.0b1`) rather than a letter between two
     /// numbers (`0b1046`): at most two digits follow, and nothing else.
-    pub(super) fn is_pep440(&self) -> bool {
+    pub(in crate::select) fn is_pep440(&self) -> bool {
         let number = self.text.strip_prefix(['a', 'b']);
         self.separator.is_none() && number.is_some_and(|number| number.len() <= 2 && is_digits(number))
     }
 
     /// The date and time that this one word gives: `20240501`, `20240501T0943Z`, `v20240501`.
-    pub(super) fn moment(&self) -> Option<Moment> {
+    pub(in crate::select) fn moment(&self) -> Option<Moment> {
         let text = self.without_v().text;
         let Some((day, time)) = text.split_once(['T', 't']) else { return Moment::from_digits(text) };
         let time = time.strip_suffix(['Z', 'z']).unwrap_or(time);
@@ -100,23 +100,23 @@ impl<'a> Word<'a> {
 
     /// Whether it looks like an abbreviated or whole commit or digest: hexadecimal with both letters and digits,
     /// or a commit of [`Word::is_described`].
-    pub(super) fn is_commit(&self) -> bool {
+    pub(in crate::select) fn is_commit(&self) -> bool {
         let has = |what: fn(&u8) -> bool| self.text.as_bytes().iter().any(what);
         self.is_described() || is_hash(self.text) && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
     }
 
     /// Whether it may be a commit by chance without a letter or without a digit. Not what reads as a date.
-    pub(super) fn may_be_commit(&self) -> bool {
+    pub(in crate::select) fn may_be_commit(&self) -> bool {
         is_hash(self.text) && !self.is_commit() && self.moment().is_none()
     }
 
     /// Whether it is a commit as `git describe` writes it: `g1a2b3c4` in `v1.2.3-5-g1a2b3c4`.
-    pub(super) fn is_described(&self) -> bool {
+    pub(in crate::select) fn is_described(&self) -> bool {
         self.text.strip_prefix('g').is_some_and(is_hash)
     }
 
     /// The pre-release stage that it names, and the number glued to that, which may be missing.
-    pub(super) fn stage(&self) -> Option<(Stage, &'a str)> {
+    pub(in crate::select) fn stage(&self) -> Option<(Stage, &'a str)> {
         let digits = self.text.find(|c: char| c.is_ascii_digit()).unwrap_or(self.text.len());
         let (name, number) = self.text.split_at(digits);
         if !number.is_empty() && !is_digits(number) {
@@ -134,7 +134,7 @@ impl<'a> Word<'a> {
 }
 
 /// The words of a tag.
-pub(super) fn split(text: &str) -> Vec<Word<'_>> {
+pub(in crate::select) fn split(text: &str) -> Vec<Word<'_>> {
     let bytes = text.as_bytes();
     let mut words = Vec::with_capacity(8);
     let mut start = 0;
@@ -152,7 +152,7 @@ pub(super) fn split(text: &str) -> Vec<Word<'_>> {
 
 /// The date and time that the first of these words give, and how many they are: `20240501`, `220223.2107`,
 /// `2024-05-01`, `2024.05.01`, or `2024-05-10T01-41-38Z` as `MinIO` writes.
-pub(super) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
+pub(in crate::select) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
     let first = words.first()?;
     if let Some(moment) = first.moment() {
         let time = words.get(1).filter(|time| time.follows(b'.') && matches!(time.text.len(), 4 | 6));
@@ -179,7 +179,7 @@ pub(super) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
 
 /// Whether the tag names a digest or a commit: `sha256-….sig`, `sha-1a2b3c4`.
 /// Commits without such a word in front are told by [`Word::is_commit`].
-pub(super) fn is_hash_name(words: &[Word<'_>]) -> bool {
+pub(in crate::select) fn is_hash_name(words: &[Word<'_>]) -> bool {
     let [algorithm, hash, ..] = words else { return false };
     matches!(algorithm.text, "sha" | "sha1" | "sha256" | "sha384" | "sha512")
         && hash.text.len() >= COMMIT_MIN_DIGITS
@@ -191,6 +191,6 @@ fn is_hash(text: &str) -> bool {
         && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-pub(super) fn is_digits(text: &str) -> bool {
+pub(in crate::select) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

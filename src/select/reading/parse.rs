@@ -1,54 +1,54 @@
 //! Reads a tag: which of its words are the version, and which the variant.
 //!
-//! Here is what both halves share. [`crate::select::prefix`] reads up to the end of the numbers,
-//! [`crate::select::suffix`] what follows.
+//! Here is what both halves share. [`crate::select::reading::prefix`] reads up to the end of the numbers,
+//! [`crate::select::reading::suffix`] what follows.
 
 use std::ops::Range;
 
-use crate::select::convention::{Conventions, Sighting};
 use crate::select::key::{Key, Moment, Numbers, Parts, Rank, Revision, Scheme, Stage};
+use crate::select::reading::convention::{Conventions, Sighting};
+use crate::select::reading::word;
+use crate::select::reading::word::Word;
 use crate::select::rule::Reading;
 use crate::select::version::Version;
-use crate::select::word;
-use crate::select::word::Word;
 
 /// Longer texts are no tags (OCI distribution specification).
 const TEXT_MAX_BYTES: usize = 128;
 
 /// A tag as it was read, and what that leaves open.
 #[derive(Debug, Default)]
-pub(super) struct Read<'a> {
-    pub(super) reading: Reading,
+pub(in crate::select) struct Read<'a> {
+    pub(in crate::select) reading: Reading,
     /// Numbers that were taken as parts of the variant's name for want of anything better.
-    pub(super) sightings: Vec<Sighting<'a>>,
+    pub(in crate::select) sightings: Vec<Sighting<'a>>,
     /// One bit for each length of the commits in it.
-    pub(super) commit_lengths: u128,
+    pub(in crate::select) commit_lengths: u128,
     /// Whether some word may be a commit, should the tags have commits of its length.
-    pub(super) may_be_commit: bool,
+    pub(in crate::select) may_be_commit: bool,
     /// Whether `dev` stands in it without a number: a flavour, or what precedes a release.
-    pub(super) has_development: bool,
+    pub(in crate::select) has_development: bool,
     /// Where the names of the variant stand.
     names: Vec<Range<usize>>,
 }
 
 /// Reads a tag as the others of its repository have it.
 /// Reads once from left to right; no regular expression, as it runs for every tag.
-pub(super) fn parse<'a>(text: &'a str, conventions: &Conventions<'_>) -> Read<'a> {
+pub(in crate::select) fn parse<'a>(text: &'a str, conventions: &Conventions<'_>) -> Read<'a> {
     read(Reader::new(text, conventions, Extent::Tag), "")
 }
 
 /// Reads the parts of a tag that a rule tells apart: `text` has no revision but the one of its own.
-pub(super) fn parse_parts(text: &str, revision: &str, conventions: &Conventions<'_>) -> Reading {
+pub(in crate::select) fn parse_parts(text: &str, revision: &str, conventions: &Conventions<'_>) -> Reading {
     read(Reader::new(text, conventions, Extent::Tag), revision).reading
 }
 
 /// Reads a text that is a version and nothing else: words carry no order and are no variant, all numbers count.
-pub(super) fn parse_version(text: &str, revision: &str) -> Option<Version> {
+pub(in crate::select) fn parse_version(text: &str, revision: &str) -> Option<Version> {
     read(Reader::new(text, &Conventions::default(), Extent::Version), revision).reading.version
 }
 
 /// Where the names of the variant stand in a tag.
-pub(super) fn names(text: &str, conventions: &Conventions<'_>) -> Vec<Range<usize>> {
+pub(in crate::select) fn names(text: &str, conventions: &Conventions<'_>) -> Vec<Range<usize>> {
     let reader = Reader::new(text, conventions, Extent::Tag);
     read(Reader { names: Some(Vec::new()), ..reader }, "").names
 }
@@ -81,7 +81,7 @@ fn read<'a>(mut reader: Reader<'a, '_>, revision: &str) -> Read<'a> {
 
 /// How much of a text is the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(in crate::select) enum Extent {
     /// What looks like it; the rest is the variant.
     Tag,
     /// All of it.
@@ -89,49 +89,49 @@ pub(super) enum Extent {
 }
 
 /// What has been read so far.
-pub(super) struct Reader<'a, 'c> {
-    pub(super) text: &'a str,
-    pub(super) conventions: &'c Conventions<'c>,
-    pub(super) extent: Extent,
-    pub(super) scheme: Scheme,
-    pub(super) numbers: Numbers,
+pub(in crate::select) struct Reader<'a, 'c> {
+    pub(in crate::select) text: &'a str,
+    pub(in crate::select) conventions: &'c Conventions<'c>,
+    pub(in crate::select) extent: Extent,
+    pub(in crate::select) scheme: Scheme,
+    pub(in crate::select) numbers: Numbers,
     /// The numbers as they are spelled.
-    pub(super) row: &'a str,
-    pub(super) prerelease: Option<Prerelease<'a>>,
-    pub(super) revision: Revision,
-    pub(super) revision_text: String,
-    pub(super) date: Option<(Moment, Revision, &'a str)>,
+    pub(in crate::select) row: &'a str,
+    pub(in crate::select) prerelease: Option<Prerelease<'a>>,
+    pub(in crate::select) revision: Revision,
+    pub(in crate::select) revision_text: String,
+    pub(in crate::select) date: Option<(Moment, Revision, &'a str)>,
     /// The commit.
-    pub(super) commit: Option<&'a str>,
+    pub(in crate::select) commit: Option<&'a str>,
     /// How many commits `git describe` counts since the version.
-    pub(super) commits: Option<&'a str>,
+    pub(in crate::select) commits: Option<&'a str>,
     variant: String,
     /// Where the names of the variant stand, if anybody asks.
     names: Option<Vec<Range<usize>>>,
     /// The word that a number which follows belongs to, and whether it counts rebuilds.
-    pub(super) last: Last<'a>,
+    pub(in crate::select) last: Last<'a>,
     /// Whether something shows that there is no version in spite of its numbers.
-    pub(super) is_no_version: bool,
-    pub(super) sightings: Vec<Sighting<'a>>,
+    pub(in crate::select) is_no_version: bool,
+    pub(in crate::select) sightings: Vec<Sighting<'a>>,
     commit_lengths: u128,
-    pub(super) may_be_commit: bool,
-    pub(super) has_development: bool,
+    pub(in crate::select) may_be_commit: bool,
+    pub(in crate::select) has_development: bool,
 }
 
 /// The last thing that was read of what follows the numbers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Last<'a> {
+pub(in crate::select) enum Last<'a> {
     /// A word of the variant; empty for the version itself.
     Word(&'a str),
     /// A count of rebuilds: numbers go on with it.
     Revision,
 }
 
-pub(super) struct Prerelease<'a> {
-    pub(super) stage: Stage,
-    pub(super) numbers: Numbers,
-    pub(super) text: &'a str,
-    pub(super) is_glued: bool,
+pub(in crate::select) struct Prerelease<'a> {
+    pub(in crate::select) stage: Stage,
+    pub(in crate::select) numbers: Numbers,
+    pub(in crate::select) text: &'a str,
+    pub(in crate::select) is_glued: bool,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -161,7 +161,7 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     /// Whether the word is a commit, also one that by chance has no letter or no digit.
-    pub(super) fn is_commit(&mut self, word: &Word<'_>) -> bool {
+    pub(in crate::select) fn is_commit(&mut self, word: &Word<'_>) -> bool {
         let length = word.text.len();
         if word.is_commit() {
             if !word.is_described() {
@@ -177,13 +177,13 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     /// Adds a word to the variant's name, which a text that is all version has not.
-    pub(super) fn add_variant(&mut self, word: &Word<'a>) {
+    pub(in crate::select) fn add_variant(&mut self, word: &Word<'a>) {
         self.last = Last::Word(word.split_number().0);
         self.extend_variant(word.separator, word.start..word.end());
     }
 
     /// Adds a part of the text to the variant's name.
-    pub(super) fn extend_variant(&mut self, separator: Option<u8>, part: Range<usize>) {
+    pub(in crate::select) fn extend_variant(&mut self, separator: Option<u8>, part: Range<usize>) {
         if self.extent == Extent::Version {
             return;
         }

@@ -1,19 +1,19 @@
 //! Reads what follows the numbers of a tag: pre-release, revision, date, commit, and the names of the variant.
 
-use crate::select::convention::{Place, Role, Sighting};
 use crate::select::key::{Numbers, Rank, Revision, Scheme, Stage};
-use crate::select::known;
-use crate::select::known::Meaning;
-use crate::select::parse::{Extent, Last, Prerelease, Reader};
-use crate::select::word;
-use crate::select::word::Word;
+use crate::select::reading::convention::{Place, Role, Sighting};
+use crate::select::reading::known;
+use crate::select::reading::known::Meaning;
+use crate::select::reading::parse::{Extent, Last, Prerelease, Reader};
+use crate::select::reading::word;
+use crate::select::reading::word::Word;
 
 /// Longer numbers are dates and moments, not the versions of what an image is built on.
 const NAME_NUMBER_MAX_DIGITS: usize = 4;
 
 impl<'a> Reader<'a, '_> {
     /// Reads the first of `words`, and returns how many, at least one, are done with.
-    pub(super) fn read_suffix(&mut self, words: &[Word<'a>]) -> usize {
+    pub(in crate::select) fn read_suffix(&mut self, words: &[Word<'a>]) -> usize {
         let Some(word) = words.first() else { return 0 };
         if let Some(used) = self.read_description(words) {
             return used;
@@ -247,7 +247,7 @@ impl<'a> Reader<'a, '_> {
         self.add_revision_text(first.separator, text);
     }
 
-    pub(super) fn add_revision_text(&mut self, separator: Option<u8>, text: &str) {
+    pub(in crate::select) fn add_revision_text(&mut self, separator: Option<u8>, text: &str) {
         if !self.revision_text.is_empty() {
             self.revision_text.push(separator.map_or('-', char::from));
         }
