@@ -173,7 +173,7 @@ mod tests {
 
     /// The rows of tables in the document whose first cell is told by `is_row`, as the words in code in their last.
     fn documented(is_row: impl Fn(&str) -> bool) -> Vec<&'static str> {
-        let document = include_str!("../../docs/versions.md");
+        let document = include_str!("../../../docs/versions.md");
         let rows = document
             .lines()
             .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.rsplit_once(" | "));
