@@ -6,9 +6,9 @@ use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image};
 use crate::tagferry::{Serving, Tagferry};
 use crate::webdriver::{Browser, Scripts};
 
-const CARD: &str = "[id='mirror-java/jdk']";
-const BUTTON: &str = "[id='mirror-java/jdk'] button";
-const TAGS: &str = "[id='mirror-java/jdk'] details.tags";
+const CARD: &str = "[id^='mirror-java/jdk-']";
+const BUTTON: &str = "[id^='mirror-java/jdk-'] button";
+const TAGS: &str = "[id^='mirror-java/jdk-'] details.tags";
 const MARK: &str = "window.stillTheSamePage = true";
 
 /// A daemon whose mirror of `java/jdk` has 21.0.1 and runs only when asked.
