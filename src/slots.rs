@@ -25,7 +25,7 @@ struct Count {
 pub struct Slot<'a>(&'a Slots);
 
 impl Slots {
-    /// So many slots, all free.
+    /// A number of slots, all free.
     pub fn new(total: NonZeroUsize) -> Self {
         let total = total.get().min(Semaphore::MAX_PERMITS);
         Self { free: Semaphore::new(total), count: Mutex::new(Count { total, surplus: 0 }) }

@@ -15,7 +15,7 @@ use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::registry;
 use crate::registry::{Refusal, Started, code};
 
-/// So many questions about one image are under way at once; the registry's own limits come on top.
+/// The most questions about one image in flight; the registry's own limits come on top.
 const QUESTIONS_MAX: usize = 16;
 
 /// A repository to copy to.

@@ -5,14 +5,14 @@ use std::error::Error;
 
 use url::Url;
 
-/// An excerpt has at most so many characters.
+/// The most characters of an excerpt.
 const EXCERPT_MAX_CHARS: usize = 300;
-/// A quotation has at most so many characters.
+/// The most characters of a quotation.
 const QUOTE_MAX_CHARS: usize = 1000;
 
-/// The title of a web page is looked for in so many bytes.
+/// How far into a web page its title is looked for.
 const MARKUP_MAX_BYTES: usize = 64 * 1024;
-/// A title has at most so many characters.
+/// The most characters of a title.
 const TITLE_MAX_CHARS: usize = 120;
 
 /// What to do about an error comes after this, below what is wrong. What others wrote has no line breaks here.
@@ -82,7 +82,7 @@ pub fn markup(document: &[u8]) -> Option<String> {
     Some(words.map_or_else(|| kind.to_owned(), |words| format!("{kind} ({words})")))
 }
 
-/// The text, cut to so many characters; the last one then is `…`.
+/// The text, cut to `chars_max` characters; the last one then is `…`.
 pub fn cut(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();

@@ -19,7 +19,7 @@ use crate::config;
 use crate::config::{Config, Endpoint, Mirror, Shard};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
-use crate::event::{Emitter, EventKind, Observer, Pair, PassId, RunSummary, Warning};
+use crate::event::{Emitter, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
 use crate::pass::{Mode, Pass, Stop};
 use crate::registry;
@@ -253,7 +253,7 @@ impl App {
     }
 }
 
-/// Awaits so many at once, and gives their results in the order of `work`. A slow one holds up no other.
+/// Awaits up to `at_once` of them at a time, and gives their results in the order of `work`. A slow one holds up no other.
 async fn in_order<F: Future>(work: impl Iterator<Item = F>, at_once: NonZeroUsize) -> Vec<F::Output> {
     let work = work.enumerate().map(|(index, work)| async move { (index, work.await) });
     let mut done: Vec<_> = stream::iter(work).buffer_unordered(at_once.get()).collect().await;
@@ -264,13 +264,10 @@ async fn in_order<F: Future>(work: impl Iterator<Item = F>, at_once: NonZeroUsiz
 /// Counts requests, and passes them on to whoever observes the run.
 fn request_observer(requests: &Arc<AtomicU64>, observer: &Arc<dyn Observer>) -> RequestObserver {
     let (requests, observer) = (Arc::clone(requests), Arc::clone(observer));
-    Arc::new(move |exchange| match *exchange {
-        Exchange::Requested { host, method, status } => {
+    Arc::new(move |exchange| {
+        if matches!(exchange, Exchange::Requested { .. }) {
             requests.fetch_add(1, Relaxed);
-            event::emit_request(&*observer, EventKind::Requested { host, method, status });
         }
-        Exchange::Retried { host, reason } => {
-            event::emit_request(&*observer, EventKind::Retried { host, reason });
-        }
+        event::emit_request(&*observer, *exchange);
     })
 }

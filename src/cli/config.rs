@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use tracing::warn;
 
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::config::{Config, Faults, Warning};
 
 /// Read where nothing else is said.
@@ -21,7 +21,7 @@ const TEXT_VARIABLE: &str = "TAGFERRY_CONFIG_YAML";
 const TOKEN_VARIABLE: &str = "TAGFERRY_API_TOKEN";
 
 /// The configuration that `--config` (here `path`), the environment or the working directory gives.
-pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
+pub(super) fn load(path: Option<&Path>) -> Result<Config, ExitError> {
     let origin = Origin::find(path, variable(TEXT_VARIABLE));
     let text = origin.read().map_err(|error| unreadable(&origin, &error))?;
     let origin = origin.to_string();
@@ -34,7 +34,7 @@ pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
 }
 
 /// The same, and the default where nobody names a configuration and there is none.
-pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, Failure> {
+pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, ExitError> {
     match Origin::find(path, variable(TEXT_VARIABLE)) {
         Origin::Default if !Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
         _ => load(path),
@@ -100,7 +100,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
 
 /// Fails where a variable of ours is set and is no text: it would count as one that is not set. Those of AWS, of proxies
 /// and in the configuration are looked at where they are used.
-pub(super) fn check_variables() -> Result<(), Failure> {
+pub(super) fn check_variables() -> Result<(), ExitError> {
     let is_ours = |name: &str| {
         ["TAGFERRY_", "OTEL_", "AWS_BATCH_"].iter().any(|prefix| name.starts_with(prefix))
             || ["RUST_LOG", "JOB_COMPLETION_INDEX"].contains(&name)
@@ -111,11 +111,11 @@ pub(super) fn check_variables() -> Result<(), Failure> {
     });
     faulty.map_or(Ok(()), |name| {
         let text = format_args!("the environment variable `{name}` is set but is not UTF-8").to_string();
-        Err(Failure::new(ExitCode::Usage, text))
+        Err(ExitError::new(ExitCode::Usage, text))
     })
 }
 
-fn unreadable(origin: &Origin, error: &io::Error) -> Failure {
+fn unreadable(origin: &Origin, error: &io::Error) -> ExitError {
     let mut text = format!("cannot read the configuration {origin}: {error}");
     let is_missing = *origin == Origin::Default && error.kind() == io::ErrorKind::NotFound;
     if is_missing && Path::new(OTHER_PATH).exists() {
@@ -124,13 +124,13 @@ fn unreadable(origin: &Origin, error: &io::Error) -> Failure {
         text += "\nhint: write it here (`tagferry help check` shows the smallest one), name another with \
                  `--config PATH`, or put its text into the environment variable TAGFERRY_CONFIG_YAML";
     }
-    Failure::new(ExitCode::Usage, text)
+    ExitError::new(ExitCode::Usage, text)
 }
 
-fn faulty(origin: &str, faults: &Faults) -> Failure {
+fn faulty(origin: &str, faults: &Faults) -> ExitError {
     let count = faults.iter().count();
     let plural = if count == 1 { "" } else { "s" };
-    Failure::verbatim(ExitCode::Usage, format!("{faults}\n{count} fault{plural} in {origin}"))
+    ExitError::verbatim(ExitCode::Usage, format!("{faults}\n{count} fault{plural} in {origin}"))
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ impl From<ExitCode> for std::process::ExitCode {
 
 /// Why a command could not do its work. `Display` is what people see, in one or more lines.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ExitError {
     /// How the program ends.
     pub(super) code: ExitCode,
     text: String,
 }
 
-impl Failure {
+impl ExitError {
     /// A failure that is told in these words.
     pub(super) fn new(code: ExitCode, text: impl fmt::Display) -> Self {
         Self { code, text: format!("error: {text}") }
@@ -49,14 +49,14 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ExitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
 /// Commands do no input and output of their own but writing to standard output.
-impl From<io::Error> for Failure {
+impl From<io::Error> for ExitError {
     fn from(error: io::Error) -> Self {
         Self::new(ExitCode::Incomplete, format_args!("cannot write to standard output: {error}"))
     }

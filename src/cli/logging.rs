@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::json::JsonLines;
 use crate::cli::text::TextLines;
 use crate::cli::traces::Traces;
@@ -54,10 +54,13 @@ enum Format {
 
 impl Logging {
     /// Starts to log, and to trace where the environment asks for it. While there are bars, logs go around them.
-    pub(super) fn start(&self, bars: Option<&Progress>) -> Result<Option<Traces>, Failure> {
+    pub(super) fn start(&self, bars: Option<&Progress>) -> Result<Option<Traces>, ExitError> {
         let given = env::var(FILTER_VARIABLE).ok().filter(|filter| !filter.is_empty());
         let filter = EnvFilter::try_new(self.filter(given.as_deref())).map_err(|error| {
-            Failure::new(ExitCode::Usage, format_args!("the environment variable {FILTER_VARIABLE}: {error}"))
+            ExitError::new(
+                ExitCode::Usage,
+                format_args!("the environment variable {FILTER_VARIABLE}: {error}"),
+            )
         })?;
         let writer = match bars.map(Progress::log_writer) {
             Some(writer) => BoxMakeWriter::new(move || writer.clone()),
@@ -91,7 +94,7 @@ impl Logging {
     }
 
     /// Tells why a command could not do its work, in the format of the logs.
-    pub(super) fn report(&self, failure: &Failure) {
+    pub(super) fn report(&self, failure: &ExitError) {
         match self.log_format {
             Format::Json => tracing::error!("{failure}"),
             // Where standard error is closed there is nobody to tell.

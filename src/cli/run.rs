@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::cli::config;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
@@ -62,9 +62,9 @@ impl Run {
         table: impl FnOnce(&mut dyn Write, &RunSummary, Look) -> io::Result<()>,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         let mut config = config::load(global.config.as_deref())?;
-        config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
+        config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         self.sharding.keep(&mut config)?;
         let grace = config.shutdown_grace;
         let options = self.sharding.options()?;
@@ -75,11 +75,11 @@ impl Run {
         let observers = Observers(vec![ledger, terminal.observer(), notifier]);
         // Making every kind of client is a large future; it need not be in those around it.
         let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
-        let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
-        app.check_credentials().await.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
+        let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
+        app.check_credentials().await.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let stop = Stop::default();
         let signals = signals::signals().map_err(|error| {
-            Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
+            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         })?;
         // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
         let work = Box::pin(async {

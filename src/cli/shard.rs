@@ -5,7 +5,7 @@ use tracing::info;
 
 use crate::app::Options;
 use crate::cli::config::variable;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::config::{Config, Shard};
 
 const COUNT: &str = "TAGFERRY_SHARDS";
@@ -27,17 +27,17 @@ pub(super) struct Sharding {
 
 impl Sharding {
     /// What there is for a process of its shard.
-    pub(super) fn options(&self) -> Result<Options, Failure> {
+    pub(super) fn options(&self) -> Result<Options, ExitError> {
         Ok(Options { shard: self.shard()?, ..Options::default() })
     }
 
-    fn shard(&self) -> Result<Option<Shard>, Failure> {
+    fn shard(&self) -> Result<Option<Shard>, ExitError> {
         let given = self.shard.map_or_else(|| of_environment(&variable), |shard| Ok(Some(shard)));
-        given.map_err(|error| Failure::new(ExitCode::Usage, error))
+        given.map_err(|error| ExitError::new(ExitCode::Usage, error))
     }
 
     /// Leaves out the mirrors of other shards.
-    pub(super) fn keep(&self, config: &mut Config) -> Result<(), Failure> {
+    pub(super) fn keep(&self, config: &mut Config) -> Result<(), ExitError> {
         let Some(shard) = self.shard()? else { return Ok(()) };
         let all = config.mirrors.len();
         config.keep_shard(shard);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::config::Config;
 use crate::oci::Digest;
 
-/// A message lists so many mirrors, and counts the others.
+/// The most mirrors that a message lists; it counts the others.
 const LISTED_MAX: usize = 20;
 
 /// A mirror that is not configured.

@@ -93,7 +93,7 @@ pub(super) struct Rule {
     /// How many versions to keep, of each variant and each value of `per`. Default: all.
     #[schemars(range(min = 1))]
     pub(super) newest: Option<u64>,
-    /// Of each version only the newest so many builds (rebuilds, dates, commits) count for `newest`. Default: all.
+    /// How many builds of each version (rebuilds, dates, commits) count for `newest`; the newest ones do. Default: all.
     #[schemars(range(min = 1))]
     pub(super) revisions: Option<u64>,
     /// A named group of `match`, or a list of them: `newest` counts within each of their values.

@@ -12,7 +12,7 @@ use crate::control::server::CONNECTIONS_MAX;
 use crate::event::Pair;
 use crate::worker::{Fingerprint, Worker};
 
-/// So many listen at once: half of the connections that the control plane takes, so that the others answer whoever watches
+/// The most listeners at a time: half of the connections that the control plane takes, so that the others answer whoever watches
 /// over the process.
 const LISTENERS_MAX: usize = CONNECTIONS_MAX / 2;
 

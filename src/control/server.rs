@@ -22,7 +22,7 @@ use crate::control::answer::Error;
 use crate::control::{Control, router};
 use crate::text::internal_error;
 
-/// So many connections are open at once; others wait to be accepted.
+/// The most open connections; others wait to be accepted.
 pub(super) const CONNECTIONS_MAX: usize = 256;
 /// A request's head comes within this time, and an idle connection is closed after it.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);

@@ -30,11 +30,11 @@ pub(super) enum Need<'a> {
     Anew,
 }
 
-/// Where in the target's registry a blob is when it is our turn.
-enum Place {
-    Here,
-    In(Repository),
-    Nowhere,
+/// Which repository of the target's registry has a blob when it is our turn.
+enum Holder {
+    Target,
+    Other(Repository),
+    Nobody,
 }
 
 impl Copier {
@@ -73,20 +73,20 @@ impl Copier {
         claim: &mut Claim,
         need: Need<'_>,
     ) -> Result<Arrival, Error> {
-        match self.place(blob.digest, claim, need).await {
-            Place::Here => Ok(Arrival::Present),
-            Place::In(repository) => self.transfer(tag, blob, Some(&repository)).await,
-            Place::Nowhere => self.transfer(tag, blob, None).await,
+        match self.holder(blob.digest, claim, need).await {
+            Holder::Target => Ok(Arrival::Present),
+            Holder::Other(repository) => self.transfer(tag, blob, Some(&repository)).await,
+            Holder::Nobody => self.transfer(tag, blob, None).await,
         }
     }
 
-    /// Waits for others as far as that helps, and tells where the blob then is.
-    async fn place(&self, blob: Digest, claim: &mut Claim, need: Need<'_>) -> Place {
+    /// Waits for others as far as that helps, and tells who then has the blob.
+    async fn holder(&self, blob: Digest, claim: &mut Claim, need: Need<'_>) -> Holder {
         let holder = match need {
-            Need::Nothing => return Place::Here,
-            Need::Anew => return Place::Nowhere,
-            Need::Mount(holder) => Place::In(holder.clone()),
-            Need::Bytes => Place::Nowhere,
+            Need::Nothing => return Holder::Target,
+            Need::Anew => return Holder::Nobody,
+            Need::Mount(holder) => Holder::Other(holder.clone()),
+            Need::Bytes => Holder::Nobody,
         };
         // A claim that is made only now may be waited for by those who claimed before, so that waiting for another
         // repository's commit could go in circles. The mere arrival of a blob waits for nobody.
@@ -96,14 +96,14 @@ impl Copier {
                 Claim::Mine(_) => return holder,
                 Claim::Theirs(other) if other.repository.as_ref() == self.repository() => {
                     if other.reaches(Progress::Arrived).await {
-                        return Place::Here;
+                        return Holder::Target;
                     }
                 }
                 Claim::Theirs(other) => {
                     let may_mount = is_first_claim && matches!(need, Need::Bytes) && self.may_mount();
                     return match &other.repository.clone() {
                         Some(from) if may_mount && other.reaches(Progress::Committed).await => {
-                            Place::In(from.clone())
+                            Holder::Other(from.clone())
                         }
                         _ => holder,
                     };

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::copy::tag::MANIFESTS_MAX;
+use crate::copy::copier::MANIFESTS_MAX;
 use crate::copy::{Copier, Error};
 use crate::oci::{Descriptor, Digest, Manifest};
 
 /// Indexes may be nested this deep; real ones are one deep, some two.
 const DEPTH_MAX: usize = 4;
-/// An image may consist of so many manifests.
+/// The most manifests of one image.
 const IMAGE_MANIFESTS_MAX: usize = 1000;
 /// All manifests of an image together may be this large: they are held until the last is written.
 const TOTAL_MAX_BYTES: usize = 32 * 1024 * 1024;

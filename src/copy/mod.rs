@@ -3,6 +3,7 @@
 //! It chooses nothing: what to copy is the plan's business.
 
 mod blob;
+mod copier;
 mod error;
 mod graph;
 mod inflight;
@@ -10,7 +11,8 @@ mod referrers;
 mod siblings;
 mod tag;
 
+pub use copier::{Copier, Shared};
 pub use error::Error;
 pub use inflight::Inflight;
 pub use siblings::Siblings;
-pub use tag::{Copied, Copier, Shared};
+pub use tag::Copied;

@@ -10,7 +10,7 @@ use crate::plan::Root;
 
 /// cosign keeps what it knows of an image under its digest with one of these.
 const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
-/// An image and all that refers to it, at any remove, may be so many manifests.
+/// The most manifests that an image and all that refers to it, at any remove, may have.
 const SUBJECTS_MAX: usize = 2000;
 
 impl Copier {

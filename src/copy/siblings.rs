@@ -9,7 +9,7 @@ use crate::target::Target;
 
 /// A smaller blob is sent quicker than asked about.
 const WORTH_ASKING_BYTES: u64 = 1024 * 1024;
-/// So many other repositories are asked for one image.
+/// The most other repositories that are asked for one image.
 const SIBLINGS_MAX: usize = 8;
 
 /// The targets of a run, and which of their registries mount blobs.

@@ -1,54 +1,21 @@
 //! One tag: read the image, bring its blobs, write its manifests, set the tag, look again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::Semaphore;
 
+use crate::copy::Error;
 use crate::copy::blob::Need;
+use crate::copy::copier::{Copier, MANIFESTS_MAX};
 use crate::copy::error::Step;
 use crate::copy::graph::Trust;
 use crate::copy::inflight::Claim;
-use crate::copy::{Error, Inflight, Siblings};
-use crate::event::{Arrival, Blobs, Emitter, EventKind};
+use crate::event::{Arrival, Blobs, EventKind};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::plan::Root;
-use crate::registry::Retry;
-use crate::source::Sources;
-use crate::target::Target;
 
-/// So many blobs of one image wait for their turn at the same time.
+/// Upper bound on blobs of one image that wait for a slot.
 const BLOBS_WAITING_MAX: usize = 64;
-
-/// So many manifests of one image are read or written at the same time.
-pub(super) const MANIFESTS_MAX: usize = 8;
-
-/// What the copies of a run share.
-#[derive(Debug)]
-pub struct Shared {
-    /// Which blobs are on their way.
-    pub inflight: Inflight,
-    /// Where else in the target's registry blobs may be.
-    pub siblings: Siblings,
-    /// How many of them at once.
-    pub blob_slots: Arc<Semaphore>,
-    /// How often a blob is started over.
-    pub retry: Retry,
-}
-
-/// Copies images of one mirror.
-#[derive(Clone)]
-pub struct Copier {
-    /// Where from.
-    pub sources: Sources,
-    /// Where to.
-    pub target: Target,
-    /// Tells what happens.
-    pub events: Emitter,
-    /// What all mirrors of a run share.
-    pub shared: Arc<Shared>,
-}
 
 /// What a copy moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

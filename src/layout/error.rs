@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::layout::index::INDEX_MAX_BYTES;
-use crate::layout::offer::Unclear;
+use crate::layout::unclear::Unclear;
 use crate::oci::{Digest, ManifestError};
 
 /// A failure in a layout's directory.

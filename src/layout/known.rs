@@ -7,7 +7,7 @@ use crate::layout::files::Stamp;
 use crate::layout::{Error, Layout, files};
 use crate::oci::{Descriptor, Digest, MANIFEST_MAX_BYTES, Manifest, MediaType};
 
-/// So many manifests are remembered, some tens of megabytes. Beyond that it starts anew: they are read again.
+/// The most manifests that are remembered, some tens of megabytes. Beyond that it starts anew: they are read again.
 const REMEMBERED_MAX: usize = 64 * 1024;
 
 /// The manifests whose files were found right.

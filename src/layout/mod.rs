@@ -28,6 +28,7 @@ mod staged;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod unclear;
 
 pub use directory::Layout;
 pub use error::Error;

@@ -3,17 +3,12 @@
 //! umoci, regctl, oras and buildx write a tag; skopeo writes what it is told, a tag or a whole name; Docker and containerd
 //! write a tag and, in an annotation of their own, the whole name.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use crate::layout::index::{Index, Said};
-use crate::layout::referrers::Referrers;
+use crate::layout::unclear::{Names, Unclear};
 use crate::oci::{Descriptor, Digest, LayoutName, Tag};
-use crate::text::excerpt;
-
-/// So many names are repeated in a message.
-const NAMES_SHOWN_MAX: usize = 10;
 
 /// What a layout has to offer.
 #[derive(Debug, Default)]
@@ -30,47 +25,11 @@ pub(super) struct Offer {
     pub(super) referrers: OnceLock<Arc<Referrers>>,
 }
 
+/// The referrers of each manifest.
+pub(super) type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
+
 /// The tags of one repository, each with all entries that claim it.
 type Tags = BTreeMap<Tag, Vec<Said>>;
-
-/// Why a layout has not what was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum Unclear {
-    /// There are several repositories, and none was named.
-    #[error("holds several repositories: {0}\nhint: name one, as in `oci:DIR#NAME`")]
-    Several(Names),
-    /// There is no repository of that name.
-    #[error("holds no images of `{name}`; it holds {held}")]
-    NotThere {
-        /// What was asked for.
-        name: LayoutName,
-        /// What there is.
-        held: Names,
-    },
-    /// There are images, and no name or tag for any of them.
-    #[error(
-        "holds {0} images without a tag\nhint: give them one in the annotation `org.opencontainers.image.ref.name`, \
-         for example with `skopeo copy oci:DIR oci:DIR:TAG`"
-    )]
-    Unnamed(usize),
-    /// A tag stands for several images.
-    #[error("has several images under tag {tag}: {digests}\nhint: {hint}")]
-    Ambiguous {
-        /// The tag.
-        tag: Tag,
-        /// Which images.
-        digests: Names,
-        /// What to do about it.
-        hint: String,
-    },
-    /// A tag's entry points at nothing that can be read.
-    #[error("has an entry for tag {0} without a usable digest and size")]
-    Unreadable(Tag),
-}
-
-/// Names for people, the first few of them.
-#[derive(Debug)]
-pub struct Names(Vec<String>);
 
 impl Offer {
     pub(super) fn of(index: &Index) -> Self {
@@ -168,17 +127,5 @@ impl Offer {
 
     fn names(&self) -> impl Iterator<Item = String> {
         self.named.keys().cloned()
-    }
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.0.iter().take(NAMES_SHOWN_MAX).map(|name| excerpt(name)).collect();
-        let more = self.0.len().saturating_sub(NAMES_SHOWN_MAX);
-        match (shown.is_empty(), more) {
-            (true, _) => f.write_str("none with a name"),
-            (false, 0) => f.write_str(&shown.join(", ")),
-            (false, more) => write!(f, "{} and {more} more", shown.join(", ")),
-        }
     }
 }

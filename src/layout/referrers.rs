@@ -1,16 +1,13 @@
 //! What refers to a manifest: by the specification's rule for stores without an API for it, an index under the tag
 //! `sha256-<hex>`, and whatever is listed with a `subject`, as oras does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::layout::offer::Offer;
+use crate::layout::offer::{Offer, Referrers};
 use crate::layout::staged::Staged;
 use crate::layout::{Error, Layout};
 use crate::oci::{Descriptor, Digest, Manifest, Tag, list_referrers};
-
-/// The referrers of each manifest.
-pub(super) type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
 
 impl Layout {
     /// The manifests that refer to this one.

@@ -10,7 +10,7 @@ use crate::layout::files;
 
 const PREFIX: &str = ".tagferry-";
 const SUFFIX: &str = ".tmp";
-/// So many names are tried. One is taken away only by a sweep that starts in the very moment of its making.
+/// How many names are tried. One is taken away only by a sweep that starts in the very moment of its making.
 const NAMES_MAX: usize = 8;
 
 /// A file under a temporary name in the folder where it belongs. Dropped before it is published, it is removed.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::Exchange;
+
 /// Requests and retries since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
@@ -32,13 +34,17 @@ pub struct Retry {
 }
 
 impl Exchanges {
-    pub(super) fn requested(&mut self, host: &str, method: &str, status: Option<u16>) {
-        let (registry, method) = (host.to_owned(), method.to_owned());
-        *self.requests.entry(Request { registry, method, status: status_class(status) }).or_default() += 1;
-    }
-
-    pub(super) fn retried(&mut self, host: &str, reason: &'static str) {
-        *self.retries.entry(Retry { registry: host.to_owned(), reason }).or_default() += 1;
+    pub(super) fn add(&mut self, exchange: Exchange<'_>) {
+        match exchange {
+            Exchange::Requested { host, method, status } => {
+                let (registry, method) = (host.to_owned(), method.to_owned());
+                let request = Request { registry, method, status: status_class(status) };
+                *self.requests.entry(request).or_default() += 1;
+            }
+            Exchange::Retried { host, reason } => {
+                *self.retries.entry(Retry { registry: host.to_owned(), reason }).or_default() += 1;
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::ledger::record::{
 use crate::oci::Tag;
 use crate::plan::{Action, Step};
 
-/// So many failures of a record are remembered.
+/// The most failures that a record remembers.
 const FAILURES_MAX: usize = 20;
 
 impl Record {
@@ -58,10 +58,7 @@ impl Record {
             EventKind::BlobArrived { arrival, .. } => self.counts.arrived(arrival),
             EventKind::TagFinished { summary } => self.tag_finished(summary, size, at),
             EventKind::PassFinished { summary, took } => self.pass_finished(summary, took, at),
-            EventKind::PassStarted
-            | EventKind::TagSized { .. }
-            | EventKind::Requested { .. }
-            | EventKind::Retried { .. } => {}
+            EventKind::PassStarted | EventKind::TagSized { .. } | EventKind::Exchange(_) => {}
         }
     }
 
@@ -227,8 +224,7 @@ impl Progress {
             EventKind::PassStarted
             | EventKind::TagsSelected { .. }
             | EventKind::PassFinished { .. }
-            | EventKind::Requested { .. }
-            | EventKind::Retried { .. } => {}
+            | EventKind::Exchange(_) => {}
         }
         None
     }

@@ -124,14 +124,8 @@ impl Ledger {
 
 impl Observer for Ledger {
     fn observe(&self, event: &Event<'_>) {
-        match event.kind {
-            EventKind::Requested { host, method, status } => {
-                return self.count(|exchanges| exchanges.requested(host, method, status));
-            }
-            EventKind::Retried { host, reason } => {
-                return self.count(|exchanges| exchanges.retried(host, reason));
-            }
-            _ => {}
+        if let EventKind::Exchange(exchange) = event.kind {
+            return self.count(|exchanges| exchanges.add(exchange));
         }
         let Some(pass) = event.pass else { return };
         let Some(entry) = self.get(&pass.pair) else { return };

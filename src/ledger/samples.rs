@@ -11,7 +11,7 @@ use crate::fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::{Root, Step};
 
-pub(crate) use crate::event::{Arrival, EventKind, PassId, RunOutcome, TagOutcome};
+pub(crate) use crate::event::{Arrival, EventKind, Exchange, PassId, RunOutcome, TagOutcome};
 pub(crate) use crate::plan::Action;
 
 /// A ledger, and passes over its mirrors.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::ledger::samples::{
-    Action, Arrival, EventKind, RunOutcome, Story, TagOutcome, elsewhere, finished, mirrors, record, tag,
+    Action, Arrival, EventKind, Exchange, RunOutcome, Story, TagOutcome, elsewhere, finished, mirrors,
+    record, tag,
 };
 
 impl Story {
@@ -50,9 +51,9 @@ fn pass_that_fails(story: &mut Story) {
     story.finish(&pass, RunOutcome::Failed);
     let host = "container-registry.oracle.com";
     for (method, status) in [("GET", Some(200)), ("GET", Some(200)), ("HEAD", Some(429)), ("GET", None)] {
-        story.tell(&pass, EventKind::Requested { host, method, status });
+        story.tell(&pass, EventKind::Exchange(Exchange::Requested { host, method, status }));
     }
-    let kind = EventKind::Retried { host, reason: "throttled" };
+    let kind = EventKind::Exchange(Exchange::Retried { host, reason: "throttled" });
     story.tell(None, kind);
 }
 

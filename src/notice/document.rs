@@ -11,7 +11,7 @@ use crate::text::cut;
 
 /// The version of the document. A change that breaks readers raises it; new keys do not.
 const VERSION: u32 = 1;
-/// A sentence names so many tags, and counts the others.
+/// The most tags that a sentence names; it counts the others.
 const NAMED_MAX: usize = 10;
 /// Of an error, so much is repeated.
 const ERROR_MAX_CHARS: usize = 2000;
@@ -178,7 +178,7 @@ pub(super) mod tests {
         mirror.tags.iter().map(TagNotice::from).collect()
     }
 
-    /// The notice of so many new tags.
+    /// A notice of `count` new tags.
     pub(in crate::notice) fn many(count: usize) -> Notice {
         let names: Vec<String> = (0..count).map(|update| format!("21.0.{update}")).collect();
         let mirror = mirror(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);

@@ -2,7 +2,7 @@
 
 use crate::notice::Notice;
 
-/// What `encode` makes of the notice, with as many of its tags as fit into so many bytes.
+/// What `encode` makes of the notice, with as many of its tags as fit into `most` bytes.
 pub(super) fn bytes(notice: &Notice, most: usize, encode: impl Fn(&Notice) -> String) -> String {
     let whole = encode(notice);
     if whole.len() <= most {

@@ -39,7 +39,7 @@ pub use delivery::{Delivery, Patience};
 pub use document::{Notice, TagNotice};
 pub use notifier::Notifier;
 
-/// So many notices wait for one destination. A pass makes three at the most.
+/// The most notices that wait for one destination. A pass makes three at most.
 const QUEUE_MAX: usize = 256;
 
 /// The two ends of the queues to all destinations that the configuration names; without any, nothing is ever sent.

@@ -70,7 +70,7 @@ fn line(tag: &TagNotice) -> String {
     format!("• `{tag}`{digest}{error}\n")
 }
 
-/// The text with Slack's three signs escaped, cut to so many characters of the result; an escape is never cut.
+/// The text with Slack's three signs escaped, and the result cut to `most` characters; an escape is never cut.
 fn escaped(text: &str, most: usize) -> String {
     let mut escaped = String::new();
     let mut chars = 0;

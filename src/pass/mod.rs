@@ -51,7 +51,7 @@ pub struct Pass<'a> {
     pub mirror: &'a Mirror,
     /// Its two sides, and how to copy between them.
     pub copier: Copier,
-    /// So many of its tags are copied at once.
+    /// How many of its tags are copied at a time.
     pub concurrent_tags: NonZeroUsize,
 }
 

@@ -15,9 +15,9 @@ use crate::select::{Selection, Verdict};
 use crate::source;
 use crate::target::Held;
 
-/// So many tags are asked for at the source at once; its own limits come on top.
+/// The most tags that are asked for at the source at a time; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;
-/// So many tags are named in one warning.
+/// The most tags that one warning names.
 const TAGS_NAMED_MAX: usize = 5;
 
 /// What is known of the selected tags after observing and planning.

@@ -14,10 +14,11 @@ use crate::login::{Credentials, Freshness};
 use crate::oci::{Host, Repository};
 use crate::proxy::{Proxies, ProxyError};
 use crate::registry::access::auth::{Auth, Scope};
-use crate::registry::chunks::{Capacity, Chunks};
-use crate::registry::error::{Error, Kind, Refusal};
+use crate::registry::blobs::capacity::{Capacity, Chunks};
+use crate::registry::blobs::ranges::Ranges;
+use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
-use crate::registry::prefetch::Ranges;
+use crate::registry::refusal::Refusal;
 use crate::registry::transport::authorities;
 use crate::registry::transport::limit::{Limiter, Limits, Turn};
 use crate::registry::transport::observer::{Exchange, RequestObserver};
@@ -29,7 +30,7 @@ use crate::registry::transport::retry::{Budget, Retry};
 use crate::registry::transport::upload_clock::UploadClock;
 use crate::registry::transport::wire::{Answer, Body, Wire, WireRequest};
 
-/// So many redirects in a row are followed.
+/// The most redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
 /// Connections that were not used for this long are closed.
 const IDLE_MAX: Duration = Duration::from_mins(1);
@@ -53,7 +54,7 @@ pub struct Options {
     pub manifests_per_second: Option<NonZeroU32>,
     /// The time to make a connection in.
     pub connect_timeout: Duration,
-    /// The time for which nothing may move.
+    /// The longest time without data.
     pub stall_timeout: Duration,
     /// Whether blobs that are too large for one request are sent in chunks.
     pub chunks: Chunks,

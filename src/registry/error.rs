@@ -7,18 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use crate::login::CredentialsError;
 use crate::oci::{Digest, ManifestError};
 use crate::registry::code;
+use crate::registry::refusal::Refusal;
 use crate::registry::transport::resolve;
-use crate::text::{HINT, address, chain, markup, quote};
-
-/// Only this much of an error body is read.
-pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
+use crate::text::{HINT, address, chain};
 
 /// A request that failed: what was asked, and why it failed.
 ///
@@ -45,8 +41,8 @@ pub enum Kind {
     /// The connection could not be made or broke.
     #[error("no answer")]
     Transport(#[source] reqwest::Error),
-    /// Nothing moved for this long.
-    #[error("nothing moved for {}", humantime::format_duration(*.0))]
+    /// No data for this long.
+    #[error("no data for {}", humantime::format_duration(*.0))]
     Stalled(Duration),
     /// The answer ended before its end.
     #[error("the answer ended after {got} of {expected} bytes")]
@@ -100,44 +96,6 @@ pub enum Kind {
     /// The source cannot resume where a transfer broke: it has to start over.
     #[error("the source cannot resume: {0}")]
     StartOver(String),
-}
-
-/// A registry's refusal: the status and what the body says, as far as it can be read.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The status.
-    pub status: StatusCode,
-    /// The registry's own errors; none where the body has another form.
-    pub errors: Vec<ApiError>,
-    /// The body as text, where it holds no errors of the specified form.
-    pub text: String,
-    /// When to come back, if the registry says.
-    pub retry_after: Option<Duration>,
-    /// By this id, the registry finds the request in its logs.
-    pub request_id: Option<String>,
-    /// What calls itself the server of this answer, be it the registry or a proxy before it.
-    pub server: Option<String>,
-}
-
-/// One entry of a registry's error document.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ApiError {
-    /// The code, such as `DENIED`.
-    #[serde(default, deserialize_with = "text_or_null")]
-    pub code: String,
-    /// The text for people.
-    #[serde(default, deserialize_with = "text_or_null")]
-    pub message: String,
-}
-
-/// One entry that leaves something out must not make all of them unreadable.
-fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-#[derive(Deserialize)]
-struct ErrorDocument {
-    errors: Option<Vec<ApiError>>,
 }
 
 /// Everything in one text, causes included: the hint has to come last.
@@ -283,79 +241,6 @@ impl Error {
     }
 }
 
-impl Refusal {
-    /// The first of the registry's own codes, or the status.
-    fn code(&self) -> Cow<'static, str> {
-        let own = self.errors.iter().map(|error| &error.code).find(|code| !code.is_empty());
-        own.map_or_else(|| self.status.as_str().to_owned(), |code| quote(code)).into()
-    }
-
-    /// Whether one of the registry's errors has this code.
-    pub fn has_code(&self, code: &str) -> bool {
-        self.errors.iter().any(|error| error.code == code)
-    }
-
-    /// Whether one of the registry's errors, or the body, says this, in any case.
-    pub fn says(&self, words: &str) -> bool {
-        let says = |text: &str| text.to_ascii_lowercase().contains(words);
-        self.errors.iter().any(|error| says(&error.message)) || says(&self.text)
-    }
-
-    /// Codes and texts first, the status second: throttling also comes as 400.
-    fn transient(&self) -> Option<&'static str> {
-        if self.has_code(code::TOO_MANY_REQUESTS)
-            || self.says("toomanyrequests")
-            || self.says("throttlingexception")
-        {
-            return Some("throttled");
-        }
-        match self.status.as_u16() {
-            429 => Some("throttled"),
-            408 | 499 | 500 | 502 | 503 | 504 | 520..=524 => Some("server"),
-            _ => None,
-        }
-    }
-
-    pub(super) fn parse(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        // Azure's documents begin with a byte order mark, which is no white space.
-        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-        // Some are followed by more.
-        let document = serde_json::Deserializer::from_slice(body).into_iter::<ErrorDocument>().next();
-        let errors = document.and_then(Result::ok).and_then(|document| document.errors).unwrap_or_default();
-        let text =
-            if errors.is_empty() { String::from_utf8_lossy(body).trim().to_owned() } else { String::new() };
-        Self { status, errors, text, retry_after, request_id: None, server: None }
-    }
-
-    /// What the body says, where it is of no specified form: a line of text, the title of a page, the words of a document.
-    fn words(&self) -> String {
-        if let Some(page) = markup(self.text.as_bytes()) {
-            return page;
-        }
-        let Ok(document) = serde_json::from_str::<Value>(&self.text) else { return self.text.clone() };
-        let nested = document.get("error").filter(|error| error.is_object()).unwrap_or(&document);
-        let members = ["errors", "error", "code", "message", "details", "detail", "error_description"];
-        let mut words: Vec<_> = members.iter().filter_map(|name| nested.get(name)?.as_str()).collect();
-        words.dedup();
-        if words.is_empty() { self.text.clone() } else { words.join(": ") }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.errors.iter().flat_map(|ApiError { code, message }| [code, message]);
-        let words = self.words();
-        let said: Vec<_> =
-            errors.chain([&words]).filter(|said| !said.is_empty()).map(String::as_str).collect();
-        let separator = if said.is_empty() { "" } else { ": " };
-        write!(f, "{}{separator}{}", self.status, quote(&said.join(": ")))?;
-        match self.retry_after.filter(|pause| !pause.is_zero()) {
-            Some(pause) => write!(f, ": to be asked again in {}", humantime::format_duration(pause)),
-            None => Ok(()),
-        }
-    }
-}
-
 /// A certificate that is not trusted does not become so by trying again, nor does a server without TLS learn it, nor
 /// an address that is refused become a good one.
 fn is_final(error: &reqwest::Error) -> bool {
@@ -364,51 +249,4 @@ fn is_final(error: &reqwest::Error) -> bool {
         let text = cause.to_string();
         cause.is::<resolve::Refused>() || text.contains("certificate") || text.contains("InvalidContentType")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(status: u16, body: &str) -> Refusal {
-        Refusal::parse(StatusCode::from_u16(status).unwrap(), None, body.as_bytes())
-    }
-
-    #[test]
-    fn every_status_is_either_worth_a_retry_or_not() {
-        let transient: Vec<u16> =
-            (400..600).filter(|&status| refusal(status, "").transient().is_some()).collect();
-        assert_eq!(transient, [408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
-    }
-
-    #[test]
-    fn codes_and_texts_count_before_the_status() {
-        assert_eq!(refusal(400, r#"{"__type":"ThrottlingException"}"#).transient(), Some("throttled"));
-        let body = r#"{"errors":[{"code":"X"},{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}"#;
-        assert_eq!(refusal(403, body).transient(), Some("throttled"));
-    }
-
-    #[test]
-    fn what_the_registry_says_is_repeated_on_one_line() {
-        let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not\\n\\u001b[31mhere\",\"detail\":{}}]}";
-        assert_eq!(refusal(403, body).to_string(), "403 Forbidden: DENIED: not [31mhere");
-        for page in ["<html>", "\n<html>", "\u{feff}<!doctype html>"] {
-            assert_eq!(refusal(503, page).to_string(), "503 Service Unavailable: a web page");
-        }
-        assert_eq!(refusal(502, "bad gateway\n").to_string(), "502 Bad Gateway: bad gateway");
-    }
-
-    #[test]
-    fn of_many_errors_the_first_are_repeated() {
-        let error = r#"{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}"#;
-        let message = refusal(404, &format!(r#"{{"errors":[{}]}}"#, vec![error; 1000].join(","))).to_string();
-        assert!(message.starts_with("404 Not Found: BLOB_UNKNOWN: blob unknown to registry: BLOB_UNKNOWN: "));
-        assert!(message.len() < 1100, "{}", message.len());
-    }
-
-    #[test]
-    fn an_entry_without_a_message_hides_no_other() {
-        let body = r#"{"errors":[{"code":"X","message":null},{"code":"TAG_INVALID","message":"no"}]}"#;
-        assert_eq!(refusal(400, body).to_string(), "400 Bad Request: X: TAG_INVALID: no");
-    }
 }

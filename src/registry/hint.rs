@@ -52,7 +52,7 @@ pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> 
     })
 }
 
-/// The advice for a blob of this size that is refused for its size. So many bytes are the least that were refused at once.
+/// The advice for a blob that is refused for its size. `least` is the smallest request that was refused.
 pub(super) fn too_large(host: &Host, error: &Error, size: u64, least: u64) -> String {
     let server = error.refusal().and_then(|refusal| refusal.server.as_deref());
     let by = server.map_or_else(String::new, |server| format!(" (`{server}`)"));

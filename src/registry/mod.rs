@@ -2,36 +2,35 @@
 //!
 //! Knows no ECR, no configuration, no progress and no schedule. In reading order: the way to the wire (`transport`),
 //! how we log in (`challenge`, `access`), the two together (`client`), and the verbs of a repository (`tags`,
-//! `manifests`, `blobs`, `upload`, `chunks`).
+//! `manifests`, `blobs`).
 
 mod access;
 mod blobs;
 mod challenge;
-mod chunks;
 mod client;
 pub mod code;
 mod error;
 mod hint;
 mod manifests;
 mod pages;
-mod prefetch;
 mod referrers;
+mod refusal;
 mod repository;
 mod tags;
 mod transport;
-mod upload;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
-pub use blobs::BlobReader;
-pub use chunks::Chunks;
+pub use blobs::capacity::Chunks;
+pub use blobs::ranges::{Ranges, Slow};
+pub use blobs::reader::BlobReader;
+pub use blobs::upload::{Started, Upload};
 pub use client::{BuildError, Client, Options};
-pub use error::{ApiError, Error, Kind, Refusal};
-pub use prefetch::{Ranges, Slow};
+pub use error::{Error, Kind};
+pub use refusal::{ApiError, Refusal};
 pub use repository::Repository;
 pub use transport::limit::Limits;
 pub use transport::observer::{Exchange, RequestObserver};
 pub use transport::origin::PrivateHosts;
 pub use transport::retry::{Budget, Retry, retry_after};
-pub use upload::{Started, Upload};

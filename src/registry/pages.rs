@@ -14,7 +14,7 @@ use crate::text::excerpt;
 /// A page larger than this is refused. Some registries send all tags in one; a quarter of a million fit. Read, the
 /// shortest of names take fifteen times as much memory as in the page.
 const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
-/// So many pages are read at the most.
+/// The most pages that are read.
 const PAGES_MAX: usize = 2000;
 /// Pages are cut at multiples of this where a registry has a size of its own: 50, 100, 200, 250, 500, 1000.
 const CUT: usize = 50;
@@ -60,13 +60,13 @@ enum Reason {
 
 /// What a page brought.
 pub(super) struct Brought<'a> {
-    /// So many entries.
+    /// How many entries it has.
     pub(super) count: usize,
-    /// So many of them that no page before had.
+    /// How many of them no page before had.
     pub(super) new: usize,
     /// The query behind the last entry.
     pub(super) after: &'a dyn Fn() -> Option<String>,
-    /// So many were asked for.
+    /// How many were asked for.
     pub(super) asked: usize,
 }
 
@@ -182,7 +182,7 @@ impl Reason {
     }
 }
 
-/// Whether a registry that refuses so many entries a page may give fewer (google/go-containerregistry#1963, #681,
+/// Whether a registry that refuses pages of this size may give smaller ones (google/go-containerregistry#1963, #681,
 /// distribution/distribution#4844).
 pub(super) fn is_about_size(error: &Error) -> bool {
     let statuses = [

@@ -13,7 +13,7 @@ use crate::registry::pages::{self, Brought, Pages};
 
 /// Asked for per page. ECR refuses more (google/go-containerregistry#1091).
 const PAGE_TAGS: usize = 1000;
-/// So many tags are accepted at the most.
+/// The most tags that are accepted.
 const TAGS_MAX: usize = 200_000;
 
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@ use crate::event::{MirrorSummary, TagSummary};
 use crate::fault::Fault;
 use crate::oci::Tag;
 
-/// So many tags of one error are named; the others are counted.
+/// The most tags that are named with one error; the others are counted.
 const NAMED_TAGS_MAX: usize = 3;
 
 /// Writes every warning and every error of the mirrors, each once however many tags failed with it.

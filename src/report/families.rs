@@ -9,9 +9,9 @@ use crate::report::table::{Look, Table};
 use crate::select;
 use crate::select::{Families, Family, Rule, Spec};
 
-/// So many tags show what a kind is.
+/// The most tags that are shown as examples of a kind.
 const EXAMPLES: usize = 3;
-/// So many families have a rule that counts; the rules of some more stand beside as comments.
+/// The most families that get a rule in force; the rules of some more stand beside as comments.
 const RULES: usize = 3;
 const COMMENTED_RULES: usize = 12;
 /// What a suggested rule keeps.

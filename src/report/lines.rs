@@ -62,10 +62,7 @@ impl Observer for Lines {
                 finish(mirror, summary, self.transfers.remove(pair, &summary.tag).as_deref());
             }
             EventKind::PassFinished { summary, .. } => finish_mirror(summary),
-            EventKind::TagsPlanned { .. }
-            | EventKind::BlobArrived { .. }
-            | EventKind::Requested { .. }
-            | EventKind::Retried { .. } => {}
+            EventKind::TagsPlanned { .. } | EventKind::BlobArrived { .. } | EventKind::Exchange(_) => {}
         }
     }
 }

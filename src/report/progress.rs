@@ -122,10 +122,7 @@ impl Observer for Progress {
                     self.bars.remove(&bar);
                 }
             }
-            EventKind::TagsPlanned { .. }
-            | EventKind::BlobArrived { .. }
-            | EventKind::Requested { .. }
-            | EventKind::Retried { .. } => {}
+            EventKind::TagsPlanned { .. } | EventKind::BlobArrived { .. } | EventKind::Exchange(_) => {}
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::report::units::{Bytes, Span};
 /// More tags than these that needed nothing are counted and not listed: what was done would drown in them.
 const UP_TO_DATE_ROWS_MAX: u64 = 20;
 
-/// Errors are cut in the table after so many characters.
+/// The length at which the table cuts errors.
 const ERROR_CELL_MAX_CHARS: usize = 60;
 
 /// Writes a row for each tag that was copied or failed, the errors in full, and the counts.

@@ -6,7 +6,7 @@ use crate::event::RunOutcome;
 use crate::fault::Fault;
 use crate::worker::run::PassState;
 
-/// So many passes are remembered.
+/// The most passes that are remembered.
 const PASSES_MAX: usize = 50;
 
 /// The pass under way, and those that ended.

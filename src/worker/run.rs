@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::RunOutcome;
 use crate::worker::work::Worker;
 
-/// So many runs are remembered.
+/// The most runs that are remembered.
 const RUNS_MAX: usize = 1000;
 
 /// The passes that answer one request to run.

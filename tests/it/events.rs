@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use tagferry::event::{Event, EventKind, Observer, PassId};
+use tagferry::event::{Event, EventKind, Exchange, Observer, PassId};
 use tagferry::pass::{Mode, Stop};
 
 use crate::fake::{Action, Face, Fault, Match, Registry, random_image};
@@ -16,8 +16,8 @@ struct Asked(Mutex<Vec<(String, Option<PassId>)>>);
 impl Observer for Asked {
     fn observe(&self, event: &Event<'_>) {
         let what = match event.kind {
-            EventKind::Requested { method, .. } => method.to_owned(),
-            EventKind::Retried { reason, .. } => reason.to_owned(),
+            EventKind::Exchange(Exchange::Requested { method, .. }) => method.to_owned(),
+            EventKind::Exchange(Exchange::Retried { reason, .. }) => reason.to_owned(),
             _ => return,
         };
         self.0.lock().unwrap().push((what, event.pass.cloned()));

@@ -15,7 +15,7 @@ use crate::world::{APP, mirror};
 const SYNC: &[&str] = &["sync", "--output", "json"];
 /// Fewer of them, or of blobs that had arrived there, would mean that this test has lost its subject.
 const POINTS_MIN: usize = 25;
-/// So many are tried at one time.
+/// How many are tried at a time.
 const POINTS_AT_ONCE: usize = 8;
 const LAYER_BYTES: usize = 100_000;
 

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tagferry::config::{Config, Mirror};
 use tagferry::event::{
-    Arrival, Blobs, Ending, Event, EventKind, MirrorSummary, Observer, Pair, PassId, RunOutcome, TagOutcome,
-    TagSummary,
+    Arrival, Blobs, Ending, Event, EventKind, Exchange, MirrorSummary, Observer, Pair, PassId, RunOutcome,
+    TagOutcome, TagSummary,
 };
 use tagferry::ledger::Ledger;
 use tagferry::metrics::encode;
@@ -66,9 +66,9 @@ fn after_a_pass() -> String {
     };
     let story = [
         EventKind::PassStarted,
-        EventKind::Retried { host: HOST, reason: "throttled" },
-        EventKind::Requested { host: HOST, method: "GET", status: Some(200) },
-        EventKind::Requested { host: HOST, method: "GET", status: None },
+        EventKind::Exchange(Exchange::Retried { host: HOST, reason: "throttled" }),
+        EventKind::Exchange(Exchange::Requested { host: HOST, method: "GET", status: Some(200) }),
+        EventKind::Exchange(Exchange::Requested { host: HOST, method: "GET", status: None }),
         EventKind::TagsSelected { listed: 3, selected: 1, newest_first: &[] },
         EventKind::TagsPlanned { steps: &[step], failed: &[] },
         EventKind::TagStarted { tag },

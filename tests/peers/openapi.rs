@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::fake::{Face, Registry, image};
 use crate::tagferry::{Serving, Tagferry};
 
-/// So many requests are made up for each operation, always the same.
+/// How many requests are made up for each operation, always the same.
 const EXAMPLES: &str = "15";
 
 /// A daemon with a mirror that is fresh and one that fails.

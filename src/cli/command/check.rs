@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::app::{App, Options, Probe};
 use crate::cli::config;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
 use crate::config::{Config, Mirror, Schedule};
@@ -19,7 +19,7 @@ use crate::registry::Retry;
 use crate::report::{Look, Table};
 use crate::select;
 
-/// So many of a schedule's next times are shown.
+/// How many of a schedule's next times are shown.
 const TIMES: usize = 5;
 
 const EXAMPLES: &str = r"Examples:
@@ -64,9 +64,9 @@ impl Check {
         self,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         let mut config = config::load(global.config.as_deref())?;
-        config.keep_named(&self.mirrors).map_err(|error| Failure::of(ExitCode::Usage, &error))?;
+        config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
         let mut has_warnings = !config.warnings.is_empty();
         if self.strict && has_warnings {
@@ -78,7 +78,7 @@ impl Check {
         // What is known is worth reading while registries are asked.
         terminal.out.flush()?;
         let app = App::new(config, options(), Arc::new(Silent)).await;
-        let app = app.map_err(|error| Failure::of(ExitCode::NotStarted, &error))?;
+        let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let probes = app.probe().await;
         show(&mut terminal.out, &probes, terminal.look)?;
         let mut is_right = probes.iter().all(|probe| probe.result.is_ok());
@@ -98,9 +98,9 @@ impl Check {
 }
 
 /// The end of a strict check with warnings, after what was found.
-fn too_many_warnings(terminal: &mut Terminal) -> io::Result<Failure> {
+fn too_many_warnings(terminal: &mut Terminal) -> io::Result<ExitError> {
     terminal.out.flush()?;
-    Ok(Failure::new(ExitCode::Usage, "there are warnings, and `--strict` makes faults of them"))
+    Ok(ExitError::new(ExitCode::Usage, "there are warnings, and `--strict` makes faults of them"))
 }
 
 /// What was seen of the rules of a mirror.

@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = r#"Examples:
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Completions {
 }
 
 impl Completions {
-    pub(in crate::cli) fn run(self, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) fn run(self, terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
         // The generator panics where it cannot write; memory takes everything.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "tagferry", &mut script);

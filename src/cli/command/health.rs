@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::command::sync_now::Address;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,10 +21,10 @@ pub(in crate::cli) struct Health {
 }
 
 impl Health {
-    pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) async fn run(self) -> Result<ExitCode, ExitError> {
         let health = self.daemon.client()?.health().await;
         // Not 3: who runs health checks knows 0 and 1.
-        health.map_err(|error| Failure::of(ExitCode::Incomplete, &error))?;
+        health.map_err(|error| ExitError::of(ExitCode::Incomplete, &error))?;
         Ok(ExitCode::Success)
     }
 }

@@ -10,7 +10,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::roff::{Roff, roman};
 
 use crate::cli::Cli;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -35,13 +35,13 @@ pub(in crate::cli) struct Man {
 }
 
 impl Man {
-    pub(in crate::cli) fn run(self, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) fn run(self, terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
         let mut program = Cli::command().disable_help_subcommand(true);
         // Gives the commands their full names and the options of all commands.
         program.build();
         match (&self.output, &self.command) {
             (Some(folder), _) => write_all(&program, folder).map_err(|error| {
-                Failure::new(
+                ExitError::new(
                     ExitCode::Incomplete,
                     format_args!("cannot write into {}: {error}", folder.display()),
                 )
@@ -56,9 +56,9 @@ impl Man {
     }
 }
 
-fn unknown(program: &Command, name: &str) -> Failure {
+fn unknown(program: &Command, name: &str) -> ExitError {
     let known: Vec<_> = program.get_subcommands().map(Command::get_name).collect();
-    Failure::new(
+    ExitError::new(
         ExitCode::Usage,
         format_args!("there is no command `{name}`; there are: {}", known.join(", ")),
     )

@@ -14,7 +14,7 @@ mod tags;
 
 use clap::Subcommand;
 
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::terminal::Terminal;
 
@@ -35,7 +35,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, global: &Global, terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
         match self {
             Self::Sync(command) => command.run(global, terminal).await,
             Self::Plan(command) => command.run(global, terminal).await,

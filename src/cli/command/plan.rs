@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
@@ -39,7 +39,7 @@ impl Plan {
         self,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         let rows = if self.selected { Rows::Selected } else { Rows::All };
         let table = |out: &mut dyn Write, summary: &RunSummary, look| report::plan(out, summary, rows, look);
         self.run.run(Mode::Plan, table, global, terminal).await

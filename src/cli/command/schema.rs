@@ -5,7 +5,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::terminal::Terminal;
 use crate::config;
 
@@ -20,7 +20,7 @@ const EXAMPLES: &str = "Example:
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Schema {}
 
-pub(in crate::cli) fn run(terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn run(terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
     serde_json::to_writer_pretty(&mut terminal.out, &config::schema()).map_err(io::Error::from)?;
     writeln!(terminal.out)?;
     Ok(ExitCode::Success)

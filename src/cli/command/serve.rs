@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::cli::config;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::listen;
 use crate::cli::listen::Listen;
@@ -58,7 +58,7 @@ impl Serve {
         self,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         let Self { listen, sharding } = self;
         let app = sharding.options()?;
         let path = global.config.clone();
@@ -76,16 +76,16 @@ impl Serve {
                     "standard input cannot be read again: name a file with `--config PATH`".to_owned()
                 );
             }
-            load().map_err(|failure: Failure| failure.to_string())
+            load().map_err(|failure: ExitError| failure.to_string())
         };
-        let refused = |error: &dyn std::error::Error| Failure::of(ExitCode::NotStarted, error);
+        let refused = |error: &dyn std::error::Error| ExitError::of(ExitCode::NotStarted, error);
         let cannot_listen = |error: io::Error| {
-            Failure::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
+            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
         };
         let listener = TcpListener::bind(&listen.addresses[..]).await.map_err(cannot_listen)?;
         let options = Options { app, listener, token: config::api_token(), reload: Box::new(reload) };
         let no_signals = |error: io::Error| {
-            Failure::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
+            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         };
         let (stops, reloads) =
             (signals::signals().map_err(no_signals)?, signals::reloads().map_err(no_signals)?);

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::command::tags;
 use crate::cli::config;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::terminal::Terminal;
 use crate::config::Endpoint;
@@ -34,7 +34,7 @@ impl Suggest {
         self,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         let config = config::load_if_any(global.config.as_deref())?;
         // Making every kind of client is a large future; it need not be in those around it.
         let all = Box::pin(tags::read(config, &self.repositories)).await?;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
@@ -34,7 +34,7 @@ impl Sync {
         self,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         self.run.run(Mode::Sync, report::sync, global, terminal).await
     }
 }

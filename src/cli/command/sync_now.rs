@@ -7,7 +7,7 @@ use clap::Args;
 use url::Url;
 
 use crate::cli::config;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::terminal::Terminal;
 use crate::control::{Client, ClientError};
 use crate::event::RunOutcome;
@@ -53,13 +53,13 @@ pub(in crate::cli) struct Address {
 }
 
 impl Address {
-    pub(super) fn client(self) -> Result<Client, Failure> {
+    pub(super) fn client(self) -> Result<Client, ExitError> {
         Client::new(self.url, config::api_token()).map_err(|error| unanswered(&error))
     }
 }
 
 impl SyncNow {
-    pub(in crate::cli) async fn run(self, terminal: &mut Terminal) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) async fn run(self, terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
         let client = self.daemon.client()?;
         let mut run = client.sync(&self.mirrors).await.map_err(|error| unanswered(&error))?;
         writeln!(terminal.out, "run {}", run.run)?;
@@ -76,7 +76,7 @@ impl SyncNow {
                     misses += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(error) => return Err(Failure::of(ExitCode::Incomplete, &error)),
+                Err(error) => return Err(ExitError::of(ExitCode::Incomplete, &error)),
             }
         }
         show(&mut terminal.out, &run)?;
@@ -88,8 +88,8 @@ impl SyncNow {
 }
 
 /// A daemon that cannot be reached or refuses: nothing could be started.
-fn unanswered(error: &ClientError) -> Failure {
-    Failure::of(ExitCode::NotStarted, error)
+fn unanswered(error: &ClientError) -> ExitError {
+    ExitError::of(ExitCode::NotStarted, error)
 }
 
 fn show(out: &mut dyn Write, run: &RunStatus) -> std::io::Result<()> {

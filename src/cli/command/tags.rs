@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::app::{App, Options};
 use crate::cli::config;
-use crate::cli::exit::{ExitCode, Failure};
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
 use crate::config::{Config, Endpoint};
@@ -45,10 +45,10 @@ pub(in crate::cli) struct Tags {
     /// A regular expression over the whole tag, anchored only where you anchor it [default: every tag]
     #[arg(long = "match", value_name = "RE")]
     pattern: Option<String>,
-    /// So many versions per variant, and per value of --per
+    /// How many versions to keep per variant, and per value of --per
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     newest: Option<NonZeroUsize>,
-    /// Of each version only the newest so many builds count for --newest: rebuilds, dates, commits
+    /// How many builds of each version (rebuilds, dates, commits) count for --newest
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, requires = "newest")]
     revisions: Option<NonZeroUsize>,
     /// A named group of --match whose values are counted apart; may be given several times
@@ -101,7 +101,7 @@ impl Tags {
         self,
         global: &Global,
         terminal: &mut Terminal,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, ExitError> {
         let rule = self.rule()?;
         let config = config::load_if_any(global.config.as_deref())?;
         // Making every kind of client is a large future; it need not be in those around it.
@@ -121,7 +121,7 @@ impl Tags {
                 tags.len(),
                 self.repository
             );
-            return Err(Failure::new(ExitCode::Incomplete, text));
+            return Err(ExitError::new(ExitCode::Incomplete, text));
         }
         Ok(ExitCode::Success)
     }
@@ -131,13 +131,13 @@ impl Tags {
     }
 
     /// The options as a rule.
-    fn rule(&self) -> Result<Rule, Failure> {
+    fn rule(&self) -> Result<Rule, ExitError> {
         let tables = [("--explain", self.explain), ("--families", self.families)];
         if let Some((option, _)) =
             tables.into_iter().find(|(_, is_set)| *is_set && self.output == Output::Json)
         {
             let text = format!("{option} is a table for people: leave out `--output json`");
-            return Err(Failure::new(ExitCode::Usage, text));
+            return Err(ExitError::new(ExitCode::Usage, text));
         }
         let spec = Spec {
             pattern: self.pattern.clone().unwrap_or_default(),
@@ -150,11 +150,15 @@ impl Tags {
         };
         Rule::new(spec).map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(|error| format!("--{}: {error}", error.field())).collect();
-            Failure::new(ExitCode::Usage, errors.join("\nerror: "))
+            ExitError::new(ExitCode::Usage, errors.join("\nerror: "))
         })
     }
 
-    fn write(&self, selection: &Selection, Terminal { out, look, .. }: &mut Terminal) -> Result<(), Failure> {
+    fn write(
+        &self,
+        selection: &Selection,
+        Terminal { out, look, .. }: &mut Terminal,
+    ) -> Result<(), ExitError> {
         if self.explain {
             return Ok(report::explain(out, selection, *look)?);
         }
@@ -175,17 +179,17 @@ impl Tags {
 pub(super) async fn read(
     mut config: Config,
     repositories: &[Endpoint],
-) -> Result<Vec<Result<Vec<Tag>, Failure>>, Failure> {
+) -> Result<Vec<Result<Vec<Tag>, ExitError>>, ExitError> {
     // Only the settings of registries matter here: what mirrors need may not be to be had on this machine.
     config.mirrors.clear();
-    let not_started = |error| Failure::of(ExitCode::NotStarted, &error);
+    let not_started = |error| ExitError::of(ExitCode::NotStarted, &error);
     let mut app = App::new(config, Options::default(), Arc::new(Silent)).await.map_err(not_started)?;
     let mut all = Vec::with_capacity(repositories.len());
     for name in repositories {
         let repository = app.source(name).await.map_err(not_started)?;
         all.push(repository.tags().await.map_err(|error| {
             let text = format!("cannot read the tags of {name}: {}", chain(&error));
-            Failure::new(ExitCode::Incomplete, text)
+            ExitError::new(ExitCode::Incomplete, text)
         }));
     }
     Ok(all)

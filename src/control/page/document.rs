@@ -10,7 +10,7 @@ use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
 use crate::ledger::Record;
 
-/// From so many mirrors on there is a field to find one.
+/// With this many mirrors or more there is a field to find one.
 const FILTER_MIN: usize = 12;
 
 /// All that is to be seen.

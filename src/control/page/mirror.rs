@@ -13,7 +13,7 @@ use crate::ledger::{Failure, PassRecord, Progress, Record, State};
 use crate::oci::Tag;
 use crate::report::{Bytes, Span};
 
-/// Up to so many mirrors, all tags are on one page; it has up to some 200 kB then.
+/// The most mirrors for which all tags are on one page, which then has up to some 200 kB.
 const DETAILED_MAX: usize = 50;
 
 /// How mirrors are shown.

@@ -6,7 +6,7 @@ use crate::control::Configuration;
 use crate::control::page::mirror::{encoded, id};
 use crate::control::page::verdict::{Standing, Verdict};
 
-/// So many mirrors that are not fresh are named.
+/// The most mirrors that are named as not fresh.
 const NAMED_MAX: usize = 8;
 
 /// What is above all mirrors.

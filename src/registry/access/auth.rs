@@ -19,7 +19,7 @@ use crate::registry::transport::origin;
 use crate::registry::transport::origin::PrivateHosts;
 use crate::registry::transport::wire::Wire;
 
-/// So many scopes of one registry are remembered; beyond that all is forgotten and learned again.
+/// The most scopes of one registry that are remembered; beyond that all are forgotten and learned again.
 const SCOPES_MAX: usize = 10_000;
 
 /// What a request needs to be allowed.

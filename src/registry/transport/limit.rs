@@ -1,4 +1,4 @@
-//! How hard one host is asked: so many requests at once, so many a second, and less where it asks for less.
+//! How hard one host is asked: requests at a time, requests a second, and fewer where it asks for fewer.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tokio::time::Instant;
 
-/// So many bytes of an upload may wait in the buffers of the system when all are handed over.
+/// The bytes of an upload that may still be in the buffers of the system when all are handed over.
 const BUFFERED_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// They leave at least this fast; a slower link still has the time of a stall on top.
 const LINK_BYTES_PER_SECOND: u64 = 256 * 1024;
@@ -36,7 +36,7 @@ enum State {
 }
 
 impl UploadClock {
-    /// For a body of so many bytes.
+    /// For a body of `size` bytes.
     pub(in crate::registry) fn new(size: u64) -> Self {
         Self { size, handed: AtomicU64::new(0), state: Mutex::new(State::Handed(Instant::now())) }
     }

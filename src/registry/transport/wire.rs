@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::oci::Host;
 use crate::proxy::Proxies;
-use crate::registry::error::{ERROR_BODY_MAX_BYTES, Error, Kind, Refusal};
+use crate::registry::error::{Error, Kind};
+use crate::registry::refusal::{ERROR_BODY_MAX_BYTES, Refusal};
 use crate::registry::transport::limit::Limiter;
 use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::origin::PrivateHosts;
@@ -37,7 +38,7 @@ pub(in crate::registry) struct Wire {
     pub(in crate::registry) private_redirects: PrivateHosts,
     pub(in crate::registry) limiter: Limiter,
     pub(in crate::registry) quota: Quota,
-    /// The time for which nothing may move.
+    /// The longest time without data.
     pub(in crate::registry) stall: Duration,
     pub(in crate::registry) observer: RequestObserver,
 }

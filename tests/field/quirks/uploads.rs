@@ -30,7 +30,7 @@ fn proxy(name: &str) -> Reply {
     Reply::status(413).named("server", name).body(page)
 }
 
-/// A registry that refuses more than so many bytes in one request.
+/// A registry that refuses more than `bytes` in one request.
 fn target(bytes: usize, reply: Reply, more: impl FnOnce(&mut Quirks)) -> Builder {
     Registry::builder(Face::Open).quirks(|quirks| {
         quirks.body_refused_above = Some((bytes, reply));

@@ -17,7 +17,7 @@ pub(crate) const LARGE_BYTES: usize = 8_500_000;
 const CONCURRENT: usize = 8;
 /// A scenario that takes longer never ends.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// No scenario has so many requests that hang.
+/// More requests that hang than any scenario has.
 const HANGS_MAX: u32 = 20;
 
 /// What happens to them.

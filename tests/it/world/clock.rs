@@ -8,7 +8,7 @@ use crate::fake::{Match, Server};
 /// Far longer than anything takes on a busy machine: nobody but who is meant to is given up.
 pub(crate) const STALL: Duration = Duration::from_mins(10);
 
-/// After so many turns of the runtime all that can go on has gone on. Every peer of such a test lives on it.
+/// The turns of the runtime after which all that can go on has gone on. Every peer of such a test lives on it.
 const TURNS: usize = 1000;
 /// Where the time that passed was too early for the client, it passes again.
 const ONCE_MORE: Duration = Duration::from_secs(1);

@@ -15,8 +15,8 @@ use crate::oci;
 use crate::oci::{Descriptor, Digest};
 use crate::registry::Repository;
 use crate::registry::access::auth::Access;
-use crate::registry::chunks;
-use crate::registry::chunks::Form;
+use crate::registry::blobs::capacity;
+use crate::registry::blobs::capacity::Form;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
@@ -101,12 +101,12 @@ impl Repository {
             let Err(error) = sent else { return Ok(()) };
             smallest = smallest.min(bytes);
             let tried = || hint::too_large(self.host(), &error, blob.size, smallest);
-            if form != Form::Whole && chunks::is_no_chunk_taken(&error) {
+            if form != Form::Whole && capacity::is_no_chunk_taken(&error) {
                 capacity.forget();
                 let hint = tried();
                 return Err(error.with_hint(Some(hint)));
             }
-            if !chunks::is_too_large(&error) {
+            if !capacity::is_too_large(&error) {
                 return Err(error);
             }
             capacity.refuse(bytes);

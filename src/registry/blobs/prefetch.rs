@@ -4,9 +4,7 @@
 //! upload; what arrives early waits in memory, of which all blobs together have a bounded amount.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,89 +12,18 @@ use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
 use http::header::{ETAG, HeaderValue, RANGE};
 use http::{Method, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::oci::Descriptor;
 use crate::registry::Repository;
+use crate::registry::blobs::ranges::Pace;
 use crate::registry::error::{Error, Kind};
 use crate::registry::transport::wire::Answer;
 
 /// The size of a part. At 5 MB/s it takes long enough for the 50 ms of a request not to matter.
 const PART_BYTES: u64 = 4 * 1024 * 1024;
-/// So many parts of all blobs wait in memory, or are on their way there.
-const PARTS_MAX: usize = 6;
 /// A blob with fewer parts left is read to its end as it is.
 const WORTH_PARTS: u64 = 4;
-
-/// How blobs are read that their source holds up.
-#[derive(Clone, Debug)]
-pub struct Ranges {
-    at_once: NonZeroUsize,
-    slow: Slow,
-    /// Room for parts in memory.
-    room: Arc<Semaphore>,
-}
-
-/// When a source counts as slow.
-#[derive(Clone, Copy, Debug)]
-pub struct Slow {
-    /// It held up a blob for most of this time,
-    pub after: Duration,
-    /// and gave fewer bytes a second than this.
-    pub bytes_per_second: u64,
-}
-
-impl Default for Slow {
-    fn default() -> Self {
-        Self { after: Duration::from_secs(1), bytes_per_second: 32 * 1024 * 1024 }
-    }
-}
-
-impl Ranges {
-    /// Up to `at_once` parts of a blob at once, where its source is slow. One is never more than one.
-    pub fn new(at_once: NonZeroUsize, slow: Slow) -> Self {
-        Self { at_once, slow, room: Arc::new(Semaphore::new(PARTS_MAX)) }
-    }
-}
-
-/// Tells whether a blob is held up by its source.
-#[derive(Debug)]
-pub(super) struct Pace {
-    since: Instant,
-    waited: Duration,
-    bytes: u64,
-    has_given_up: bool,
-}
-
-impl Pace {
-    pub(super) fn new() -> Self {
-        Self { since: Instant::now(), waited: Duration::ZERO, bytes: 0, has_given_up: false }
-    }
-
-    /// Nothing can be done about it.
-    pub(super) fn give_up(&mut self) {
-        self.has_given_up = true;
-    }
-
-    /// Takes what came after waiting for it since `asked_at`.
-    pub(super) fn add(&mut self, bytes: usize, asked_at: Instant) {
-        self.waited += asked_at.elapsed();
-        self.bytes += bytes as u64;
-    }
-
-    /// Whether the source was slow; then, and after a while in any case, the time begins anew.
-    fn is_slow(&mut self, slow: Slow) -> bool {
-        let elapsed = self.since.elapsed();
-        if elapsed < slow.after || self.has_given_up {
-            return false;
-        }
-        let rate = u128::from(self.bytes) * 1000 / elapsed.as_millis().max(1);
-        let is_slow = self.waited * 4 >= elapsed * 3 && rate < u128::from(slow.bytes_per_second);
-        *self = Self::new();
-        is_slow
-    }
-}
 
 /// The parts of a blob from some place on.
 pub(super) struct Prefetch {

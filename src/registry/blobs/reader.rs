@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use crate::oci::{Descriptor, Digest, Hasher};
 use crate::registry::Repository;
+use crate::registry::blobs::prefetch;
+use crate::registry::blobs::prefetch::Prefetch;
+use crate::registry::blobs::ranges::Pace;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
-use crate::registry::prefetch;
-use crate::registry::prefetch::{Pace, Prefetch};
 use crate::registry::transport::retry::Budget;
 use crate::registry::transport::wire::Answer;
 use crate::text::{chain, excerpt};

@@ -1,0 +1,14 @@
+//! What happened, unrendered: events while it happens, summaries when it is over.
+//!
+//! Work emits events; `report` and metrics render them. Nothing here prints, formats for people or waits.
+
+mod emitter;
+mod kind;
+mod summary;
+
+pub use crate::registry::Exchange;
+pub use emitter::{Emitter, Observer, Observers, emit_request};
+pub use kind::{Arrival, Event, EventKind, Pair, PassId};
+pub use summary::{
+    Blobs, Ending, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals, Warning,
+};

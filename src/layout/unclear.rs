@@ -1,0 +1,60 @@
+//! Why a layout has not what was asked for, told to whoever knows what is in it.
+
+use std::fmt;
+
+use crate::oci::{LayoutName, Tag};
+use crate::text::excerpt;
+
+/// The most names that a message repeats.
+const NAMES_SHOWN_MAX: usize = 10;
+
+/// Why a layout has not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Unclear {
+    /// There are several repositories, and none was named.
+    #[error("holds several repositories: {0}\nhint: name one, as in `oci:DIR#NAME`")]
+    Several(Names),
+    /// There is no repository of that name.
+    #[error("holds no images of `{name}`; it holds {held}")]
+    NotThere {
+        /// What was asked for.
+        name: LayoutName,
+        /// What there is.
+        held: Names,
+    },
+    /// There are images, and no name or tag for any of them.
+    #[error(
+        "holds {0} images without a tag\nhint: give them one in the annotation `org.opencontainers.image.ref.name`, \
+         for example with `skopeo copy oci:DIR oci:DIR:TAG`"
+    )]
+    Unnamed(usize),
+    /// A tag stands for several images.
+    #[error("has several images under tag {tag}: {digests}\nhint: {hint}")]
+    Ambiguous {
+        /// The tag.
+        tag: Tag,
+        /// Which images.
+        digests: Names,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A tag's entry points at nothing that can be read.
+    #[error("has an entry for tag {0} without a usable digest and size")]
+    Unreadable(Tag),
+}
+
+/// Names for people, the first few of them.
+#[derive(Debug)]
+pub struct Names(pub(super) Vec<String>);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<String> = self.0.iter().take(NAMES_SHOWN_MAX).map(|name| excerpt(name)).collect();
+        let more = self.0.len().saturating_sub(NAMES_SHOWN_MAX);
+        match (shown.is_empty(), more) {
+            (true, _) => f.write_str("none with a name"),
+            (false, 0) => f.write_str(&shown.join(", ")),
+            (false, more) => write!(f, "{} and {more} more", shown.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! How a blob is sent: in one request, or in chunks as large as a registry and whoever stands before it take.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use http::StatusCode;
+
+use crate::registry::error::Error;
+use crate::registry::refusal::Refusal;
+
+/// The sizes of chunks that are tried. Common proxies take 100 MB, GHCR 4 MiB, nginx 1 MiB unless told otherwise.
+const CHUNK_BYTES: [u64; 3] = [32 * 1024 * 1024, 4 * 1024 * 1024, 1024 * 1024];
+
+/// Whether a registry is sent blobs in chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunks {
+    /// Never: it cannot take them.
+    Never,
+    /// Where it refuses a blob in one request for its size.
+    WhereNeeded,
+}
+
+/// How the bytes of a blob are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole,
+    Chunks(u64),
+}
+
+/// What a registry, and whoever stands before it, takes in one request: learned from what was refused.
+#[derive(Debug)]
+pub(in crate::registry) struct Capacity {
+    chunks: Chunks,
+    /// The least bytes that were refused.
+    refused: AtomicU64,
+}
+
+impl Capacity {
+    pub(in crate::registry) fn new(chunks: Chunks) -> Self {
+        Self { chunks, refused: AtomicU64::new(u64::MAX) }
+    }
+
+    /// How a blob is sent to a registry that wants no smaller chunks than this; none where no way is left.
+    pub(super) fn form(&self, size: u64, chunk_min: u64) -> Option<Form> {
+        let refused = self.refused.load(Relaxed);
+        if size < refused || self.chunks == Chunks::Never {
+            return (size < refused).then_some(Form::Whole);
+        }
+        let fits = |chunk: &u64| *chunk < refused && *chunk < size;
+        CHUNK_BYTES.into_iter().map(|chunk| chunk.max(chunk_min)).find(fits).map(Form::Chunks)
+    }
+
+    /// Remembers that a request of this size was refused.
+    pub(super) fn refuse(&self, bytes: u64) {
+        if self.chunks == Chunks::WhereNeeded {
+            self.refused.fetch_min(bytes, Relaxed);
+        }
+    }
+
+    /// Chunks are not taken at all: the next blob begins as a whole again.
+    pub(super) fn forget(&self) {
+        self.refused.store(u64::MAX, Relaxed);
+    }
+}
+
+/// Whether a request was refused because it is too large, by GHCR with 416. A quota that is used up takes no chunks
+/// either.
+pub(super) fn is_too_large(error: &Error) -> bool {
+    let is_quota = |refusal: &Refusal| {
+        ["quota", "storage resource", "upper limit"].iter().any(|words| refusal.says(words))
+    };
+    let statuses = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::RANGE_NOT_SATISFIABLE];
+    error.refusal().is_some_and(|refusal| statuses.contains(&refusal.status) && !is_quota(refusal))
+}
+
+/// Whether chunks are refused as such.
+pub(super) fn is_no_chunk_taken(error: &Error) -> bool {
+    error.is_status(StatusCode::METHOD_NOT_ALLOWED) || error.is_status(StatusCode::NOT_IMPLEMENTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    #[test]
+    fn what_is_refused_is_sent_in_smaller_requests_until_none_is_left() {
+        let capacity = Capacity::new(Chunks::WhereNeeded);
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Whole));
+        capacity.refuse(100 * MIB);
+        assert_eq!(capacity.form(99 * MIB, 0), Some(Form::Whole));
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Chunks(32 * MIB)));
+        capacity.refuse(32 * MIB);
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Chunks(4 * MIB)));
+        assert_eq!(capacity.form(100 * MIB, 5 * MIB), Some(Form::Chunks(5 * MIB)));
+        assert_eq!(capacity.form(100 * MIB, u64::MAX), None);
+        capacity.refuse(4 * MIB);
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Chunks(MIB)));
+        capacity.refuse(MIB);
+        assert_eq!(capacity.form(100 * MIB, 0), None);
+        assert_eq!(capacity.form(MIB - 1, 0), Some(Form::Whole));
+        capacity.forget();
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Whole));
+    }
+
+    #[test]
+    fn who_takes_no_chunks_gets_none() {
+        let capacity = Capacity::new(Chunks::Never);
+        capacity.refuse(1);
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Whole));
+    }
+}
