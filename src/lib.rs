@@ -1,7 +1,7 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch` checks):
-//! [`text`], [`slots`], [`proxy`], [`oci`], [`select`], [`plan`], [`fault`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
+//! [`text`], [`slots`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`fault`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
 //! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`],
 //! [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
@@ -23,6 +23,7 @@ pub mod notice;
 pub mod oci;
 pub mod pass;
 pub mod plan;
+pub mod process;
 pub mod proxy;
 pub mod registry;
 pub mod report;

@@ -9,14 +9,14 @@ use url::Url;
 
 use crate::app::{Error, Options};
 use crate::aws::SecretCredentials;
-use crate::config::{Config, Credentials, Ecr, Endpoint, Registry};
+use crate::config::{Config, Credentials, Ecr, Endpoint, Registry, Timeouts};
 use crate::ecr;
 use crate::layout::Layout;
 use crate::login;
 use crate::login::{DockerConfig, DockerFiles, Login, PasswordFile};
 use crate::oci::{Host, LayoutName, Name};
 use crate::registry;
-use crate::registry::{Chunks, Client, Limits, Ranges, RequestObserver};
+use crate::registry::{Chunks, Client, Limits, Patience, Ranges, RequestObserver};
 use crate::source::Source;
 use crate::target::Target;
 
@@ -59,11 +59,6 @@ impl Clients {
         Self { options, observer, ranges, registries, apis, layouts, tokens }
     }
 
-    /// Whether any of the clients made so far is one of AWS.
-    pub(super) fn call_aws(&self) -> bool {
-        !self.apis.is_empty()
-    }
-
     /// A repository of any registry, with what the configuration says of its host.
     async fn repository(&mut self, config: &Config, name: &Name) -> Result<registry::Repository, Error> {
         let client = self.client(config, &name.host).await?;
@@ -102,6 +97,7 @@ impl Clients {
         }
         let Registry { credentials, limits, plain_http, ca_file, private_redirects, ecr } =
             config.registry(host);
+        let Timeouts { connect, stall, metadata, pace, .. } = config.timeouts;
         let ca_pem = match ca_file {
             None => None,
             Some(path) => match tokio::fs::read(&path).await {
@@ -117,8 +113,8 @@ impl Clients {
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
             chunks: if ecr.is_some() { Chunks::Never } else { Chunks::WhereNeeded },
             manifests_per_second: ecr.as_ref().and(self.options.manifests_per_second()),
-            connect_timeout: config.timeouts.connect,
-            stall_timeout: config.timeouts.stall,
+            connect_timeout: connect,
+            patience: Patience { stall, metadata, pace },
             retry: self.options.retry,
             ranges: self.ranges.clone(),
             observer: Arc::clone(&self.observer),

@@ -16,12 +16,12 @@ use jiff::Timestamp;
 
 use crate::aws;
 use crate::config;
-use crate::config::{Config, Endpoint, Mirror, Shard};
+use crate::config::{Config, Ecr, Endpoint, Mirror, Shard};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
-use crate::pass::{Mode, Pass, Stop};
+use crate::pass::{Memory, Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
 use crate::slots::{Slot, Slots};
@@ -53,7 +53,7 @@ pub struct App {
     /// Which configuration of the process this is, counted from 1.
     generation: u64,
     clients: Clients,
-    /// A source and a target for each mirror, in the order of the configuration.
+    /// What each mirror is made between, in the order of the configuration.
     sides: Vec<Sides>,
     /// How many mirrors of a daemon at once.
     slots: Arc<Slots>,
@@ -63,8 +63,12 @@ pub struct App {
     runs: AtomicU64,
 }
 
-/// The two ends of a mirror.
-type Sides = (Source, Target);
+/// The two ends of a mirror, and what its passes tell one another as long as this configuration counts.
+struct Sides {
+    source: Source,
+    target: Target,
+    memory: Memory,
+}
 
 /// The configuration is right, and still nothing can be built from it here.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +93,9 @@ pub enum Error {
     /// The same, as what is there cannot be used.
     #[error("the AWS credentials cannot be used")]
     Credentials(#[source] CredentialsError),
+    /// The same, as whoever has them does not say so.
+    #[error("the AWS credentials could not be obtained")]
+    Late(#[source] CredentialsError),
 }
 
 /// What was found on one side of a mirror.
@@ -114,7 +121,8 @@ impl App {
         let mut sides = Vec::with_capacity(config.mirrors.len());
         for Mirror { source, target, .. } in &config.mirrors {
             let source = clients.source(&config, source).await?;
-            sides.push((source, clients.target(&config, target).await?));
+            let target = clients.target(&config, target).await?;
+            sides.push(Sides { source, target, memory: Memory::default() });
         }
         let slots = Arc::new(Slots::new(config.concurrency.mirrors));
         let shared = SharedState::new(config.concurrency.blobs);
@@ -140,16 +148,25 @@ impl App {
         Self { slots, generation: before.generation + 1, ..self }
     }
 
-    /// Fails where the configuration needs AWS and there are no credentials for it: nothing could be done then.
+    /// Fails where every mirror needs AWS and there are no credentials for it: nothing could be done then. Where some need
+    /// none, these run, and the others tell what they lack.
     pub async fn check_credentials(&self) -> Result<(), Error> {
-        let needed = self.clients.call_aws();
-        if needed {
-            aws::check_credentials(self.options.aws.clone()).await.map_err(|error| match error {
-                CredentialsError::InvalidConfiguration(_) => Error::Credentials(error),
-                _ => Error::NoCredentials(error),
-            })?;
-        }
-        Ok(())
+        let of = |endpoint: &Endpoint| Some(self.config.registry(endpoint.host()?));
+        let needed = |Mirror { source, target, .. }: &Mirror| {
+            let source = || of(source).filter(|registry| registry.credentials.is_none())?.ecr;
+            of(target).and_then(|registry| registry.ecr).or_else(source)
+        };
+        let needed: Option<Vec<Ecr>> = self.config.mirrors.iter().map(needed).collect();
+        // Who they are is the same in every region.
+        let Some(Ecr { region, .. }) = needed.as_ref().and_then(|needed| needed.first()) else {
+            return Ok(());
+        };
+        let checked = aws::check_credentials(region, self.options.aws.clone()).await;
+        checked.map_err(|error| match error {
+            CredentialsError::InvalidConfiguration(_) => Error::Credentials(error),
+            CredentialsError::CredentialsNotLoaded(_) => Error::NoCredentials(error),
+            _ => Error::Late(error),
+        })
     }
 
     /// The configuration.
@@ -166,7 +183,8 @@ impl App {
         let shared = self.shared();
         let passes = self.config.mirrors.iter().zip(&self.sides).map(|(mirror, sides)| {
             let pass = self.pass_of(mirror, sides, number, Arc::clone(&shared));
-            async move { pass.run(mode, stop).await }
+            let stop = stop.of_pass();
+            async move { pass.run(mode, &stop).await }
         });
         let mirrors = in_order(passes, self.config.concurrency.mirrors).await;
         let mut summary = RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before);
@@ -201,7 +219,7 @@ impl App {
     fn pass_of<'a>(
         &self,
         mirror: &'a Mirror,
-        (source, target): &Sides,
+        Sides { source, target, memory }: &'a Sides,
         number: u64,
         shared: Arc<Shared>,
     ) -> Pass<'a> {
@@ -213,13 +231,14 @@ impl App {
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
         };
-        Pass { mirror, copier, concurrent_tags: self.config.concurrency.tags }
+        let Config { concurrency, timeouts, .. } = &self.config;
+        Pass { mirror, copier, memory, concurrent_tags: concurrency.tags, deadline: timeouts.pass }
     }
 
     fn shared(&self) -> Arc<Shared> {
         self.shared.join(|blob_slots| Shared {
             inflight: Inflight::default(),
-            siblings: Siblings::new(self.sides.iter().map(|(_, target)| target.clone()).collect()),
+            siblings: Siblings::new(self.sides.iter().map(|sides| sides.target.clone()).collect()),
             blob_slots,
             retry: self.options.retry,
         })
@@ -227,8 +246,8 @@ impl App {
 
     /// Looks at every side of every mirror: can it be reached, and what is there?
     pub async fn probe(&self) -> Vec<Probe> {
-        let probes =
-            self.config.mirrors.iter().zip(&self.sides).map(|(mirror, (source, target))| async move {
+        let probes = self.config.mirrors.iter().zip(&self.sides).map(
+            |(mirror, Sides { source, target, .. })| async move {
                 let tags = source.tags().await.map_err(|error| chain(&error));
                 let found = target.probe().await.map_err(|error| chain(&error));
                 let probe = |side, place: &Endpoint, result| Probe {
@@ -242,7 +261,8 @@ impl App {
                 let source = probe("source", &mirror.source, seen);
                 let source = Probe { tags: tags.unwrap_or_default(), ..source };
                 [source, probe("target", &mirror.target, found)]
-            });
+            },
+        );
         let probes = in_order(probes, self.config.concurrency.mirrors).await;
         probes.into_iter().flatten().collect()
     }

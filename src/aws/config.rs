@@ -1,7 +1,9 @@
 //! What all calls of AWS share: credentials, time limits, retries, our name.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
@@ -12,6 +14,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::SharedCredentialsProvider;
 
+use crate::aws::chain::{Bounded, Late, default_chain};
 use crate::aws::credentials;
 use crate::aws::credentials::Checked;
 use crate::aws::http::Http;
@@ -23,6 +26,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The first attempt included.
 const ATTEMPTS_MAX: u32 = 5;
+/// Each source of credentials is bounded and tells its name; this bounds a role that is taken with them, as a whole.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The settings for calls in this region, else in that of the default chain, in this role, else as who we are:
 /// the default chain says it where `credentials` does not.
@@ -41,6 +46,7 @@ pub async fn config(
     let mut loader = aws_config::defaults(behavior())
         .timeout_config(timeouts)
         .http_client(Http::default())
+        .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
     if let Ok(name) = AppName::new(APP_NAME) {
         loader = loader.app_name(name);
@@ -54,31 +60,35 @@ pub async fn config(
         }
         (None, _) => {}
     }
-    if let Some(credentials) = credentials {
-        loader = loader.credentials_provider(credentials);
-    }
-    let mut config = loader.load().await;
-    if let Some(inner) = config.credentials_provider() {
-        let checked = Checked { inner, fault: variables.err() };
-        config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build();
-    }
+    let config = loader.no_credentials().load().await;
+    let inner = match credentials {
+        Some(credentials) => credentials,
+        None => default_chain(config.region().cloned()).await,
+    };
+    let checked = Checked { inner, fault: variables.err() };
+    let config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build();
     let Some(role_arn) = role_arn else { return config };
     let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
+    let role = Bounded::new(role, format!("STS, which is asked for the role {role_arn}"));
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
 }
 
-/// Fails where there are no credentials to be had at all, in the default chain where `caller` is none, or such that
-/// cannot be sent.
+/// Fails where there are no credentials to be had at all for calls in this region, in the default chain where `caller` is
+/// none, or such that cannot be sent.
 ///
 /// Asks every link of the chain, the metadata service of the machine among them. Credentials that are there and
 /// do not work show with the first call.
-pub async fn check_credentials(caller: Option<SharedCredentialsProvider>) -> Result<(), CredentialsError> {
-    let config = config(None, None, caller).await;
+pub async fn check_credentials(
+    region: &str,
+    caller: Option<SharedCredentialsProvider>,
+) -> Result<(), CredentialsError> {
+    let config = config(Some(region), None, caller).await;
     let Some(chain) = config.credentials_provider() else { return Ok(()) };
     match chain.provide_credentials().await {
         Err(
             error @ (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)),
         ) => Err(error),
+        Err(error) if error.source().is_some_and(<dyn Error>::is::<Late>) => Err(error),
         _ => Ok(()),
     }
 }

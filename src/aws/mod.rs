@@ -1,7 +1,9 @@
 //! What all calls of AWS share: the SDK's configuration, credentials fit to be sent, errors told to people, and logins
 //! kept in Secrets Manager.
 
+mod chain;
 mod config;
+mod credential_process;
 mod credentials;
 mod error;
 mod http;

@@ -262,7 +262,11 @@ pub(super) struct Concurrency {
 
 /// How long to wait for a registry.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a mapping with `connect` or `stall`")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a mapping with `connect`, `stall`, `metadata`, `pace` or `pass`"
+)]
 pub(super) struct Timeouts {
     /// For a connection. Default: `10s`.
     #[schemars(example = "10s")]
@@ -270,6 +274,16 @@ pub(super) struct Timeouts {
     /// For the next byte of a transfer. Default: `30s`.
     #[schemars(example = "30s")]
     pub(super) stall: Option<String>,
+    /// For a whole answer that is no blob: a page of tags, a token, a manifest, an error. Default: `60s`.
+    #[schemars(example = "60s")]
+    pub(super) metadata: Option<String>,
+    /// The least pace of a blob, over 60 seconds in which its bytes were waited for; slower ones are resumed, as after a
+    /// stall. Default: `1KiB/s`; `0` for none.
+    #[schemars(example = "1KiB/s")]
+    pub(super) pace: Option<String>,
+    /// For a whole pass over a mirror; what is copied then is dropped, and the mirror has failed. Default: any time.
+    #[schemars(example = "2h")]
+    pub(super) pass: Option<String>,
 }
 
 /// A text, or a list of texts.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use crate::config::mirror::{Endpoint, Mirror};
@@ -56,6 +56,12 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the next byte of a transfer.
     pub stall: Duration,
+    /// For a whole answer that is no blob.
+    pub metadata: Duration,
+    /// The least bytes a second of a blob; none where any will do.
+    pub pace: Option<NonZeroU64>,
+    /// For a whole pass; none where it may take any time.
+    pub pass: Option<Duration>,
 }
 
 impl Config {
@@ -189,15 +195,26 @@ impl Default for Concurrency {
 impl Timeouts {
     fn new(raw: raw::Timeouts, path: &Path, document: &mut Document) -> Self {
         let defaults = Self::default();
+        let pace = document.rate(raw.pace, &path.key("pace"));
+        let mut timeout = |text, key| document.timeout(text, &path.key(key));
         Self {
-            connect: document.timeout(raw.connect, &path.key("connect")).unwrap_or(defaults.connect),
-            stall: document.timeout(raw.stall, &path.key("stall")).unwrap_or(defaults.stall),
+            connect: timeout(raw.connect, "connect").unwrap_or(defaults.connect),
+            stall: timeout(raw.stall, "stall").unwrap_or(defaults.stall),
+            metadata: timeout(raw.metadata, "metadata").unwrap_or(defaults.metadata),
+            pace: pace.map_or(defaults.pace, NonZeroU64::new),
+            pass: timeout(raw.pass, "pass"),
         }
     }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), stall: Duration::from_secs(30) }
+        Self {
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            metadata: Duration::from_mins(1),
+            pace: NonZeroU64::new(1024),
+            pass: None,
+        }
     }
 }

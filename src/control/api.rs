@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use crate::control::answer::Error;
 use crate::control::{Configuration, Control};
 use crate::ledger::Record;
-use crate::worker::{Run, RunState, RunStatus};
+use crate::worker::{MirrorPass, Run, RunState, RunStatus};
 
 /// A request waits at most this long for the end of a run; who wants to wait longer asks again.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -41,6 +41,14 @@ pub(super) struct Triggered {
     run: RunStatus,
 }
 
+/// What `POST /api/v1/cancel` answers.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Cancelled {
+    /// The passes that were under way, which end now, and those that waited for their turn, which are dropped. None where
+    /// the mirrors did nothing.
+    passes: Vec<MirrorPass>,
+}
+
 impl Control {
     /// Asks for a pass over the named mirrors, over all where there are none.
     pub(super) fn start(&self, names: &[String]) -> Result<Run, Error> {
@@ -50,6 +58,18 @@ impl Control {
         let run = self.workers.fire(names)?;
         tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
         Ok(run)
+    }
+
+    /// Ends the passes over the named mirrors.
+    pub(super) fn cancel(&self, names: &[String]) -> Result<Vec<MirrorPass>, Error> {
+        if names.is_empty() {
+            return Err(Error::Query("name the mirrors to cancel: `?mirror=NAME`".to_owned()));
+        }
+        let passes = self.workers.cancel(names)?;
+        for MirrorPass { name, pass, .. } in &passes {
+            tracing::info!(mirror = name, pass, "Asked to cancel pass {pass} of {name}");
+        }
+        Ok(passes)
     }
 }
 
@@ -80,6 +100,17 @@ pub(super) async fn sync(
     let status_url = format!("/api/v1/runs/{}", run.id);
     let location = [(LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, location, Json(Triggered { status_url, run: run.status() })))
+}
+
+/// `POST /api/v1/cancel?mirror=NAME...`: ends the passes over the named mirrors.
+pub(super) async fn cancel(
+    State(control): State<Arc<Control>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Cancelled>, Error> {
+    control.access.check(&headers, None)?;
+    let passes = control.cancel(&names(query.as_deref())?)?;
+    Ok(Json(Cancelled { passes }))
 }
 
 /// `GET /api/v1/runs/ID[?wait=SECONDS]`: how far a run is; with `wait`, its end if that comes in time.

@@ -105,6 +105,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Control>>)> {
         ("/metrics", get(health::metrics)),
         ("/api/v1/mirrors", get(api::mirrors)),
         ("/api/v1/sync", post(api::sync)),
+        ("/api/v1/cancel", post(api::cancel)),
         ("/api/v1/runs/{run}", get(api::run)),
         ("/api/v1/events", get(events::events)),
         ("/api/v1/openapi.json", get(openapi::document)),

@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::control::answer::ErrorBody;
-use crate::control::api::{Overview, Triggered};
+use crate::control::api::{Cancelled, Overview, Triggered};
 use crate::worker::RunStatus;
 
 /// The routes in `OpenAPI` 3.1. What they answer is described by its types.
@@ -35,6 +35,7 @@ fn schemas() -> Map<String, Value> {
     let mut generator = settings.into_generator();
     generator.subschema_for::<Overview>();
     generator.subschema_for::<Triggered>();
+    generator.subschema_for::<Cancelled>();
     generator.subschema_for::<RunStatus>();
     generator.subschema_for::<ErrorBody>();
     let mut schemas = generator.take_definitions(true);

@@ -87,7 +87,7 @@ impl Daemon {
         };
         let clock = Clock::start().await.map_err(Error::Clock)?;
         let builder = AppBuilder::new(reload, options, ledger, observer);
-        let supervisor = Supervisor::new(builder, config, Arc::new(control), clock).await?;
+        let supervisor = Box::pin(Supervisor::new(builder, config, Arc::new(control), clock)).await?;
         Ok(Self { supervisor, listener })
     }
 

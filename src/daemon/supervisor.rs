@@ -1,10 +1,12 @@
 //! What runs by which configuration, and when.
 
+use std::future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -33,7 +35,7 @@ const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Fires triggers at their times, takes new configurations, and owns what runs by them.
 pub(super) struct Supervisor {
-    builder: AppBuilder,
+    builder: Arc<AppBuilder>,
     control: Arc<Control>,
     clock: Clock,
     agenda: Agenda,
@@ -45,6 +47,9 @@ pub(super) struct Supervisor {
     /// The deliveries of notices: that of the newest configuration, and those before that have not ended yet.
     notices: JoinSet<()>,
 }
+
+/// What a configuration was made into, or in words for people what is wrong with it.
+type Built = Result<(App, Delivery), String>;
 
 /// Makes of a configuration what passes need.
 pub(super) struct AppBuilder {
@@ -76,9 +81,17 @@ impl AppBuilder {
     }
 
     /// The same for the configuration as it is now, or in words for people what is wrong with it.
-    async fn reload(&self) -> Result<(App, Delivery), String> {
-        let config = (self.reload)()?;
-        self.build(config).await.map_err(|error| chain(&error))
+    ///
+    /// It may wait for credentials of AWS, and nothing waits for it meanwhile.
+    fn reload(self: Arc<Self>) -> BoxFuture<'static, Built> {
+        let built = async move {
+            let config = (self.reload)()?;
+            self.build(config).await.map_err(|error| chain(&error))
+        };
+        async {
+            AssertUnwindSafe(built).catch_unwind().await.unwrap_or_else(|panic| Err(internal_error(&*panic)))
+        }
+        .boxed()
     }
 }
 
@@ -92,7 +105,7 @@ impl Supervisor {
         let (app, delivery) = builder.build(config).await?;
         let apps = watch::Sender::new(Arc::new(app));
         Ok(Self {
-            builder,
+            builder: Arc::new(builder),
             control,
             clock,
             agenda: Agenda::default(),
@@ -119,22 +132,30 @@ impl Supervisor {
         reloads: impl Stream<Item = ()>,
     ) -> Result<(), Error> {
         let mut reloads = pin!(reloads);
+        // One that is asked for while another is under way comes after it.
+        let mut reload: Option<BoxFuture<'static, Built>> = None;
         loop {
             let changed = || self.control.ledger.changed();
+            let is_reloading = reload.is_some();
+            let built = async {
+                match &mut reload {
+                    Some(reload) => reload.await,
+                    None => future::pending().await,
+                }
+            };
             tokio::select! {
                 () = stop.soft.cancelled() => return Ok(()),
                 error = self.clock.keep(&mut self.agenda, jitter, changed) => return Err(Error::Clock(error)),
-                Some(ended) = self.passes.join_next() => {
-                    ended.map_err(Error::Task)?;
-                    continue;
-                }
+                Some(ended) = self.passes.join_next() => ended.map_err(Error::Task)?,
                 // A mistake of ours in a delivery was logged where it happened.
-                Some(_) = self.notices.join_next() => continue,
-                Some(()) = reloads.next() => {}
-            }
-            tokio::select! {
-                () = stop.soft.cancelled() => return Ok(()),
-                () = self.reload(stop) => {}
+                Some(_) = self.notices.join_next() => {}
+                Some(()) = reloads.next(), if !is_reloading => {
+                    reload = Some(Arc::clone(&self.builder).reload());
+                }
+                built = built => {
+                    reload = None;
+                    self.take(built, stop);
+                }
             }
         }
     }
@@ -154,10 +175,10 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn reload(&mut self, stop: &Stop) {
+    /// Takes what a configuration was made into. A faulty one changes nothing.
+    fn take(&mut self, built: Built, stop: &Stop) {
         let loaded_at = self.control.configuration().loaded_at;
-        let built = AssertUnwindSafe(self.builder.reload()).catch_unwind().await;
-        let configuration = match built.unwrap_or_else(|panic| Err(internal_error(&*panic))) {
+        let configuration = match built {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
                 let app = app.after(&self.apps.borrow());
@@ -183,7 +204,7 @@ impl Supervisor {
         let Control { ledger, workers, .. } = &*self.control;
         let now = Timestamp::now();
         let configured = ledger.configure(mirrors, app.generation(), now);
-        let new = workers.configure(&configured);
+        let new = workers.configure(&configured, app.config().shutdown_grace);
         let scheduled = || mirrors.iter().zip(workers.all());
         let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
         self.agenda = Agenda::new(due, &self.agenda, now, jitter);

@@ -54,9 +54,10 @@ impl Api {
     /// Makes the client with the credentials of the AWS default chain. Contacts nobody:
     /// that there are no credentials shows at the first call.
     pub async fn load(options: Options) -> Self {
-        let config =
-            aws::config(Some(&options.region), options.role_arn.as_deref(), options.credentials.clone())
-                .await;
+        let role_arn = options.role_arn.as_deref();
+        // Reading AWS' files is a large future; it need not be in those around it.
+        let config = Box::pin(aws::config(Some(&options.region), role_arn, options.credentials.clone()));
+        let config = config.await;
         Self::new(options, &config)
     }
 

@@ -4,25 +4,19 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::process::Command;
 
 use crate::login::Login;
 use crate::login::docker_file;
+use crate::process;
+use crate::process::{Output, PATIENCE};
 
 /// What the programs' names start with.
 const PREFIX: &str = "docker-credential-";
-/// A helper that takes longer is killed.
-const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
-/// More output than this is not read.
-const OUTPUT_MAX_BYTES: u64 = 64 * 1024;
-/// Of what a helper complains about, this much is passed on.
-const COMPLAINT_MAX_CHARS: usize = 200;
+/// Of what is no name, this much is shown.
+const NAME_MAX_CHARS: usize = 200;
 
 /// Why a helper gave no login. Never holds what a helper that succeeded printed on standard output: the secret goes there.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +31,7 @@ pub(super) enum HelperError {
         #[source]
         source: io::Error,
     },
-    #[error("`{0}` did not answer within {seconds} seconds", seconds = HELPER_TIMEOUT.as_secs())]
+    #[error("`{0}` did not answer within {seconds} seconds", seconds = PATIENCE.as_secs())]
     Timeout(String),
     #[error("`{program}` failed: {complaint}")]
     Failed { program: String, complaint: String },
@@ -69,92 +63,42 @@ pub(super) async fn get(
 ) -> Result<Option<Login>, HelperError> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(is_plain) {
-        return Err(HelperError::Name(name.chars().take(COMPLAINT_MAX_CHARS).collect()));
+        return Err(HelperError::Name(name.chars().take(NAME_MAX_CHARS).collect()));
     }
     let program = format!("{PREFIX}{name}");
     let mut command = Command::new(&program);
-    command.arg("get").kill_on_drop(true);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg("get");
     if let Some(path) = path {
         command.env("PATH", path);
     }
-    let child = command.spawn().map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => HelperError::NotFound(program.clone()),
-        _ => HelperError::Run { program: program.clone(), source },
-    })?;
-    match timeout(HELPER_TIMEOUT, talk(child, server)).await {
-        Err(_) => Err(HelperError::Timeout(program)),
-        Ok(Err(source)) => Err(HelperError::Run { program, source }),
-        Ok(Ok(output)) => output.read(program),
-    }
-}
-
-struct Output {
-    status: ExitStatus,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-}
-
-async fn talk(mut child: Child, server: &str) -> io::Result<Output> {
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper may answer without having read the question.
-        match stdin.write_all(server.as_bytes()).await {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
-            _ => {}
+    match process::run(command, server.as_bytes()).await {
+        Ok(output) => read(&output, program),
+        Err(process::Error::Late) => Err(HelperError::Timeout(program)),
+        Err(process::Error::Run(source)) if source.kind() == io::ErrorKind::NotFound => {
+            Err(HelperError::NotFound(program))
         }
-    }
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr) = tokio::try_join!(drain(stdout), drain(stderr))?;
-    Ok(Output { status: child.wait().await?, stdout, stderr })
-}
-
-async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        pipe.take(OUTPUT_MAX_BYTES).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
-}
-
-impl Output {
-    fn read(self, program: String) -> Result<Option<Login>, HelperError> {
-        let Self { status, stdout, stderr } = self;
-        if !status.success() {
-            // Helpers say so with one text for all of them.
-            let knows_nothing = [&stdout, &stderr].into_iter().any(|bytes| {
-                String::from_utf8_lossy(bytes).to_ascii_lowercase().contains("credentials not found")
-            });
-            return if knows_nothing {
-                Ok(None)
-            } else {
-                Err(HelperError::Failed { program, complaint: complaint(&stdout, &stderr, status) })
-            };
-        }
-        let answer: Option<Answer> = answer(&stdout);
-        let Answer { username, secret } = answer.ok_or(HelperError::Answer(program))?;
-        let username = username.filter(|username| !username.is_empty());
-        Ok(username.map(|username| Login { username, password: secret.unwrap_or_default().into() }))
+        Err(process::Error::Run(source)) => Err(HelperError::Run { program, source }),
     }
 }
 
-/// The JSON object in what a helper printed; some print warnings before it.
-fn answer(stdout: &[u8]) -> Option<Answer> {
-    let start = stdout.iter().position(|&b| b == b'{')?;
-    let object = docker_file::object(serde_json::from_slice(&stdout[start..]).ok()?)?;
-    serde_json::from_value(object.into()).ok()
-}
-
-/// Why a helper failed, in its own words. They belong on standard output, where a JSON object would hold a secret.
-fn complaint(stdout: &[u8], stderr: &[u8], status: ExitStatus) -> String {
-    let said = [stdout, stderr].map(String::from_utf8_lossy);
-    let lines = said.iter().filter_map(|text| {
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-        let shown: String = line.chars().filter(|c| !c.is_control()).take(COMPLAINT_MAX_CHARS).collect();
-        (!shown.contains('{')).then_some(shown)
-    });
-    let mut lines: Vec<_> = lines.collect();
-    lines.dedup();
-    if lines.is_empty() { format!("it did not say why ({status})") } else { lines.join("; ") }
+/// The login in what a helper printed; none if it knows none.
+fn read(output: &Output, program: String) -> Result<Option<Login>, HelperError> {
+    if !output.status.success() {
+        // Helpers say so with one text for all of them.
+        let knows_nothing = [&output.stdout, &output.stderr].into_iter().any(|bytes| {
+            String::from_utf8_lossy(bytes).to_ascii_lowercase().contains("credentials not found")
+        });
+        return if knows_nothing {
+            Ok(None)
+        } else {
+            Err(HelperError::Failed { program, complaint: output.complaint() })
+        };
+    }
+    let answer = output.object().and_then(|object| docker_file::object(serde_json::from_slice(object).ok()?));
+    let answer = answer.and_then(|object| serde_json::from_value(object.into()).ok());
+    let Answer { username, secret } = answer.ok_or(HelperError::Answer(program))?;
+    let username = username.filter(|username| !username.is_empty());
+    Ok(username.map(|username| Login { username, password: secret.unwrap_or_default().into() }))
 }
 
 #[cfg(test)]
@@ -241,6 +185,6 @@ mod tests {
         let start = Instant::now();
         let error = ask("exec sleep 600").await.unwrap_err();
         assert_eq!(error, "`docker-credential-fake` did not answer within 10 seconds");
-        assert_eq!(start.elapsed(), HELPER_TIMEOUT);
+        assert_eq!(start.elapsed(), PATIENCE);
     }
 }

@@ -11,7 +11,7 @@ use crate::event::{Blobs, Ending, EventKind, MirrorSummary, TagOutcome, TagSumma
 use crate::fault::{Fault, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
-use crate::pass::{Error, Pass, Stop};
+use crate::pass::{Error, Pass, Reason, Stop};
 use crate::plan::{Action, Step};
 use crate::text::chain;
 
@@ -39,7 +39,7 @@ impl Pass<'_> {
             // Not to be dropped by a soft stop: making a repository takes more than one call.
             tokio::select! {
                 done = self.copier.target.ensure(&planned.held) => done.map_err(Error::Ensure)?,
-                () = stop.hard.cancelled() => return Err(Error::Stopped),
+                () = stop.hard.cancelled() => return Err(Error::Stopped(stop.reason())),
             }
         }
         self.copy(planned, stop, summary).await;
@@ -83,8 +83,15 @@ impl Pass<'_> {
             summary.tags.push(tag);
             stopped += u64::from(is_stopped);
         }
-        if stopped > 0 && stopped == summary.failed() && summary.error.is_none() {
+        let reason = stop.reason();
+        if stopped == 0 || summary.error.is_some() {
+            return;
+        }
+        if stopped == summary.failed() && !reason.is_failure() {
             summary.ending = Ending::Stopped;
+        }
+        if reason != Reason::Told {
+            summary.error = Some(Error::Stopped(reason).fault());
         }
     }
 
@@ -96,10 +103,10 @@ impl Pass<'_> {
         denied: &CancellationToken,
     ) -> Result<Option<Copied>, StepError> {
         if told.soft.is_cancelled() {
-            return Err(StepError::NotStarted(Reason::Stop));
+            return Err(StepError::NotStarted(Cause::Stop(told.reason())));
         }
         if denied.is_cancelled() {
-            return Err(StepError::NotStarted(Reason::Denial));
+            return Err(StepError::NotStarted(Cause::Denial));
         }
         let work = async {
             let copied = match step.action {
@@ -113,7 +120,7 @@ impl Pass<'_> {
         };
         let result = tokio::select! {
             result = work => result,
-            () = told.hard.cancelled() => return Err(StepError::Dropped),
+            () = told.hard.cancelled() => return Err(StepError::Dropped(told.reason())),
         };
         result.map_err(|error: copy::Error| {
             if error.is_denied() {
@@ -130,18 +137,18 @@ enum StepError {
     #[error("conflict: {0}; let the tag move, or take it out of the rules")]
     Conflict(String),
     #[error("not started: {0}")]
-    NotStarted(Reason),
-    #[error("dropped: told to stop before it was done; the tag is as it was, the next run goes on")]
-    Dropped,
+    NotStarted(Cause),
+    #[error("dropped: {0}; the tag is as it was, the next run goes on")]
+    Dropped(Reason),
     #[error(transparent)]
     Copy(copy::Error),
 }
 
 /// Why a tag was not even started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Reason {
-    #[error("tagferry was told to stop")]
-    Stop,
+enum Cause {
+    #[error(transparent)]
+    Stop(Reason),
     #[error("access was denied for another tag")]
     Denial,
 }
@@ -149,7 +156,7 @@ enum Reason {
 impl StepError {
     /// Whether it is for nothing but that the run was told to stop.
     fn is_stop(&self) -> bool {
-        matches!(self, Self::Dropped | Self::NotStarted(Reason::Stop))
+        matches!(self, Self::Dropped(_) | Self::NotStarted(Cause::Stop(_)))
     }
 
     /// Whether access was refused.
@@ -161,7 +168,7 @@ impl StepError {
         match self {
             Self::Conflict(_) => Fault::new("plan", "conflict", self).at(Side::Target, None),
             Self::NotStarted(_) => Fault::new("copy", "not_started", self),
-            Self::Dropped => Fault::new("copy", "dropped", self),
+            Self::Dropped(_) => Fault::new("copy", "dropped", self),
             Self::Copy(error) => error.fault(),
         }
     }

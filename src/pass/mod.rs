@@ -1,17 +1,19 @@
 //! One mirror once: observe, select, plan, copy, summarise. The way of a tag begins and ends here.
 
 mod execute;
+mod memory;
 mod prepare;
+mod stop;
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
@@ -26,6 +28,9 @@ use crate::source;
 use crate::target;
 use crate::text::internal_error;
 
+pub use self::memory::Memory;
+pub use self::stop::{Reason, Stop};
+
 /// How far a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -35,15 +40,6 @@ pub enum Mode {
     Sync,
 }
 
-/// How a run is told to end before its time.
-#[derive(Clone, Debug, Default)]
-pub struct Stop {
-    /// No new work is taken.
-    pub soft: CancellationToken,
-    /// Copies in flight are dropped. A tag is written last, so none is left wrong.
-    pub hard: CancellationToken,
-}
-
 /// One mirror, ready to be passed over.
 #[derive(Clone)]
 pub struct Pass<'a> {
@@ -51,8 +47,12 @@ pub struct Pass<'a> {
     pub mirror: &'a Mirror,
     /// Its two sides, and how to copy between them.
     pub copier: Copier,
+    /// What the pass before it chose.
+    pub memory: &'a Memory,
     /// How many of its tags are copied at a time.
     pub concurrent_tags: NonZeroUsize,
+    /// The time that it has; none for any.
+    pub deadline: Option<Duration>,
 }
 
 /// Why a mirror as a whole failed.
@@ -72,8 +72,11 @@ enum Error {
     Target(#[source] target::Error),
     #[error("cannot prepare the target's repository")]
     Ensure(#[source] target::Error),
-    #[error("stopped before its end")]
-    Stopped,
+    #[error("stopped before its end{}", match .0 {
+        Reason::Told => String::new(),
+        reason => format!(": {reason}"),
+    })]
+    Stopped(Reason),
     #[error("{0}")]
     Internal(String),
 }
@@ -131,7 +134,7 @@ impl Error {
             Self::TooFew(too_few) => Fault::new("select", too_few.code(), self).at(Side::Source, None),
             Self::Target(cause) => self.at_target("ask target", cause),
             Self::Ensure(cause) => self.at_target("prepare repository", cause),
-            Self::Stopped => Fault::new("pass", "stopped", self),
+            Self::Stopped(reason) => Fault::new("pass", reason.code(), self),
             Self::Internal(_) => Fault::new("pass", "internal", self),
         }
     }
@@ -146,7 +149,7 @@ impl Error {
 }
 
 impl Pass<'_> {
-    /// Makes the pass. Never fails: what goes wrong is in the summary.
+    /// Makes the pass. Never fails: what goes wrong is in the summary. `stop` is that of [this pass](Stop::of_pass).
     pub async fn run(&self, mode: Mode, stop: &Stop) -> MirrorSummary {
         let span = info_span!(
             "pass",
@@ -158,7 +161,15 @@ impl Pass<'_> {
         let started = Instant::now();
         // What was under way of it is dropped, and tells others so. A tag is written last, so none is left wrong.
         let work = AssertUnwindSafe(self.pass(mode, stop, started)).catch_unwind().instrument(span.clone());
-        let summary = match self.copier.events.within(work).await {
+        if let Some(deadline) = self.deadline {
+            stop.end_in(deadline, Reason::Deadline(deadline));
+        }
+        let done = tokio::select! {
+            biased;
+            done = self.copier.events.within(work) => done,
+            never = stop.keep_time() => match never {},
+        };
+        let summary = match done {
             Ok(summary) => summary,
             Err(panic) => self.caught(&*panic, started),
         };
@@ -202,7 +213,7 @@ impl Pass<'_> {
         let mut summary = self.begun(ending);
         let planned = tokio::select! {
             biased;
-            () = stop.soft.cancelled() => Err(Error::Stopped),
+            () = stop.soft.cancelled() => Err(Error::Stopped(stop.reason())),
             planned = self.prepare(&mut summary) => planned,
         };
         if let Ok(Planned { steps, failed, .. }) = &planned {
@@ -214,7 +225,7 @@ impl Pass<'_> {
             Err(error) => Err(error),
         };
         if let Err(error) = done {
-            if matches!(error, Error::Stopped) {
+            if matches!(error, Error::Stopped(reason) if !reason.is_failure()) {
                 summary.ending = Ending::Stopped;
             }
             summary.error = Some(error.fault());

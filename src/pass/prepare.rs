@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use crate::event::{Blobs, EventKind, MirrorSummary, TagOutcome, TagSummary, Warning};
 use crate::fault::{Fault, Side};
 use crate::oci::{Digest, Platform, Tag};
+use crate::pass::memory::Choices;
 use crate::pass::{Error, Pass, TooFew};
 use crate::plan;
 use crate::plan::{Choice, Root, Step, Wanted};
@@ -117,17 +118,21 @@ impl Pass<'_> {
             selection.selected().partition(|verdict| verdict.immutable && held.contains_key(&verdict.tag));
         let unasked = |verdict: &Verdict| Wanted { tag: verdict.tag.clone(), root: None };
         let mut asked = Answers { wanted: known.into_iter().map(unasked).collect(), ..Answers::default() };
-        let ask = |tag: Tag| async move { (self.root(&tag).await, tag) };
+        let mut choices = Choices::default();
+        let ask = |tag: Tag| async move { (self.root(&tag, held.get(&tag).copied()).await, tag) };
         let unknown = unknown.into_iter().map(|verdict| verdict.tag.clone());
         // In the order of the selection, the newest first: that is also the order of copying.
         let mut answers = stream::iter(unknown).map(ask).buffered(QUESTIONS_MAX);
         while let Some((answer, tag)) = answers.next().await {
             match answer {
-                Ok(Choice { root, missing }) => {
-                    for platform in missing {
+                Ok((listed, choice)) => {
+                    if !self.mirror.platforms.is_empty() {
+                        choices.add(listed, &choice);
+                    }
+                    for platform in choice.missing {
                         asked.missing.entry(platform).or_default().push(tag.clone());
                     }
-                    asked.wanted.push(Wanted { tag, root: Some(root) });
+                    asked.wanted.push(Wanted { tag, root: Some(choice.root) });
                 }
                 Err(TagError::Source(cause)) if cause.is_denied() => {
                     return Err(Error::Denied { tag, cause });
@@ -135,20 +140,28 @@ impl Pass<'_> {
                 Err(error) => asked.failed.push(unplanned(tag, &error)),
             }
         }
+        drop(answers);
+        self.memory.keep(choices);
         Ok(asked)
     }
 
-    /// Asks the source what a tag is, and works out what the target's tag is to be.
-    async fn root(&self, tag: &Tag) -> Result<Choice, TagError> {
+    /// Asks the source what a tag is, and works out what the target's tag, which is `held` now, is to be.
+    async fn root(&self, tag: &Tag, held: Option<Digest>) -> Result<(Digest, Choice), TagError> {
         let source = self.copier.sources.first();
         let listed = source.listed(tag).await.map_err(TagError::Source)?;
         let digest = listed.ok_or(TagError::Vanished)?;
         if self.mirror.platforms.is_empty() {
-            return Ok(Choice { root: Root::Source(digest), missing: Vec::new() });
+            return Ok((digest, Choice { root: Root::Source(digest), missing: Vec::new() }));
+        }
+        // Who wants referrers has to read what they may refer to.
+        let known = self.memory.recall(digest, held).filter(|_| !self.mirror.referrers);
+        if let Some(choice) = known {
+            return Ok((digest, choice));
         }
         let manifest = self.copier.sources.tagged(tag, digest).await.map_err(TagError::Source)?;
         let offered = source.platforms(&manifest).await.map_err(TagError::Source)?;
-        plan::choose(&manifest, &offered, &self.mirror.platforms).map_err(TagError::Platforms)
+        let choice = plan::choose(&manifest, &offered, &self.mirror.platforms);
+        Ok((digest, choice.map_err(TagError::Platforms)?))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::registry::transport::limit::{Limiter, Limits, Turn};
 use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::origin;
 use crate::registry::transport::origin::PrivateHosts;
+use crate::registry::transport::patience::{Patience, Progress};
 use crate::registry::transport::quota::Quota;
 use crate::registry::transport::resolve::Resolver;
 use crate::registry::transport::retry::{Budget, Retry};
@@ -54,8 +55,8 @@ pub struct Options {
     pub manifests_per_second: Option<NonZeroU32>,
     /// The time to make a connection in.
     pub connect_timeout: Duration,
-    /// The longest time without data.
-    pub stall_timeout: Duration,
+    /// How long its answers are waited for.
+    pub patience: Patience,
     /// Whether blobs that are too large for one request are sent in chunks.
     pub chunks: Chunks,
     /// How often requests are tried.
@@ -156,7 +157,7 @@ impl Client {
             private_redirects: options.private_redirects,
             limiter: Limiter::new(options.limits),
             quota: Quota::default(),
-            stall: options.stall_timeout,
+            patience: options.patience,
             observer: options.observer,
         };
         let manifests = Limits { per_second: options.manifests_per_second, ..options.limits };
@@ -188,6 +189,11 @@ impl Client {
         self.0.retry
     }
 
+    /// A clock for an upload of so many bytes.
+    pub(super) fn upload_clock(&self, size: u64) -> Arc<UploadClock> {
+        Arc::new(UploadClock::new(size, Progress::new(self.0.wire.patience.pace)))
+    }
+
     /// The address of `/v2/<repository>/<rest>`.
     pub(super) fn url(&self, repository: &Repository, rest: &str) -> Url {
         let mut url = self.0.root.clone();
@@ -207,9 +213,26 @@ impl Client {
 
     /// Sends a request until it succeeds, fails for good or the tries are used up.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        self.retried(|retries| self.attempt(request, retries)).await
+    }
+
+    /// The same with the body, a document of up to `limit` bytes. One that breaks off is asked for again.
+    pub(super) async fn document(
+        &self,
+        request: &Request,
+        limit: usize,
+    ) -> Result<(HeaderMap, Bytes), Error> {
+        let attempt = async |retries| {
+            let answer = self.attempt(request, retries).await?;
+            Ok((answer.headers().clone(), answer.document(limit).await?))
+        };
+        self.retried(attempt).await
+    }
+
+    async fn retried<T>(&self, attempt: impl AsyncFn(u32) -> Result<T, Error>) -> Result<T, Error> {
         let mut budget = self.0.retry.budget();
         loop {
-            let error = match self.attempt(request, budget.retries()).await {
+            let error = match attempt(budget.retries()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -229,8 +252,8 @@ impl Client {
     /// Sends once, logging in where the registry asks for it. `retries` is how often that was done before.
     pub(super) async fn attempt(&self, request: &Request, retries: u32) -> Result<Answer, Error> {
         let Inner { root, wire, auth, .. } = &*self.0;
-        if let Some(window) = wire.quota.used_up().filter(|_| request.is_pull()) {
-            return Err(Error::new(&request.method, &request.url, Kind::PullsUsedUp(window)));
+        if let Some(left) = wire.quota.used_up().filter(|_| request.is_pull()) {
+            return Err(Error::new(&request.method, &request.url, Kind::PullsUsedUp(left)));
         }
         let scope = &request.scope;
         let mut login_retry: Option<LoginRetry> = None;
@@ -310,7 +333,8 @@ impl Client {
         }
         let body = Body::Stream(body, clock);
         let Request { method, url, .. } = request;
-        let answer = wire.exchange(WireRequest { method, url, headers, body, retries: 0 }).await?;
+        let answer =
+            wire.exchange(WireRequest { method, url, headers, body, is_blob: false, retries: 0 }).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -331,11 +355,16 @@ impl Client {
             let mut headers = request.headers.clone();
             headers.extend(login.clone().map(|value| (AUTHORIZATION, value)));
             let body = request.body.clone().map_or(Body::Empty, Body::Bytes);
-            let once = WireRequest { method: &request.method, url: &url, headers, body, retries };
+            let is_blob = request.is_blob();
+            let once = WireRequest { method: &request.method, url: &url, headers, body, is_blob, retries };
             let answer = wire.exchange(once).await?;
+            let is_own = origin::is_own(root, &url);
+            if is_own {
+                wire.quota.learn(&wire.host, &request.method, answer.headers());
+            }
             let next = match answer.header(LOCATION.as_str()) {
                 Some(location) if answer.status().is_redirection() && request.is_read() => url.join(location),
-                _ => return Ok((answer, origin::is_own(root, &url))),
+                _ => return Ok((answer, is_own)),
             };
             let fail = |why| answer.fail(Kind::Protocol(why));
             url = next.map_err(|_| fail("the redirect leads to a faulty address".to_owned()))?;
@@ -377,6 +406,10 @@ impl Request {
 
     fn is_read(&self) -> bool {
         self.method == Method::GET || self.method == Method::HEAD
+    }
+
+    fn is_blob(&self) -> bool {
+        self.method == Method::GET && self.url.path().contains("/blobs/")
     }
 
     /// Whether it counts as a pull where those are counted.

@@ -44,6 +44,28 @@ pub enum Kind {
     /// No data for this long.
     #[error("no data for {}", humantime::format_duration(*.0))]
     Stalled(Duration),
+    /// The answer came, too slowly to be waited for.
+    #[error(
+        "the answer was not whole within {} (`timeouts.metadata`): {got} bytes came",
+        humantime::format_duration(*time)
+    )]
+    Late {
+        /// Bytes that came.
+        got: u64,
+        /// The time that it had.
+        time: Duration,
+    },
+    /// The bytes of a blob moved, too slowly to be waited for.
+    #[error(
+        "only {bytes} bytes moved within {}, less than `timeouts.pace`",
+        humantime::format_duration(*time)
+    )]
+    Slow {
+        /// Bytes that moved.
+        bytes: u64,
+        /// In this time of waiting for them.
+        time: Duration,
+    },
     /// The answer ended before its end.
     #[error("the answer ended after {got} of {expected} bytes")]
     Truncated {
@@ -86,11 +108,11 @@ pub enum Kind {
     /// The answer breaks the protocol, or a rule that keeps us safe.
     #[error("{0}")]
     Protocol(String),
-    /// The host allows no more pulls in this window of time. It was not asked.
+    /// The host said that it allows no more pulls. It is not asked for so long.
     #[error(
-        "no pulls are left of those that this host allows in {}: they come back with time, and with credentials there \
-         may be more",
-        humantime::format_duration(*.0)
+        "no pulls are left of those that this host allows: it is asked again in {}, and with credentials there may be \
+         more",
+        humantime::format_duration(Duration::from_mins(.0.as_secs().div_ceil(60)))
     )]
     PullsUsedUp(Duration),
     /// The source cannot resume where a transfer broke: it has to start over.
@@ -137,6 +159,7 @@ impl Error {
         match self.kind() {
             Kind::Transport(_) => "no_answer".into(),
             Kind::Stalled(_) => "stalled".into(),
+            Kind::Late { .. } | Kind::Slow { .. } => "slow".into(),
             Kind::Truncated { .. } => "truncated".into(),
             Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
                 refusal.code()
@@ -201,6 +224,7 @@ impl Error {
         match &self.inner.kind {
             Kind::Transport(error) => (!error.is_builder() && !is_final(error)).then_some("transport"),
             Kind::Stalled(_) => Some("stalled"),
+            Kind::Late { .. } | Kind::Slow { .. } => Some("slow"),
             Kind::Truncated { .. } => Some("truncated"),
             // A presigned address dies soon; the registry gives a new one.
             Kind::RefusedElsewhere(refusal) if refusal.status == StatusCode::FORBIDDEN => Some("elsewhere"),

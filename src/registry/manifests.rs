@@ -114,12 +114,13 @@ impl Repository {
         &self,
         reference: &Reference,
     ) -> Result<(bytes::Bytes, Option<MediaType>), Error> {
-        let answer = self.client.send(&self.manifest_request(Method::GET, reference)).await?;
+        let request = self.manifest_request(Method::GET, reference);
+        let (headers, bytes) = self.client.document(&request, MANIFEST_MAX_BYTES).await?;
         // Of two that contradict one another, neither counts.
-        let types = answer.headers().get_all(CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok());
+        let types = headers.get_all(CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok());
         let types: BTreeSet<_> = types.map(MediaType::new).filter(MediaType::is_telling).collect();
         let media_type = types.first().filter(|_| types.len() == 1).cloned();
-        Ok((answer.document(MANIFEST_MAX_BYTES).await?, media_type))
+        Ok((bytes, media_type))
     }
 }
 

@@ -33,4 +33,5 @@ pub use repository::Repository;
 pub use transport::limit::Limits;
 pub use transport::observer::{Exchange, RequestObserver};
 pub use transport::origin::PrivateHosts;
+pub use transport::patience::Patience;
 pub use transport::retry::{Budget, Retry, retry_after};

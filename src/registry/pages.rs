@@ -100,17 +100,16 @@ impl<'a> Pages<'a> {
             return Err(self.fail(format!("its {} does not end: {PAGES_MAX} pages were read", self.what)));
         }
         self.request.url.set_query(Some(&*page.query).filter(|query| !query.is_empty()));
-        let answer = match self.client.send(&self.request).await {
+        let (headers, body) = match self.client.document(&self.request, PAGE_MAX_BYTES).await {
             Ok(answer) => answer,
             // Nobody said that there is more.
             Err(error) if page.reason == Reason::Guess && error.is_final_refusal() => return Ok(None),
             Err(error) => return Err(page.reason.explain(error)),
         };
         self.page = page;
-        self.link = link::header(answer.headers());
+        self.link = link::header(&headers);
         self.named = self.link.as_deref().map_or(Next::None, |link| link::next(link, &self.request.url));
         self.is_linked |= self.named != Next::None;
-        let body = answer.document(PAGE_MAX_BYTES).await?;
         let page = serde_json::from_slice(&body);
         page.map(Some).map_err(|_| self.fail(format!("its {} is not of the specified form", self.what)))
     }

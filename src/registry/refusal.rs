@@ -11,6 +11,9 @@ use serde_json::Value;
 use crate::registry::code;
 use crate::text::{markup, quote};
 
+/// A wish to be left alone for longer is not told to the second, if it is meant at all.
+const RETRY_AFTER_TOLD_MAX: Duration = Duration::from_hours(24);
+
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
 
@@ -119,6 +122,9 @@ impl fmt::Display for Refusal {
         let separator = if said.is_empty() { "" } else { ": " };
         write!(f, "{}{separator}{}", self.status, quote(&said.join(": ")))?;
         match self.retry_after.filter(|pause| !pause.is_zero()) {
+            Some(pause) if pause > RETRY_AFTER_TOLD_MAX => {
+                f.write_str(": to be asked again in more than a day")
+            }
             Some(pause) => write!(f, ": to be asked again in {}", humantime::format_duration(pause)),
             None => Ok(()),
         }

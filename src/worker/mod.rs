@@ -20,6 +20,6 @@ pub use workers::Workers;
 pub(crate) fn sample(mirrors: &[crate::config::Mirror]) -> Workers {
     let ledger = std::sync::Arc::new(crate::ledger::Ledger::new(jiff::Timestamp::UNIX_EPOCH));
     let workers = Workers::new(std::sync::Arc::clone(&ledger));
-    workers.configure(&ledger.configure(mirrors, 1, jiff::Timestamp::UNIX_EPOCH));
+    workers.configure(&ledger.configure(mirrors, 1, jiff::Timestamp::UNIX_EPOCH), std::time::Duration::ZERO);
     workers
 }

@@ -1,9 +1,11 @@
 //! The passes of a worker by their numbers, for whoever asked for one.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::event::RunOutcome;
 use crate::fault::Fault;
+use crate::pass::{Reason, Stop};
 use crate::worker::run::PassState;
 
 /// The most passes that are remembered.
@@ -12,9 +14,15 @@ const PASSES_MAX: usize = 50;
 /// The pass under way, and those that ended.
 #[derive(Debug, Default)]
 pub(super) struct Passes {
-    running: Option<u64>,
+    running: Option<Running>,
     /// The newest first.
     ended: VecDeque<Ended>,
+}
+
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    stop: Stop,
 }
 
 #[derive(Debug)]
@@ -25,27 +33,44 @@ struct Ended {
 }
 
 impl Passes {
-    pub(super) fn begin(&mut self, number: u64) {
-        self.running = Some(number);
+    /// Begins a pass, which this stops.
+    pub(super) fn begin(&mut self, number: u64, stop: Stop) {
+        self.running = Some(Running { number, stop });
+    }
+
+    /// Ends the pass under way after this time, and gives its number.
+    pub(super) fn stop_in(&self, time: Duration, reason: Reason) -> Option<u64> {
+        let Running { number, stop } = self.running.as_ref()?;
+        stop.end_in(time, reason);
+        Some(*number)
     }
 
     /// Ends the pass under way. `error` is why it failed as a whole, if it did.
     pub(super) fn end(&mut self, outcome: RunOutcome, error: Option<Fault>) {
-        let Some(number) = self.running.take() else { return };
+        let Some(Running { number, .. }) = self.running.take() else { return };
+        self.remember(Ended { number, outcome, error });
+    }
+
+    /// Ends a pass that never began.
+    pub(super) fn dropped(&mut self, number: u64, error: Fault) {
+        self.remember(Ended { number, outcome: RunOutcome::Failed, error: Some(error) });
+    }
+
+    fn remember(&mut self, ended: Ended) {
         self.ended.truncate(PASSES_MAX - 1);
-        self.ended.push_front(Ended { number, outcome, error });
+        self.ended.push_front(ended);
     }
 
     /// How far the pass of this number is.
     pub(super) fn state(&self, number: u64) -> PassState {
-        if self.running == Some(number) {
+        if self.running.as_ref().is_some_and(|running| running.number == number) {
             return PassState::Running;
         }
         match self.ended.iter().find(|ended| ended.number == number) {
             Some(Ended { outcome, error, .. }) => {
                 PassState::Finished { outcome: *outcome, error: error.as_ref().map(Fault::to_string) }
             }
-            None if self.ended.front().is_some_and(|last| last.number >= number) => PassState::Forgotten,
+            None if self.ended.iter().any(|ended| ended.number > number) => PassState::Forgotten,
             None => PassState::Waiting,
         }
     }
@@ -60,13 +85,13 @@ mod tests {
     fn a_pass_is_found_by_its_number_as_long_as_it_is_remembered() {
         let mut passes = Passes::default();
         assert_eq!(passes.state(1), PassState::Waiting);
-        passes.begin(1);
+        passes.begin(1, Stop::default());
         assert_eq!([passes.state(1), passes.state(2)], [PassState::Running, PassState::Waiting]);
         passes.end(RunOutcome::Failed, Some(fault::sample("503 try later\nhint: wait")));
         let error = Some("503 try later\nhint: wait".to_owned());
         assert_eq!(passes.state(1), PassState::Finished { outcome: RunOutcome::Failed, error });
         for number in 2..=PASSES_MAX as u64 + 1 {
-            passes.begin(number);
+            passes.begin(number, Stop::default());
             passes.end(RunOutcome::Succeeded, None);
         }
         assert_eq!(passes.state(1), PassState::Forgotten);

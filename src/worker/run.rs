@@ -80,6 +80,13 @@ pub enum PassState {
     Forgotten,
 }
 
+impl MirrorPass {
+    /// The pass of this number, as far as it is now.
+    pub(super) fn of(worker: &Worker, pass: u64) -> Self {
+        Self { name: worker.pair().mirror.clone(), pass, state: worker.pass_state(pass) }
+    }
+}
+
 impl Run {
     /// Fires the triggers of these mirrors.
     pub(super) fn start(workers: Vec<Arc<Worker>>) -> Self {
@@ -96,12 +103,8 @@ impl Run {
 
     /// How far it is.
     pub fn status(&self) -> RunStatus {
-        let pass = |(worker, pass): &(Arc<Worker>, u64)| MirrorPass {
-            name: worker.pair().mirror.clone(),
-            pass: *pass,
-            state: worker.pass_state(*pass),
-        };
-        let mirrors: Vec<_> = self.passes.iter().map(pass).collect();
+        let mirrors: Vec<_> =
+            self.passes.iter().map(|(worker, pass)| MirrorPass::of(worker, *pass)).collect();
         let is_open = |pass: &MirrorPass| matches!(pass.state, PassState::Waiting | PassState::Running);
         let has_succeeded = |pass: &MirrorPass| {
             matches!(pass.state, PassState::Finished { outcome: RunOutcome::Succeeded, .. })

@@ -45,11 +45,13 @@ impl Trigger {
         }
     }
 
-    /// Begins the pass that was asked for, and gives its number.
-    pub(super) fn begin(&self) -> u64 {
+    /// Begins the pass that was asked for, and gives its number. None where nobody asks for one any more.
+    pub(super) fn begin(&self) -> Option<u64> {
         let mut counts = self.counts();
-        counts.begun += 1;
-        counts.begun
+        (counts.asked > counts.begun).then(|| {
+            counts.begun += 1;
+            counts.begun
+        })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -69,8 +71,9 @@ mod tests {
         assert_eq!(trigger.asked().now_or_never(), None);
         assert_eq!([trigger.fire(), trigger.fire(), trigger.fire()], [1, 1, 1]);
         assert_eq!(trigger.asked().now_or_never(), Some(()));
-        assert_eq!(trigger.begin(), 1);
+        assert_eq!(trigger.begin(), Some(1));
         assert_eq!(trigger.asked().now_or_never(), None);
+        assert_eq!(trigger.begin(), None);
     }
 
     #[test]
@@ -82,7 +85,7 @@ mod tests {
             assert_eq!(trigger.fire(), 2);
         }
         assert_eq!(trigger.asked().now_or_never(), Some(()));
-        assert_eq!(trigger.begin(), 2);
+        assert_eq!(trigger.begin(), Some(2));
         assert!(!trigger.is_asked());
     }
 }

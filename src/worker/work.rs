@@ -1,6 +1,7 @@
 //! One mirror of a daemon, into one of its targets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -8,7 +9,7 @@ use crate::app::App;
 use crate::event::{Pair, RunOutcome};
 use crate::fault::Fault;
 use crate::ledger::{Entry, Record, State};
-use crate::pass::{Mode, Stop};
+use crate::pass::{Mode, Reason, Stop};
 use crate::worker::passes::Passes;
 use crate::worker::run::PassState;
 use crate::worker::trigger::Trigger;
@@ -31,6 +32,8 @@ enum Dropped {
     Gone,
     #[error("tagferry was told to stop before its turn")]
     Stopped,
+    #[error("it was cancelled before its turn")]
+    Cancelled,
 }
 
 /// Differs from one before whenever what is known does. Much cheaper than all that is known.
@@ -38,6 +41,12 @@ enum Dropped {
 pub struct Fingerprint {
     version: u64,
     is_asked: bool,
+}
+
+impl Dropped {
+    fn fault(&self) -> Fault {
+        Fault::new("pass", "dropped", self)
+    }
 }
 
 impl Worker {
@@ -70,21 +79,30 @@ impl Worker {
                 },
                 slot = app.slot() => slot,
             };
-            let number = self.begin();
+            let stop = stop.of_pass();
+            let Some(number) = self.begin(&stop) else { continue };
             if let Some(pass) = app.pass(&slot, self.pair(), number) {
-                let summary = pass.run(Mode::Sync, stop).await;
+                let summary = pass.run(Mode::Sync, &stop).await;
                 self.passes().end(summary.outcome, summary.error);
             } else {
-                self.drop_pass(&Dropped::Gone);
+                self.passes().end(RunOutcome::Failed, Some(Dropped::Gone.fault()));
             }
             changed();
         }
         // Whoever waits for the pass is told that it never comes.
-        if self.trigger.is_asked() {
-            self.begin();
-            self.drop_pass(&Dropped::Stopped);
-            changed();
-        }
+        self.drop_asked(&Dropped::Stopped);
+        changed();
+    }
+
+    /// Ends the pass under way, and drops the one that waits for its turn. Gives their numbers.
+    pub(super) fn cancel(&self) -> Vec<u64> {
+        let running = self.stop_in(Duration::ZERO, Reason::Cancelled);
+        running.into_iter().chain(self.drop_asked(&Dropped::Cancelled)).collect()
+    }
+
+    /// Ends the pass under way after this time, and gives its number.
+    pub(super) fn stop_in(&self, time: Duration, reason: Reason) -> Option<u64> {
+        self.passes().stop_in(time, reason)
     }
 
     /// What is known of it, and whether it waits for its turn.
@@ -109,16 +127,19 @@ impl Worker {
         self.passes().state(number)
     }
 
-    fn begin(&self) -> u64 {
+    fn begin(&self, stop: &Stop) -> Option<u64> {
         let mut passes = self.passes();
-        let number = self.trigger.begin();
-        passes.begin(number);
-        number
+        let number = self.trigger.begin()?;
+        passes.begin(number, stop.clone());
+        Some(number)
     }
 
-    /// Ends a pass that for this reason never came to its turn. It found out nothing.
-    fn drop_pass(&self, reason: &Dropped) {
-        self.passes().end(RunOutcome::Failed, Some(Fault::new("pass", "dropped", reason)));
+    /// Drops the pass that waits for its turn, and gives its number. It found out nothing.
+    fn drop_asked(&self, reason: &Dropped) -> Option<u64> {
+        let mut passes = self.passes();
+        let number = self.trigger.begin()?;
+        passes.dropped(number, reason.fault());
+        Some(number)
     }
 
     fn passes(&self) -> MutexGuard<'_, Passes> {

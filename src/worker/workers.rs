@@ -1,13 +1,15 @@
 //! All mirrors of a daemon.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::config::UnknownMirror;
 use crate::event::Pair;
 use crate::ledger::{Configured, Ledger};
-use crate::worker::run::{Run, RunState, RunStatus, Runs};
+use crate::pass::Reason;
+use crate::worker::run::{MirrorPass, Run, RunState, RunStatus, Runs};
 use crate::worker::work::Worker;
 
 /// All mirrors of a daemon, each with each of its targets.
@@ -35,8 +37,9 @@ impl Workers {
     }
 
     /// Takes what a configuration has, and gives the workers of what there never was before: they have to be put to
-    /// work. The others go on with what they do.
-    pub fn configure(&self, configured: &[Configured]) -> Vec<Arc<Worker>> {
+    /// work. The others go on with what they do, but for passes over what is no longer configured, or from another source:
+    /// they have a time of grace, then they hold up nobody.
+    pub fn configure(&self, configured: &[Configured], grace: Duration) -> Vec<Arc<Worker>> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut known.configured);
         let mut new = Vec::new();
@@ -50,6 +53,11 @@ impl Workers {
             known.configured.push(worker);
         }
         hand_over(&before, &known.configured);
+        let stays: HashSet<&Pair> =
+            configured.iter().filter(|one| !one.is_new).map(|one| &one.entry.pair).collect();
+        for worker in known.by_pair.values().filter(|worker| !stays.contains(worker.pair())) {
+            worker.stop_in(grace, Reason::Reconfigured);
+        }
         drop(known);
         self.ledger.changed();
         new
@@ -69,6 +77,20 @@ impl Workers {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
         self.ledger.changed();
         Ok(run)
+    }
+
+    /// Ends the passes over the mirrors of these names that are under way, and drops those that wait for their turn.
+    pub fn cancel(&self, names: &[String]) -> Result<Vec<MirrorPass>, UnknownMirror> {
+        let all = self.all();
+        UnknownMirror::check(names, all.iter().map(|worker| &*worker.pair().mirror))?;
+        let meant = all.iter().filter(|worker| names.contains(&worker.pair().mirror));
+        let ended = meant.flat_map(|worker| {
+            let numbers = worker.cancel().into_iter();
+            numbers.map(|pass| MirrorPass::of(worker, pass))
+        });
+        let ended = ended.collect();
+        self.ledger.changed();
+        Ok(ended)
     }
 
     /// A run that was asked for, as long as it is remembered.
@@ -108,14 +130,17 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::event::RunOutcome;
     use crate::ledger::samples::{elsewhere, mirrors};
+    use crate::worker::run::PassState;
 
     #[test]
     fn a_reload_starts_what_is_new_and_hands_over_what_waits() {
         let ledger = Arc::new(Ledger::new(Timestamp::UNIX_EPOCH));
         let workers = Workers::new(Arc::clone(&ledger));
         let configure = |mirrors: &[_], generation| {
-            let new = workers.configure(&ledger.configure(mirrors, generation, Timestamp::UNIX_EPOCH));
+            let configured = ledger.configure(mirrors, generation, Timestamp::UNIX_EPOCH);
+            let new = workers.configure(&configured, Duration::ZERO);
             new.iter().map(|worker| worker.pair().clone()).collect::<Vec<_>>()
         };
         let asked = || workers.all().iter().map(|worker| worker.trigger.is_asked()).collect::<Vec<_>>();
@@ -130,5 +155,26 @@ mod tests {
         assert_eq!(asked(), [true, true, false]);
         assert_eq!(configure(&mirrors, 3), []);
         assert_eq!(asked(), [true, true, false]);
+    }
+
+    #[test]
+    fn what_waits_for_its_turn_can_be_cancelled() {
+        let ledger = Arc::new(Ledger::new(Timestamp::UNIX_EPOCH));
+        let workers = Workers::new(Arc::clone(&ledger));
+        let configured = ledger.configure(&mirrors(&["a", "b"]), 1, Timestamp::UNIX_EPOCH);
+        workers.configure(&configured, Duration::ZERO);
+        let run = workers.fire(&[]).unwrap();
+        let cancelled = workers.cancel(&["a".to_owned()]).unwrap();
+        assert_eq!(cancelled.iter().map(|pass| (&*pass.name, pass.pass)).collect::<Vec<_>>(), [("a", 1)]);
+        let error = Some("it was cancelled before its turn".to_owned());
+        let finished = PassState::Finished { outcome: RunOutcome::Failed, error };
+        let states = |run: &Run| run.status().mirrors.into_iter().map(|pass| pass.state).collect::<Vec<_>>();
+        assert_eq!(states(&run), [finished, PassState::Waiting]);
+        assert_eq!(
+            workers.all().iter().map(|worker| worker.trigger.is_asked()).collect::<Vec<_>>(),
+            [false, true]
+        );
+        assert!(workers.cancel(&["a".to_owned()]).unwrap().is_empty(), "nothing is left of it");
+        assert!(workers.cancel(&["c".to_owned()]).is_err());
     }
 }

@@ -79,4 +79,55 @@ impl Document {
         }
         Some(duration)
     }
+
+    /// Bytes a second.
+    pub fn rate(&mut self, text: Option<String>, path: &Path) -> Option<u64> {
+        let rate = rate(text?.trim());
+        if rate.is_none() {
+            self.report(path, "expected bytes a second, such as `1KiB/s` or `500B/s`, or `0` for none");
+        }
+        rate
+    }
+}
+
+fn rate(text: &str) -> Option<u64> {
+    let bytes = match text.split_once('/') {
+        Some((bytes, per)) if per.trim() == "s" => bytes.trim(),
+        None if text == "0" => return Some(0),
+        _ => return None,
+    };
+    let (number, unit) = bytes.split_at(bytes.find(|c: char| !c.is_ascii_digit())?);
+    let unit = match unit.trim() {
+        "B" => 1,
+        "kB" | "KB" => 1000,
+        "KiB" => 1024,
+        "MB" => 1_000_000,
+        "MiB" => 1024 * 1024,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_a_unit_and_is_a_second() {
+        for (text, expected) in [
+            ("1KiB/s", Some(1024)),
+            ("500 B / s", Some(500)),
+            ("20MB/s", Some(20_000_000)),
+            ("2MiB/s", Some(2 * 1024 * 1024)),
+            ("0", Some(0)),
+            ("0B/s", Some(0)),
+        ] {
+            assert_eq!(rate(text), expected, "{text}");
+        }
+        for text in
+            ["", "1024", "1KiB", "KiB/s", "1KiB/m", "-1B/s", "1.5KiB/s", "18446744073709551615KiB/s", "/s"]
+        {
+            assert_eq!(rate(text), None, "{text}");
+        }
+    }
 }

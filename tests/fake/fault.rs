@@ -123,6 +123,8 @@ pub enum Action {
     StallBody { after: usize },
     /// The answer's body trickles.
     SlowBody { bytes_per_second: u64 },
+    /// The answer's body comes in pieces of so many bytes, one each so much time.
+    Drip { bytes: usize, every: Duration },
     /// One byte of the body is wrong.
     Corrupt { at: usize },
     /// The body has another length, cut or padded with zeros, and the headers agree with it.

@@ -130,6 +130,12 @@ fn stream_of(actions: &[Action], hangs: &Hangs, body: Bytes) -> Body {
                     piece
                 }))
             }
+            Action::Drip { bytes, every } => {
+                Body::from_stream(pieces_of(bytes, &body, usize::MAX).then(move |piece| async move {
+                    tokio::time::sleep(every).await;
+                    piece
+                }))
+            }
             _ => continue,
         };
     }
@@ -141,7 +147,15 @@ fn pieces(
     body: &Bytes,
     limit: usize,
 ) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
+    pieces_of(PIECE_BYTES, body, limit)
+}
+
+fn pieces_of(
+    bytes: usize,
+    body: &Bytes,
+    limit: usize,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let body = body.slice(..limit.min(body.len()));
-    let starts = (0..body.len()).step_by(PIECE_BYTES);
-    stream::iter(starts.map(move |start| Ok(body.slice(start..body.len().min(start + PIECE_BYTES)))))
+    let starts = (0..body.len()).step_by(bytes);
+    stream::iter(starts.map(move |start| Ok(body.slice(start..body.len().min(start + bytes)))))
 }

@@ -39,7 +39,10 @@ async fn where_no_pulls_are_left_no_manifest_is_asked_for_until_there_are_more()
     source.fault(Fault::new(Match::manifest_head(), says(0)));
     let app = app(&mirror(&source, &target, APP), Arc::new(Bytes::default())).await;
     let summary = app.run(Mode::Sync, &Stop::default()).await;
-    assert_says(tag_error(&summary, "1.1"), &["no pulls are left of those that this host allows in 6h"]);
+    assert_says(
+        tag_error(&summary, "1.1"),
+        &["no pulls are left of those that this host allows: it is asked again in 1h,"],
+    );
     assert_eq!((summary.totals.failed, source.count(&Match::manifest_get())), (3, 0));
     source.heal();
     source.fault(Fault::new(Match::manifest_head(), says(100)));

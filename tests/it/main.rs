@@ -8,6 +8,7 @@ mod fake;
 mod quirks;
 
 mod arch;
+mod cancel;
 mod chaos;
 mod cli;
 mod deploy;

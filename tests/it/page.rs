@@ -145,7 +145,7 @@ async fn what_a_form_may_not_do_the_page_says_in_words() {
         assert_eq!(answer.status(), status, "{form}");
         assert_eq!(answer.headers().contains_key(WWW_AUTHENTICATE), status == 401);
         let body = answer.text().await.unwrap();
-        assert_says(&body, &["Nothing was started", words]);
+        assert_says(&body, &["Nothing was done", words]);
         assert!(!body.contains("secret") && !body.contains("wrong"), "{body}");
     }
     let foreign = daemon.post("token=secret", &[(ORIGIN.as_str(), "https://evil.example")]).await;

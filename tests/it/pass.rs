@@ -128,7 +128,7 @@ async fn a_hard_stop_drops_the_copy_and_leaves_no_tag() {
         stop.hard.cancel();
     })
     .await;
-    assert_says(tag_error(&summary, "1.2"), &["dropped: told to stop before it was done"]);
+    assert_says(tag_error(&summary, "1.2"), &["dropped: tagferry was told to stop; the tag is as it was"]);
     assert!(target.tags("app").is_empty());
 }
 

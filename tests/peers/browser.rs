@@ -106,7 +106,7 @@ async fn a_token_is_typed_once_and_a_wrong_one_is_refused_in_words() {
     browser.open(world.daemon.url()).await;
     browser.type_into("#token", "secre").await;
     browser.click(BUTTON).await;
-    browser.sees("#message", "Nothing was started").await;
+    browser.sees("#message", "Nothing was done").await;
     browser.type_into("#token", "t").await;
     browser.click(BUTTON).await;
     browser.sees(CARD, "fresh").await;

@@ -30,6 +30,7 @@ What it answers:
   GET  /api/v1/mirrors           every mirror, for scripts
   GET  /api/v1/events            the same as server-sent events, whenever it changes
   POST /api/v1/sync?mirror=NAME  a pass over the named mirrors, or over all
+  POST /api/v1/cancel?mirror=NAME  the end of the passes over the named mirrors
   GET  /api/v1/runs/ID           how far that is
   GET  /api/v1/openapi.json      all of this, for machines";
 

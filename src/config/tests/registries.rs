@@ -293,7 +293,7 @@ fn empty_sections_do_not_hide_wrong_ones() {
         &["concurrency: 5", "timeouts: [x]"],
         &[
             "6:14: concurrency: expected a mapping with `mirrors`, `tags`, `blobs` or `ranges`, found a number",
-            "7:11: timeouts: expected a mapping with `connect` or `stall`, found a list",
+            "7:11: timeouts: expected a mapping with `connect`, `stall`, `metadata`, `pace` or `pass`, found a list",
         ],
     );
 }

@@ -124,30 +124,33 @@ function say(text, kind) {
   message.textContent = text;
 }
 
-async function syncNow(event) {
+async function ask(event) {
   event.preventDefault();
   const name = event.submitter?.value ?? "";
+  const isCancel = event.submitter?.name === "cancel";
   const token = event.target.elements.token?.value;
-  const address = new URL("api/v1/sync", document.baseURI);
+  const address = new URL(isCancel ? "api/v1/cancel" : "api/v1/sync", document.baseURI);
   if (name) address.searchParams.set("mirror", name);
   try {
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
     const response = await fetch(address, { method: "POST", headers });
-    if (response.ok) say(name ? `${name} was asked to sync.` : "All mirrors were asked to sync.", "done");
-    else say(`Nothing was started: ${(await response.json()).error}.`, "refused");
+    const who = name ? `${name} was` : "All mirrors were";
+    if (response.ok) say(isCancel ? `${who} cancelled.` : `${who} asked to sync.`, "done");
+    else say(`Nothing was done: ${(await response.json()).error}.`, "refused");
   } catch (error) {
-    say(`Nothing was started: ${error.message}.`, "refused");
+    say(`Nothing was done: ${error.message}.`, "refused");
   }
 }
 
-document.getElementById("sync")?.addEventListener("submit", syncNow);
+document.getElementById("sync")?.addEventListener("submit", ask);
 filter?.addEventListener("input", () => [...mirrors.children].forEach(showFound));
 document.getElementById("find")?.removeAttribute("hidden");
 
 // To load the page again asks nothing again.
 const here = new URL(location.href);
-if (here.searchParams.has("asked")) {
+if (here.searchParams.has("asked") || here.searchParams.has("cancelled")) {
   here.searchParams.delete("asked");
+  here.searchParams.delete("cancelled");
   history.replaceState(null, "", here);
 }
 

@@ -68,7 +68,7 @@ pub(super) fn badge(health: Health) -> Markup {
     }
 }
 
-/// Everything about a mirror, and its button. `live.js` puts a new one in the place of an old one.
+/// Everything about a mirror, and its buttons. `live.js` puts a new one in the place of an old one.
 pub(super) fn mirror(record: &Record, look: Look) -> Markup {
     let Look { depth, has_button, now } = look;
     let (health, id) = (Health::of(record), id(&record.pair()));
@@ -81,6 +81,11 @@ pub(super) fn mirror(record: &Record, look: Look) -> Markup {
                 @if has_button {
                     button form="sync" name="mirror" value=(record.name) {
                         "Sync now" span.unseen { ": " (record.name) }
+                    }
+                    @if record.state != State::Idle {
+                        button.cancel form="sync" name="cancel" value=(record.name) {
+                            "Cancel" span.unseen { ": " (record.name) }
+                        }
                     }
                 }
             }

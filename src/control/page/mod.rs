@@ -49,6 +49,8 @@ struct Query {
     mirror: Option<String>,
     /// What was just asked to run: a mirror, or all where it is empty.
     asked: Option<String>,
+    /// The mirror whose pass was just cancelled.
+    cancelled: Option<String>,
     /// What the page shows already.
     since: Option<Mark>,
 }
@@ -60,6 +62,7 @@ impl Query {
             match &*key {
                 "mirror" => query.mirror = Some(value.into_owned()),
                 "asked" => query.asked = Some(value.into_owned()),
+                "cancelled" => query.cancelled = Some(value.into_owned()),
                 "since" => query.since = value.parse().ok(),
                 _ => {}
             }
@@ -82,19 +85,21 @@ pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): R
         let what = if name.is_empty() { "All mirrors were" } else { &format!("{name} was") };
         Message::Done(format!("{what} asked to sync."))
     });
+    let cancelled = query.cancelled.filter(is_known);
+    let message = message.or(cancelled.map(|name| Message::Done(format!("{name} was cancelled."))));
     page(&control, query.mirror.as_deref(), StatusCode::OK, message)
 }
 
-/// `POST /`: the form behind "Sync now".
+/// `POST /`: the form behind "Sync now" and "Cancel".
 pub(super) async fn sync(State(control): State<Arc<Control>>, headers: HeaderMap, body: Bytes) -> Response {
     match ask(&control, &headers, &body) {
         Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         Err(error) => {
             let message = match &error {
                 Error::Refused(AccessDenied::NoToken | AccessDenied::WrongToken) => {
-                    "This is not the daemon's token. Nothing was started.".to_owned()
+                    "This is not the daemon's token. Nothing was done.".to_owned()
                 }
-                error => format!("Nothing was started: {error}."),
+                error => format!("Nothing was done: {error}."),
             };
             page(&control, None, error.status(), Some(Message::Refused(message)))
         }
@@ -104,15 +109,24 @@ pub(super) async fn sync(State(control): State<Arc<Control>>, headers: HeaderMap
 /// Does what a form asks for. Gives the address that shows it.
 fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Error> {
     check_form(headers)?;
-    let (mut token, mut names) = (None, Vec::new());
+    let (mut token, mut names, mut cancel) = (None, Vec::new(), None);
     for (key, value) in form_urlencoded::parse(body) {
         match &*key {
             "token" => token = Some(value),
             "mirror" => names.push(value.into_owned()),
-            _ => return Err(Error::Query(format!("unknown field `{key}`: there are `mirror` and `token`"))),
+            "cancel" => cancel = Some(value.into_owned()),
+            _ => {
+                let why = format!("unknown field `{key}`: there are `mirror`, `cancel` and `token`");
+                return Err(Error::Query(why));
+            }
         }
     }
     control.access.check(headers, token.as_deref())?;
+    if let Some(name) = cancel {
+        let address = format!("./?cancelled={}", mirror::encoded(&name));
+        control.cancel(&[name])?;
+        return Ok(address);
+    }
     control.start(&names)?;
     let asked = names.first().map(String::as_str).unwrap_or_default();
     Ok(format!("./?asked={}", mirror::encoded(asked)))

@@ -48,7 +48,14 @@ pub(super) async fn fetch(
         headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
     }
     let asked_at = Instant::now();
-    let request = WireRequest { method: &Method::GET, url: &url, headers, body: Body::Empty, retries: 0 };
+    let request = WireRequest {
+        method: &Method::GET,
+        url: &url,
+        headers,
+        body: Body::Empty,
+        is_blob: false,
+        retries: 0,
+    };
     let mut answer = wire.exchange(request).await?;
     if !answer.status().is_success() {
         let refusal = answer.refusal().await;

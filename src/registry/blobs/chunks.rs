@@ -3,7 +3,6 @@
 //! Nothing of a blob is held back for it: each chunk streams, and what is left of the body is passed on to the next.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -17,7 +16,6 @@ use crate::registry::access::auth::Access;
 use crate::registry::blobs::upload::{OCTETS, Upload};
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
-use crate::registry::transport::upload_clock::UploadClock;
 
 /// A body of which some was sent.
 struct Rest<S> {
@@ -53,7 +51,7 @@ impl Repository {
             if let Ok(range) = HeaderValue::from_str(&format!("{sent}-{}", sent + length - 1)) {
                 request.headers.insert(CONTENT_RANGE, range);
             }
-            let clock = Arc::new(UploadClock::new(length));
+            let clock = self.client.upload_clock(length);
             let (back, mut left) = oneshot::channel();
             let body = reqwest::Body::wrap_stream(clock.watch(part(rest, length, back)));
             let answer = self.client.send_stream(&request, body, &clock).await?;

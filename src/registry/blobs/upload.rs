@@ -4,8 +4,6 @@
 //! ECR gets no chunks: it answers `PATCH` with the wrong status and range (aws/containers-roadmap#2831). No resumption
 //! inside a blob: a broken upload starts over with a new `POST`.
 
-use std::sync::Arc;
-
 use futures_util::Stream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
@@ -20,7 +18,6 @@ use crate::registry::blobs::capacity::Form;
 use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
-use crate::registry::transport::upload_clock::UploadClock;
 
 /// How an upload began.
 #[derive(Debug)]
@@ -129,7 +126,7 @@ impl Repository {
     {
         let Upload { mut location, .. } = upload;
         location.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
-        let clock = Arc::new(UploadClock::new(blob.size));
+        let clock = self.client.upload_clock(blob.size);
         let mut request = Request::new(Method::PUT, location, self.scope(Access::PullPush));
         request.headers.insert(CONTENT_TYPE, OCTETS);
         request.headers.insert(CONTENT_LENGTH, HeaderValue::from(blob.size));

@@ -5,6 +5,7 @@ pub(super) mod limit;
 pub(super) mod link;
 pub(super) mod observer;
 pub(super) mod origin;
+pub(super) mod patience;
 pub(super) mod quota;
 pub(super) mod resolve;
 pub(super) mod retry;

@@ -60,7 +60,9 @@ impl Sent {
                 }
             }
             Err(error) => {
-                let word = if let Kind::Stalled(_) = error.kind() { "timeout" } else { "transport" };
+                let is_timeout =
+                    matches!(error.kind(), Kind::Stalled(_) | Kind::Late { .. } | Kind::Slow { .. });
+                let word = if is_timeout { "timeout" } else { "transport" };
                 self.span.record("error.type", word);
                 self.span.record("otel.status_code", "ERROR");
                 self.span.record("otel.status_description", display(error));

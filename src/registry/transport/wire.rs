@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, StatusCode};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 use url::Url;
 
@@ -17,6 +18,7 @@ use crate::registry::refusal::{ERROR_BODY_MAX_BYTES, Refusal};
 use crate::registry::transport::limit::Limiter;
 use crate::registry::transport::observer::{Exchange, RequestObserver};
 use crate::registry::transport::origin::PrivateHosts;
+use crate::registry::transport::patience::{Patience, Progress};
 use crate::registry::transport::quota::Quota;
 use crate::registry::transport::retry;
 use crate::registry::transport::sent::Sent;
@@ -38,8 +40,7 @@ pub(in crate::registry) struct Wire {
     pub(in crate::registry) private_redirects: PrivateHosts,
     pub(in crate::registry) limiter: Limiter,
     pub(in crate::registry) quota: Quota,
-    /// The longest time without data.
-    pub(in crate::registry) stall: Duration,
+    pub(in crate::registry) patience: Patience,
     pub(in crate::registry) observer: RequestObserver,
 }
 
@@ -49,6 +50,8 @@ pub(in crate::registry) struct WireRequest<'a> {
     pub(in crate::registry) url: &'a Url,
     pub(in crate::registry) headers: HeaderMap,
     pub(in crate::registry) body: Body<'a>,
+    /// Whether the answer is a blob, which may take any time.
+    pub(in crate::registry) is_blob: bool,
     /// How often the same was sent before, and failed.
     pub(in crate::registry) retries: u32,
 }
@@ -73,7 +76,8 @@ impl Wire {
     }
 
     async fn pass_on(&self, request: WireRequest<'_>) -> Result<Answer, Error> {
-        let WireRequest { method, url, headers, body, .. } = request;
+        let WireRequest { method, url, headers, body, is_blob, .. } = request;
+        let mut asked_at = Instant::now();
         let fail = |kind| Error::new(method, url, kind);
         let request = self.http.request(method.clone(), url.clone()).headers(headers);
         let result = match body {
@@ -82,14 +86,20 @@ impl Wire {
                 let sent = pin!(request.body(stream).send());
                 tokio::select! {
                     result = sent => result,
-                    () = clock.stopped(self.stall) => return Err(self.stalled(method, fail)),
+                    kind = clock.stopped(self.patience.stall) => return Err(self.unanswered(method, fail(kind))),
                 }
             }
             Body::Empty | Body::Bytes(_) => {
                 let request = if let Body::Bytes(bytes) = body { request.body(bytes) } else { request };
                 let turn = self.limiter.turn().await;
-                let Ok(result) = tokio::time::timeout(self.stall, request.send()).await else {
-                    return Err(self.stalled(method, fail));
+                asked_at = Instant::now();
+                let Patience { stall, metadata, .. } = self.patience;
+                let most = if is_blob { stall } else { stall.min(metadata) };
+                let Ok(result) = timeout(most, request.send()).await else {
+                    let is_stall = most == stall;
+                    let kind =
+                        if is_stall { Kind::Stalled(stall) } else { Kind::Late { got: 0, time: metadata } };
+                    return Err(self.unanswered(method, fail(kind)));
                 };
                 match &result {
                     Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
@@ -108,13 +118,14 @@ impl Wire {
             let by_proxy = self.proxies.explain(url, &error);
             fail(Kind::Transport(error.without_url())).with_hint(by_proxy)
         })?;
-        self.quota.learn(&self.host, response.headers());
-        Ok(Answer { method: method.clone(), url: url.clone(), stall: self.stall, response })
+        let progress = Progress::new(self.patience.pace);
+        let (method, url, patience) = (method.clone(), url.clone(), self.patience);
+        Ok(Answer { method, url, patience, asked_at, progress, response })
     }
 
-    fn stalled(&self, method: &Method, fail: impl Fn(Kind) -> Error) -> Error {
+    fn unanswered(&self, method: &Method, error: Error) -> Error {
         self.count(method, None);
-        fail(Kind::Stalled(self.stall))
+        error
     }
 
     fn count(&self, method: &Method, status: Option<StatusCode>) {
@@ -128,7 +139,9 @@ impl Wire {
 pub(in crate::registry) struct Answer {
     method: Method,
     url: Url,
-    stall: Duration,
+    patience: Patience,
+    asked_at: Instant,
+    progress: Progress,
     response: reqwest::Response,
 }
 
@@ -156,13 +169,17 @@ impl Answer {
         Error::new(&self.method, &self.url, kind)
     }
 
-    /// The next bytes of the body, none at its end.
+    /// The next bytes of a blob, none at its end. They have to keep the pace.
     pub(in crate::registry) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        match tokio::time::timeout(self.stall, self.response.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(self.fail(Kind::Transport(error.without_url()))),
-            Err(_) => Err(self.fail(Kind::Stalled(self.stall))),
-        }
+        let (stall, paced) = (self.patience.stall, self.progress.patience());
+        let waits_from = Instant::now();
+        let Ok(came) = timeout(stall.min(paced), self.response.chunk()).await else {
+            let kind = if paced < stall { self.progress.too_slow() } else { Kind::Stalled(stall) };
+            return Err(self.fail(kind));
+        };
+        let chunk = came.map_err(|error| self.fail(Kind::Transport(error.without_url())))?;
+        self.progress.add(chunk.as_ref().map_or(0, Bytes::len), waits_from.elapsed());
+        Ok(chunk)
     }
 
     /// The whole body, a JSON document. Refused where it is larger than `limit`, or plainly something else.
@@ -197,18 +214,26 @@ impl Answer {
         self.fail(Kind::Refused(refusal))
     }
 
-    /// The body up to `limit` bytes, and whether that is all of it.
+    /// The body up to `limit` bytes, and whether that is all of it. It has a time for all of it.
     async fn up_to(&mut self, limit: usize) -> Result<(Bytes, bool), Error> {
         let announced = self.response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut body = Vec::with_capacity(announced.unwrap_or_default().min(limit));
-        while let Some(chunk) = self.chunk().await? {
+        let Patience { stall, metadata, .. } = self.patience;
+        let deadline = self.asked_at + metadata;
+        loop {
+            let stalled = Instant::now() + stall;
+            let Ok(came) = timeout_at(deadline.min(stalled), self.response.chunk()).await else {
+                let late = Kind::Late { got: body.len() as u64, time: metadata };
+                return Err(self.fail(if deadline <= stalled { late } else { Kind::Stalled(stall) }));
+            };
+            let came = came.map_err(|error| self.fail(Kind::Transport(error.without_url())))?;
+            let Some(chunk) = came else { return Ok((body.into(), true)) };
             let room = limit - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {
                 return Ok((body.into(), false));
             }
         }
-        Ok((body.into(), true))
     }
 }
 

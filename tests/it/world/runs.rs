@@ -32,8 +32,13 @@ pub(crate) async fn plan(config: &str) -> RunSummary {
 
 async fn run(config: &str, mode: Mode) -> RunSummary {
     // Boxed, so that the futures of tests stay small.
-    let app = Box::pin(app(config, Arc::new(Blind))).await;
+    let app = Box::pin(app(config, silent())).await;
     Box::pin(app.run(mode, &Stop::default())).await
+}
+
+/// Nobody is told.
+pub(crate) fn silent() -> Arc<dyn Observer> {
+    Arc::new(Blind)
 }
 
 /// The program, ready to run.
@@ -82,7 +87,7 @@ pub(crate) fn mirror(source: impl Into<Side>, target: impl Into<Side>, mirror: &
 
 /// Whoever works is never given up for being slow; [`outlast`](crate::world::clock::outlast) needs no time for those
 /// who hang.
-pub(crate) const TIMEOUTS: &str = "timeouts: {connect: 1m, stall: 10m}\n";
+pub(crate) const TIMEOUTS: &str = "timeouts: {connect: 1m, stall: 10m, metadata: 1h, pace: 0}\n";
 
 /// A host and what the configuration says of it.
 pub(crate) struct Side {

@@ -1,0 +1,141 @@
+//! Where credentials come from unless somebody brings them: the default chain of the AWS SDK, in which each source has a
+//! time to answer in and a name to be told by.
+//!
+//! The SDK's own chain lets a source take any time, and does not say which one it was.
+
+use std::time::Duration;
+
+use aws_config::Region;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::imds;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+use crate::aws::config::behavior;
+use crate::aws::credential_process;
+use crate::aws::http::Http;
+
+/// A source that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Some instances take more than the second that the SDK gives them (awslabs/aws-sdk-rust#673).
+const IMDS_READ_TIMEOUT: Duration = Duration::from_secs(4);
+const IMDS_ATTEMPTS_MAX: u32 = 2;
+
+/// What to do where the metadata service says nothing: its answer to a container has one hop too many.
+const HOP_LIMIT: &str = "; in a container on EC2, the instance's `http-put-response-hop-limit` has to be 2";
+
+/// A source did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no AWS credentials within {} seconds from {origin}", PATIENCE.as_secs())]
+pub(super) struct Late {
+    origin: String,
+}
+
+/// The chain for calls in this region. Reads the profiles, and asks no source yet.
+pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsProvider {
+    let sts = match &region {
+        Some(region) => format!("sts.{region}.amazonaws.com"),
+        None => "sts.amazonaws.com".to_owned(),
+    };
+    let config = ProviderConfig::without_region()
+        .with_region(region)
+        .with_behavior_version(Some(behavior()))
+        .with_http_client(Http::default());
+    let client = imds::Client::builder().configure(&config);
+    let client = client.read_timeout(IMDS_READ_TIMEOUT).max_attempts(IMDS_ATTEMPTS_MAX).build();
+    let instance = ImdsCredentialsProvider::builder().configure(&config).imds_client(client).build();
+    let container = EcsCredentialsProvider::builder().configure(&config).build();
+    let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
+
+    let chain =
+        CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new());
+    let chain = if let Some(process) = credential_process::of_profile().await {
+        chain.or_else("Profile", process)
+    } else {
+        let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();
+        chain.or_else("Profile", Bounded::new(profile, "the profile in AWS' files".to_owned()))
+    };
+    let token = format!("the web identity token, for which {sts} is asked");
+    let chain = chain
+        .or_else("WebIdentityToken", Bounded::new(web_identity, token))
+        .or_else("EcsContainer", Bounded::new(container, "the container's credentials endpoint".to_owned()))
+        .or_else(
+            "Ec2InstanceMetadata",
+            Bounded::new(instance, format!("the instance's metadata service{HOP_LIMIT}")),
+        );
+    SharedCredentialsProvider::new(chain)
+}
+
+/// Another provider that has to answer in time.
+#[derive(Debug)]
+pub(super) struct Bounded<P> {
+    inner: P,
+    origin: String,
+}
+
+impl<P> Bounded<P> {
+    pub(super) fn new(inner: P, origin: String) -> Self {
+        Self { inner, origin }
+    }
+}
+
+impl<P: ProvideCredentials> ProvideCredentials for Bounded<P> {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let answer = tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await;
+            answer.unwrap_or_else(|_| {
+                let late = Late { origin: self.origin.clone() };
+                Err(CredentialsError::provider_error(late))
+            })
+        })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.inner.fallback_on_interrupt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Answers after so long.
+    #[derive(Debug)]
+    struct Slow(Duration);
+
+    impl ProvideCredentials for Slow {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(async {
+                tokio::time::sleep(self.0).await;
+                Ok(Credentials::new("AKIA", "s", None, None, "test"))
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_hangs_is_told_by_its_name() {
+        let bounded = |seconds| Bounded::new(Slow(Duration::from_secs(seconds)), "the test".to_owned());
+        let start = Instant::now();
+        assert!(bounded(6).provide_credentials().await.is_ok(), "STS takes its time at first");
+        let error = bounded(1000).provide_credentials().await.unwrap_err();
+        assert_eq!(start.elapsed(), Duration::from_secs(16));
+        assert_eq!(error.source().unwrap().to_string(), "no AWS credentials within 10 seconds from the test");
+    }
+}

@@ -1,0 +1,205 @@
+//! Credentials that a program prints, as the `credential_process` of a profile says.
+//!
+//! The SDK runs such a program without an end, and leaves it running. Where a profile takes a role and another profile has
+//! the program, it is still the SDK that runs it.
+
+use std::time::SystemTime;
+
+use aws_config::profile::{self, Profile};
+use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::process::Command;
+
+use crate::process;
+use crate::process::{Output, PATIENCE};
+
+/// With one of these, a profile's credentials come from elsewhere.
+const ELSEWHERE: [&str; 9] = [
+    "role_arn",
+    "credential_source",
+    "web_identity_token_file",
+    "login_session",
+    "sso_session",
+    "sso_start_url",
+    "sso_region",
+    "sso_account_id",
+    "sso_role_name",
+];
+
+/// The program of a profile.
+#[derive(Debug)]
+pub(super) struct CredentialProcess {
+    command: String,
+    profile: String,
+}
+
+/// Why it gave no credentials. Never holds what it printed on standard output.
+#[derive(Debug, thiserror::Error)]
+#[error("`credential_process` of the profile `{profile}` in AWS' files (`{program}`): {why}")]
+struct Failed {
+    profile: String,
+    program: String,
+    why: String,
+}
+
+/// That of the profile that counts, where its credentials come from a program.
+pub(super) async fn of_profile() -> Option<CredentialProcess> {
+    // What is wrong with the files, the SDK says when it reads them.
+    let profiles = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await.ok()?;
+    let profile = profiles.get_profile(profiles.selected_profile())?;
+    let command = command(profile)?.to_owned();
+    Some(CredentialProcess { command, profile: profile.name().to_owned() })
+}
+
+fn command(profile: &Profile) -> Option<&str> {
+    let command = profile.get("credential_process")?;
+    ELSEWHERE.iter().all(|key| profile.get(key).is_none()).then_some(command)
+}
+
+impl CredentialProcess {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &self.command]);
+        let why = match process::run(command, b"").await {
+            Ok(output) if output.status.success() => match read(&output, Timestamp::now()) {
+                Ok(credentials) => return Ok(credentials),
+                Err(why) => why,
+            },
+            Ok(output) => format!("it failed: {}", output.complaint()),
+            Err(process::Error::Late) => {
+                format!("no AWS credentials within {} seconds: it was killed", PATIENCE.as_secs())
+            }
+            Err(process::Error::Run(error)) => format!("it cannot be run: {error}"),
+        };
+        // What is behind the program's name may be a secret.
+        let program = self.command.split_whitespace().next().unwrap_or_default().to_owned();
+        Err(CredentialsError::provider_error(Failed { profile: self.profile.clone(), program, why }))
+    }
+}
+
+impl ProvideCredentials for CredentialProcess {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+/// The credentials that a program printed. Names are read in any case, and what is not needed may be null.
+fn read(output: &Output, now: Timestamp) -> Result<Credentials, String> {
+    let printed =
+        output.object().and_then(|object| serde_json::from_slice::<Map<String, Value>>(object).ok());
+    let Some(printed) = printed else { return Err("it printed no JSON object".to_owned()) };
+    let value = |name: &str| {
+        let found = printed.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value).filter(|value| !value.is_null())
+    };
+    let text = |name: &str| match value(name) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("`{name}` in what it printed is no text")),
+        None => Ok(None),
+    };
+    let needed = |name: &str| text(name)?.ok_or_else(|| format!("there is no `{name}` in what it printed"));
+    match value("Version") {
+        Some(version) if version.as_u64() == Some(1) => {}
+        Some(version) => return Err(format!("it printed version {version}, and only version 1 is known")),
+        None => return Err("there is no `Version` in what it printed; it has to be 1".to_owned()),
+    }
+    let expiry = match text("Expiration")? {
+        None => None,
+        Some(text) => {
+            let time: Timestamp = text.parse().map_err(|_| {
+                "`Expiration` in what it printed is no time such as 2026-01-02T03:04:05Z".to_owned()
+            })?;
+            if time <= now {
+                return Err(format!("the credentials that it printed expired at {time}"));
+            }
+            Some(SystemTime::from(time))
+        }
+    };
+    let mut credentials = Credentials::builder()
+        .access_key_id(needed("AccessKeyId")?)
+        .secret_access_key(needed("SecretAccessKey")?)
+        .provider_name("CredentialProcess");
+    credentials.set_session_token(text("SessionToken")?);
+    credentials.set_account_id(text("AccountId")?.map(Into::into));
+    credentials.set_expiry(expiry);
+    let mut credentials = credentials.build();
+    let features = credentials.get_property_mut_or_default::<Vec<AwsCredentialFeature>>();
+    features.push(AwsCredentialFeature::CredentialsProcess);
+    Ok(credentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(printed: &str, expected: Result<&str, &str>) {
+        let stdout = printed.as_bytes().to_vec();
+        let output = Output { status: ExitStatus::from_raw(0), stdout, stderr: Vec::new() };
+        let got = read(&output, "2026-11-24T00:00:00Z".parse().unwrap()).map(|credentials| {
+            let expiry = credentials.expiry().map(|time| Timestamp::try_from(time).unwrap().to_string());
+            let token = credentials.session_token().unwrap_or("none");
+            format!("{} {token} {}", credentials.access_key_id(), expiry.unwrap_or("none".to_owned()))
+        });
+        let expected = expected.map(str::to_owned).map_err(str::to_owned);
+        assert_eq!(got, expected, "{printed}");
+    }
+
+    fn with(more: &str) -> String {
+        format!(r#"{{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"hunter2"{more}}}"#)
+    }
+
+    #[test]
+    fn what_programs_print_is_read_as_it_comes() {
+        check(&with(""), Ok("AKIA none none"));
+        check(&with(r#","SessionToken":null,"Expiration":null"#), Ok("AKIA none none"));
+        check(
+            &with(r#","SessionToken":"T","Expiration":"2026-11-24T02:00:00+00:00""#),
+            Ok("AKIA T 2026-11-24T02:00:00Z"),
+        );
+        check(&with(r#","Expiration":"2026-11-24T02:00:00.123Z""#), Ok("AKIA none 2026-11-24T02:00:00.123Z"));
+        check(&format!("warning: old\n{}\n", with("")), Ok("AKIA none none"));
+        check(r#"{"version":1,"accessKeyId":"AKIA","secretaccesskey":"s"}"#, Ok("AKIA none none"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_and_not_shown() {
+        for (printed, why) in [
+            (String::new(), "it printed no JSON object"),
+            ("hunter2".to_owned(), "it printed no JSON object"),
+            ("{".to_owned(), "it printed no JSON object"),
+            (
+                r#"{"AccessKeyId":"AKIA"}"#.to_owned(),
+                "there is no `Version` in what it printed; it has to be 1",
+            ),
+            (r#"{"Version":2}"#.to_owned(), "it printed version 2, and only version 1 is known"),
+            (
+                r#"{"Version":1,"AccessKeyId":"AKIA"}"#.to_owned(),
+                "there is no `SecretAccessKey` in what it printed",
+            ),
+            (r#"{"Version":1,"AccessKeyId":7}"#.to_owned(), "`AccessKeyId` in what it printed is no text"),
+            (
+                with(r#","Expiration":"2026-11-23T00:00:00Z""#),
+                "the credentials that it printed expired at 2026-11-23T00:00:00Z",
+            ),
+            (
+                with(r#","Expiration":"tomorrow""#),
+                "`Expiration` in what it printed is no time such as 2026-01-02T03:04:05Z",
+            ),
+        ] {
+            check(&printed, Err(why));
+        }
+    }
+}
