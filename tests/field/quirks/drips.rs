@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tagferry::event::{RunOutcome, RunSummary};
+use tagferry::oci::Digest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -147,8 +148,15 @@ async fn one_layer(bytes: usize, fault: Fault) -> (RunSummary, Registry) {
     (hurry(sync(&configured(&source, &target))).await, source)
 }
 
-fn blobs(bytes: usize) -> Fault {
-    Fault::new(Match::blob_get(), Action::Drip { bytes, every: Duration::from_secs(1) })
+/// Requests for a layer of so many bytes.
+fn layer(bytes: usize) -> Match {
+    let layer = Digest::of(&random_image(1, &[bytes]).blobs[1]);
+    Match::blob_get().containing(layer.to_string())
+}
+
+/// The layer comes with so many bytes a second.
+fn at(rate: usize, bytes: usize) -> Fault {
+    Fault::new(layer(bytes), Action::Drip { bytes: rate, every: Duration::from_secs(1) })
 }
 
 #[tokio::test]
@@ -167,16 +175,14 @@ async fn tokens_and_manifests_that_drip_fail_their_request() {
 #[tokio::test]
 async fn a_blob_at_a_hundred_bytes_a_second_is_resumed_and_then_fails() {
     // containerd/containerd#11650: for an hour there was some progress in each window.
-    let (summary, source) = one_layer(200_000, blobs(100)).await;
+    let (summary, source) = one_layer(200_000, at(100, 200_000)).await;
     assert_says(tag_error(&summary, "1.0"), &["bytes moved within 1m, less than `timeouts.pace`"]);
-    let layer = random_image(1, &[200_000]).blobs[1].clone();
-    let digest = tagferry::oci::Digest::of(&layer).to_string();
-    assert_eq!(source.count(&Match::blob_get().containing(digest)), 5);
+    assert_eq!(source.count(&layer(200_000)), 5);
 }
 
 #[tokio::test]
 async fn a_blob_that_is_slow_once_is_resumed_where_it_was() {
-    let (summary, source) = one_layer(200_000, blobs(100).once()).await;
+    let (summary, source) = one_layer(200_000, at(100, 200_000).once()).await;
     assert_succeeded(&summary);
     let ranges = source
         .requests()
@@ -190,7 +196,7 @@ async fn a_blob_that_is_slow_once_is_resumed_where_it_was() {
 #[tokio::test]
 async fn a_slow_and_steady_blob_arrives() {
     // matrixorigin/matrixone#26671: 25 KB a second, longer than any time of the whole.
-    let (summary, source) = one_layer(3_000_000, blobs(25_000)).await;
+    let (summary, source) = one_layer(3_000_000, at(25_000, 3_000_000)).await;
     assert_succeeded(&summary);
     assert!(source.requests().iter().all(|seen| !seen.head.headers.contains_key("range")));
 }
