@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Serialize, Serializer};
 
@@ -29,7 +30,7 @@ pub struct Fault {
 }
 
 /// One of the two sides of a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Where images come from.
@@ -80,10 +81,22 @@ impl Fault {
     }
 }
 
-/// The id of the request makes no difference: each has its own.
+impl Fault {
+    /// All but the id of the request: each has its own.
+    fn told(&self) -> impl Eq + Hash + use<'_> {
+        (self.side, self.operation, &self.code, &self.what, &self.hint)
+    }
+}
+
 impl PartialEq for Fault {
     fn eq(&self, other: &Self) -> bool {
-        self.kind() == other.kind() && self.what == other.what && self.hint == other.hint
+        self.told() == other.told()
+    }
+}
+
+impl Hash for Fault {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.told().hash(state);
     }
 }
 

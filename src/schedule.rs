@@ -4,6 +4,7 @@
 //! set back, schedules are counted anew from what it shows. The cron library waits for a time and does nothing else:
 //! its own jobs overlap, and keep one distance to UTC for ever (tokio-cron-scheduler#83 and #107).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,11 +50,10 @@ impl Agenda {
         jitter: Jitter,
     ) -> Self {
         let is_set_back = before.is_set_back(now);
+        let known: HashMap<_, _> = before.entries.iter().map(|entry| (entry.worker.pair(), entry)).collect();
         let entry = |(worker, schedule): (Arc<Worker>, Schedule)| {
-            let is_same = |entry: &&Entry| {
-                !is_set_back && entry.worker.pair() == worker.pair() && entry.schedule == schedule
-            };
-            let due = match before.entries.iter().find(is_same) {
+            let same = known.get(worker.pair()).filter(|entry| !is_set_back && entry.schedule == schedule);
+            let due = match same {
                 Some(entry) => entry.due,
                 None => following(&schedule, now, jitter),
             };

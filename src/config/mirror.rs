@@ -90,16 +90,14 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// Whether both are one place. `oci:./x/` is `oci:x`.
-    pub(super) fn is_same_place(&self, other: &Self) -> bool {
-        fn parts(directory: &std::path::Path) -> impl Iterator<Item = Component<'_>> {
-            directory.components().filter(|part| *part != Component::CurDir)
-        }
-        match (self, other) {
-            (Self::Layout { dir: one, name }, Self::Layout { dir: other, name: other_name }) => {
-                name == other_name && parts(one).eq(parts(other))
+    /// Equal for all ways to write one place: `oci:./x/` is `oci:x`.
+    pub(super) fn place(&self) -> Self {
+        match self {
+            Self::Registry(_) => self.clone(),
+            Self::Layout { dir, name } => {
+                let dir = dir.components().filter(|part| *part != Component::CurDir).collect();
+                Self::Layout { dir, name: name.clone() }
             }
-            _ => self == other,
         }
     }
 }
@@ -127,7 +125,7 @@ impl Mirror {
         let name = name(raw.name, &path.key("name"), document);
         let source = source(raw.source, &path.key("source"), document);
         let target = target(raw.target, &path.key("target"), document);
-        if source.as_ref().zip(target.as_ref()).is_some_and(|(source, target)| source.is_same_place(target)) {
+        if source.as_ref().zip(target.as_ref()).is_some_and(|(source, target)| source.place() == target.place()) {
             document.report(
                 &path.key("target"),
                 "the source itself: write the repository that is to hold the copies",

@@ -1,11 +1,14 @@
 //! Who is told of new tags, of failures and of recoveries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::config::destination::{Destination, Given};
 use crate::config::raw_notice;
 use crate::config::raw_notice::NoticeKind;
 use crate::yaml::{Document, Path, suggest};
+
+/// Where there are more mirrors than these, a wrong name is not told with all right ones.
+const NAMED_MAX: usize = 50;
 
 /// One place that is told, and of what.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub(super) fn notices(
     path: &Path,
     document: &mut Document,
 ) -> Vec<Notice> {
+    let known = names.map(|names| names.iter().copied().collect::<HashSet<&str>>());
+    let names = names.zip(known.as_ref());
     let mut notices = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
         let path = path.index(index);
@@ -54,9 +59,10 @@ fn kinds(words: Option<&[String]>, path: &Path, document: &mut Document) -> BTre
     kinds
 }
 
+/// `known` are the names of the mirrors, in their order and to look one up.
 fn named(
     mirrors: Vec<String>,
-    names: Option<&[&str]>,
+    known: Option<(&[&str], &HashSet<&str>)>,
     path: &Path,
     document: &mut Document,
 ) -> BTreeSet<String> {
@@ -64,12 +70,19 @@ fn named(
         document.report(path, "empty: leave it out to be told of all mirrors");
     }
     for (index, mirror) in mirrors.iter().enumerate() {
-        if let Some(names) = names
-            && !names.contains(&mirror.as_str())
+        if let Some((names, known)) = known
+            && !known.contains(mirror.as_str())
         {
+            if document.is_full() {
+                document.report(&path.index(index), "");
+                continue;
+            }
             let what = match suggest(mirror, names) {
                 Some(meant) => format!("no mirror is named `{mirror}`, did you mean `{meant}`?"),
-                None => format!("no mirror is named `{mirror}`; there are: {}", names.join(", ")),
+                None if names.len() <= NAMED_MAX => {
+                    format!("no mirror is named `{mirror}`; there are: {}", names.join(", "))
+                }
+                None => format!("no mirror is named `{mirror}`"),
             };
             document.report(&path.index(index), what);
         }

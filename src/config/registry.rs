@@ -116,6 +116,9 @@ impl Registry {
     }
 }
 
+/// Hosts are compared by their letters in so many pairs; where there are more, slips are not looked for.
+const COMPARISONS_MAX: usize = 250_000;
+
 /// Reads the settings of all registries. `used` are the hosts of the mirrors, as far as these are without fault.
 pub(super) fn registries(
     raw: BTreeMap<String, raw::Registry>,
@@ -124,6 +127,7 @@ pub(super) fn registries(
     document: &mut Document,
 ) -> BTreeMap<Host, Registry> {
     let mut registries = BTreeMap::new();
+    let is_compared = raw.len() * used.len() <= COMPARISONS_MAX;
     for (key, raw) in raw {
         let path = path.key(&key);
         let Ok(host) = key.parse::<Host>() else {
@@ -135,7 +139,7 @@ pub(super) fn registries(
             continue;
         };
         let host = normal(host);
-        if let Some(meant) = meant(&host, used) {
+        if let Some(meant) = is_compared.then(|| meant(&host, used)).flatten() {
             document.report_key(&path, format!("no mirror uses this host, did you mean `{meant}`?"));
         }
         let registry = Registry::new(&host, raw, &path, document);
@@ -155,6 +159,9 @@ pub(super) fn warn_unused(
     document: &mut Document,
 ) {
     const NEAR: usize = 3;
+    if registries.len() * used.len() > COMPARISONS_MAX {
+        return;
+    }
     let without_port = |host: &Host| host.as_str().split(':').next().unwrap_or_default().to_owned();
     for host in registries.keys().filter(|host| !used.contains(host)) {
         let distance = |other: &Host| {

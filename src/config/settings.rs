@@ -1,6 +1,6 @@
 //! The whole configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
@@ -139,14 +139,17 @@ fn mirrors(
     if raw.is_empty() {
         document.report(path, format!("empty: {hint}"));
     }
-    let mut mirrors: Vec<(usize, Mirror)> = Vec::new();
+    let mut mirrors: Vec<Mirror> = Vec::new();
+    let mut names: HashMap<String, usize> = HashMap::new();
+    // The first mirror into each target, and its source.
+    let mut targets: HashMap<Endpoint, (usize, Endpoint)> = HashMap::new();
     for (index, raw) in raw.into_iter().enumerate() {
         let path = path.index(index);
         let name_path = path.key(if raw.name.is_some() { "name" } else { "source" });
         let Some(mirror) = Mirror::new(raw, default_schedule, &path, document) else { continue };
         // Two sources would undo one another's tags for ever; mirrors of one source agree on what a tag is.
-        let rival = mirrors.iter().find(|(_, other)| other.target.is_same_place(&mirror.target));
-        if let Some((other, _)) = rival.filter(|(_, other)| other.source != mirror.source) {
+        let rival = targets.get(&mirror.target.place()).filter(|(_, source)| *source != mirror.source);
+        if let Some((other, _)) = rival {
             document.report(
                 &path.key("target"),
                 format!(
@@ -154,18 +157,21 @@ fn mirrors(
                 ),
             );
         }
-        match mirrors.iter().find(|(_, other)| other.name == mirror.name) {
-            Some((other, _)) => document.report(
+        if let Some(other) = names.get(&mirror.name) {
+            document.report(
                 &name_path,
                 format!(
                     "`{}` is the name of mirrors[{other}] too: give this one another `name`",
                     mirror.name
                 ),
-            ),
-            None => mirrors.push((index, mirror)),
+            );
+            continue;
         }
+        names.insert(mirror.name.clone(), index);
+        targets.entry(mirror.target.place()).or_insert_with(|| (index, mirror.source.clone()));
+        mirrors.push(mirror);
     }
-    mirrors.into_iter().map(|(_, mirror)| mirror).collect()
+    mirrors
 }
 
 impl Concurrency {

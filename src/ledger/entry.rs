@@ -30,7 +30,9 @@ impl Entry {
 
     /// A copy of the record as it is now.
     pub fn record(&self) -> Record {
-        self.page().record.shown()
+        // The rest of it is done while events go on.
+        let record = self.page().record.clone();
+        record.shown()
     }
 
     /// Looks at the record where it is; events wait meanwhile.

@@ -49,11 +49,7 @@ impl Record {
                 self.newest_first = newest_first.iter().copied().cloned().collect();
             }
             EventKind::TagsPlanned { steps, failed } => self.planned(steps, failed, at),
-            EventKind::TagStarted { tag } => {
-                if let Some(tag) = self.tag(tag) {
-                    tag.state = TagState::Copying;
-                }
-            }
+            EventKind::TagStarted { tag } => self.tag(tag, at, |tag| tag.state = TagState::Copying),
             EventKind::BytesCopied { bytes, .. } => self.counts.copied_bytes += bytes,
             EventKind::BlobArrived { arrival, .. } => self.counts.arrived(arrival),
             EventKind::TagFinished { summary } => self.tag_finished(summary, size, at),
@@ -76,26 +72,31 @@ impl Record {
         };
         let unplanned = |failed: &TagSummary| tag(&failed.tag, None, TagState::Failed, failed.error.clone());
         self.tags = steps.iter().map(step).chain(failed.iter().map(unplanned)).collect();
-        self.count_stale(at);
+        self.by_name = (0..self.tags.len()).collect();
+        self.by_name.sort_unstable_by_key(|&place| &self.tags[place].tag);
+        let stale = self.tags.iter().filter(|tag| tag.state != TagState::Current).count();
+        self.set_stale(stale, at);
     }
 
     fn tag_finished(&mut self, summary: &TagSummary, size: Option<u64>, at: Timestamp) {
         self.counts.copied_tags += u64::from(summary.outcome == Some(TagOutcome::Copied));
-        let Some(tag) = self.tag(&summary.tag) else { return };
-        match summary.outcome {
-            Some(TagOutcome::Copied) => {
-                (tag.state, tag.size, tag.copied_at) = (TagState::Current, size, Some(at));
+        let mut has_failed = false;
+        self.tag(&summary.tag, at, |tag| {
+            match summary.outcome {
+                Some(TagOutcome::Copied) => {
+                    (tag.state, tag.size, tag.copied_at) = (TagState::Current, size, Some(at));
+                }
+                Some(TagOutcome::UpToDate) => tag.state = TagState::Current,
+                // What the plan said still holds.
+                Some(TagOutcome::NotStarted) => {}
+                Some(TagOutcome::Failed) | None => tag.state = TagState::Failed,
             }
-            Some(TagOutcome::UpToDate) => tag.state = TagState::Current,
-            // What the plan said still holds.
-            Some(TagOutcome::NotStarted) => {}
-            Some(TagOutcome::Failed) | None => tag.state = TagState::Failed,
-        }
-        tag.error.clone_from(&summary.error);
-        if let (TagState::Failed, Some(error)) = (tag.state, &summary.error) {
+            tag.error.clone_from(&summary.error);
+            has_failed = tag.state == TagState::Failed;
+        });
+        if let Some(error) = summary.error.as_ref().filter(|_| has_failed) {
             self.failed(Some(summary.tag.clone()), error, at);
         }
-        self.count_stale(at);
     }
 
     fn pass_finished(&mut self, summary: &MirrorSummary, took: Duration, at: Timestamp) {
@@ -109,7 +110,8 @@ impl Record {
             self.failed(None, error, at);
         }
         let order: HashMap<&Tag, usize> = summary.tags.iter().map(|tag| &tag.tag).zip(0..).collect();
-        self.tags.sort_by_key(|tag| order.get(&tag.tag).copied().unwrap_or(usize::MAX));
+        self.tags.sort_by_cached_key(|tag| order.get(&tag.tag).copied().unwrap_or(usize::MAX));
+        self.by_name = Vec::new();
         self.last_run = self.progress.as_ref().map(|progress| PassRecord {
             pass: progress.pass.number,
             started_at: progress.started_at,
@@ -148,8 +150,15 @@ impl Record {
         }
     }
 
-    fn tag(&mut self, tag: &Tag) -> Option<&mut TagStatus> {
-        self.tags.iter_mut().find(|known| known.tag == *tag)
+    /// Changes what is known of a tag. Thousands of them end in a pass, each of which looks at itself alone.
+    fn tag(&mut self, tag: &Tag, at: Timestamp, change: impl FnOnce(&mut TagStatus)) {
+        let found = self.by_name.binary_search_by_key(&tag, |&place| &self.tags[place].tag);
+        let Some(known) = found.ok().map(|found| &mut self.tags[self.by_name[found]]) else { return };
+        let was_stale = known.state != TagState::Current;
+        change(known);
+        let is_stale = known.state != TagState::Current;
+        let stale = self.stale.unwrap_or_default() + usize::from(is_stale) - usize::from(was_stale);
+        self.set_stale(stale, at);
     }
 
     fn failed(&mut self, tag: Option<Tag>, error: &Fault, at: Timestamp) {
@@ -157,8 +166,7 @@ impl Record {
         self.failures.insert(0, Failure { at, tag, error: error.clone() });
     }
 
-    fn count_stale(&mut self, at: Timestamp) {
-        let stale = self.tags.iter().filter(|tag| tag.state != TagState::Current).count();
+    fn set_stale(&mut self, stale: usize, at: Timestamp) {
         self.stale = Some(stale);
         self.stale_since = (stale > 0).then(|| self.stale_since.unwrap_or(at));
     }

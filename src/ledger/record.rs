@@ -1,6 +1,6 @@
 //! The record: what is known of one mirror and one of its targets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -67,6 +67,9 @@ pub struct Record {
     /// The selected tags that have a version.
     #[serde(skip)]
     pub(crate) newest_first: Vec<Tag>,
+    /// The places of `tags` in the order of their names, to look one up. During a pass alone.
+    #[serde(skip)]
+    pub(super) by_name: Vec<usize>,
 }
 
 /// What failed: tags, and the mirror as a whole, each with the kind of its fault.
@@ -220,6 +223,7 @@ impl Record {
             troubles: Troubles::new(),
             since: generation,
             newest_first: Vec::new(),
+            by_name: Vec::new(),
         }
     }
 
@@ -262,14 +266,14 @@ impl Record {
         now.duration_since(since).as_secs_f64().max(0.0)
     }
 
-    /// A copy to be shown.
-    pub(super) fn shown(&self) -> Self {
+    /// Made ready to be shown.
+    pub(super) fn shown(self) -> Self {
         let current = self.tags.iter().filter(|tag| tag.state == TagState::Current).map(|tag| &tag.tag);
-        let current: BTreeSet<&Tag> = current.collect();
+        let current: HashSet<&Tag> = current.collect();
         let newest = Newest {
             source: self.newest_first.first().cloned(),
             target: self.newest_first.iter().find(|tag| current.contains(tag)).cloned(),
         };
-        Self { newest, ..self.clone() }
+        Self { newest, ..self }
     }
 }

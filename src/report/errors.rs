@@ -1,5 +1,6 @@
 //! Warnings, and errors in full, below the tables: hints have several lines, and a cell has one.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::io::Write;
@@ -40,9 +41,11 @@ struct Group<'a> {
 /// The tags by their errors, in the order of the first of each.
 fn groups(tags: &[TagSummary]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places = HashMap::new();
     for TagSummary { tag, error, .. } in tags {
         let Some(error) = error else { continue };
-        match groups.iter_mut().find(|group| group.error == error) {
+        let place = *places.entry(error).or_insert(groups.len());
+        match groups.get_mut(place) {
             Some(group) => group.tags.push(tag),
             None => groups.push(Group { error, tags: vec![tag] }),
         }

@@ -48,7 +48,7 @@ mod tests;
 pub use decision::Decision;
 pub use family::{Families, Family, Kind, families};
 pub use reason::{Group, Reason};
-pub use rule::{Rule, RuleError, Spec, escape};
+pub use rule::{PatternError, Rule, RuleError, Spec, escape};
 pub use selection::{Selection, Verdict, select};
 pub use shortfall::{Choice, Shortfall};
 pub use version::Version;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use crate::oci::Tag;
 use crate::select::decision::Decision;
@@ -12,8 +12,11 @@ use crate::select::reading::convention::Conventions;
 use crate::select::reading::parse;
 use crate::select::version::Version;
 
-/// A pattern that compiles to more is refused; a whole page of alternatives stays far below.
-const PATTERN_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// A longer pattern is refused: only a list of tags is so long, and that is better written as a list of rules.
+const PATTERN_MAX_BYTES: usize = 16 * 1024;
+/// A pattern that compiles to more is refused: hundreds of them are read in a second. A whole page of alternatives stays
+/// below.
+const COMPILED_MAX_BYTES: usize = 512 * 1024;
 
 /// What one way of choosing tags may say; [`Rule::new`] checks it.
 #[derive(Clone, Debug, Default)]
@@ -44,11 +47,11 @@ pub struct Spec {
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum RuleError {
     /// `match` is not a regular expression.
-    #[error("{}", describe(.0))]
-    Match(regex::Error),
+    #[error(transparent)]
+    Match(PatternError),
     /// `except` is not a regular expression.
-    #[error("{}", describe(.0))]
-    Except(regex::Error),
+    #[error(transparent)]
+    Except(PatternError),
     /// `per` names a group that `match` does not have.
     #[error("no group named `{group}` in `match`")]
     Per {
@@ -57,6 +60,17 @@ pub enum RuleError {
         /// Where it stands in `per`, from 0.
         index: usize,
     },
+}
+
+/// What is wrong with a pattern.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum PatternError {
+    /// It has more than [`PATTERN_MAX_BYTES`].
+    #[error("too long a regular expression: {0} bytes, of {PATTERN_MAX_BYTES} at the most")]
+    Long(usize),
+    /// It does not compile.
+    #[error("{}", describe(.0))]
+    Regex(regex::Error),
 }
 
 impl RuleError {
@@ -178,28 +192,30 @@ impl Rule {
     /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others.
     pub(super) fn read(&self, tag: &Tag, whole: &Reading, conventions: &Conventions<'_>) -> Outcome {
         let text = tag.as_str();
-        let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text));
+        let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text.as_bytes()));
         if !self.groups.are_used() {
-            return match self.pattern.is_match(text) {
+            return match self.pattern.is_match(text.as_bytes()) {
                 false => Outcome::Unmatched,
                 true if is_excepted() => Outcome::Excepted,
                 true => Outcome::Matched { reading: None, per: Vec::new() },
             };
         }
-        let Some(captures) = self.pattern.captures(text) else { return Outcome::Unmatched };
+        let Some(captures) = self.pattern.captures(text.as_bytes()) else { return Outcome::Unmatched };
         if is_excepted() {
             return Outcome::Excepted;
         }
-        let group = |index| captures.get(index).map_or("", |group| group.as_str());
-        let revision = self.groups.revision.and_then(|index| captures.get(index));
+        // A tag is ASCII: every byte is a character.
+        let span = |index| captures.get(index).map(|group| group.range());
+        let group = |index| span(index).map_or("", |range| &text[range]);
+        let revision = self.groups.revision.and_then(span);
         let mut reading = match (self.groups.version, revision) {
-            (Some(index), _) => {
-                let version = parse::parse_version(group(index), revision.map_or("", |group| group.as_str()));
+            (Some(index), revision) => {
+                let version = parse::parse_version(group(index), revision.map_or("", |range| &text[range]));
                 Some(Reading { version, ..Reading::default() })
             }
             (None, Some(revision)) => {
-                let rest = [&text[..revision.start()], &text[revision.end()..]].concat();
-                Some(parse::parse_parts(&rest, revision.as_str(), conventions))
+                let rest = [&text[..revision.start], &text[revision.end..]].concat();
+                Some(parse::parse_parts(&rest, &text[revision], conventions))
             }
             (None, None) => None,
         };
@@ -251,8 +267,18 @@ pub fn escape(text: &str) -> String {
     text.replace('.', r"\.")
 }
 
-fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_MAX_BYTES).build()
+/// Classes such as `\w` are of ASCII, as tags are, and a hundredth as large. Where a pattern names what only Unicode has,
+/// such as `\pL`, it is compiled with that.
+fn compile(pattern: &str) -> Result<Regex, PatternError> {
+    if pattern.len() > PATTERN_MAX_BYTES {
+        return Err(PatternError::Long(pattern.len()));
+    }
+    let build = |unicode| RegexBuilder::new(pattern).unicode(unicode).size_limit(COMPILED_MAX_BYTES).build();
+    let result = match build(false) {
+        Err(regex::Error::Syntax(_)) => build(true),
+        result => result,
+    };
+    result.map_err(PatternError::Regex)
 }
 
 /// In one line. The last line of the error is what is wrong; the lines before it repeat the pattern.

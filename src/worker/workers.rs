@@ -116,12 +116,14 @@ impl Workers {
 
 /// A pass that waits for its turn into a target which its mirror has no longer is made into those which it has instead.
 fn hand_over(before: &[Arc<Worker>], now: &[Arc<Worker>]) {
-    let is_in = |worker: &Worker, all: &[Arc<Worker>]| all.iter().any(|other| other.pair() == worker.pair());
-    let left = before.iter().filter(|worker| worker.trigger.is_asked() && !is_in(worker, now));
-    for Pair { mirror, .. } in left.map(|worker| worker.pair()) {
-        for worker in now.iter().filter(|worker| worker.pair().mirror == *mirror && !is_in(worker, before)) {
-            worker.trigger.fire();
-        }
+    let pairs = |all: &[Arc<Worker>]| all.iter().map(|worker| worker.pair().clone()).collect::<HashSet<_>>();
+    let (known, still) = (pairs(before), pairs(now));
+    let left = before.iter().filter(|worker| worker.trigger.is_asked() && !still.contains(worker.pair()));
+    let left: HashSet<&str> = left.map(|worker| worker.pair().mirror.as_str()).collect();
+    let is_heir =
+        |worker: &&Arc<Worker>| left.contains(&*worker.pair().mirror) && !known.contains(worker.pair());
+    for worker in now.iter().filter(is_heir) {
+        worker.trigger.fire();
     }
 }
 

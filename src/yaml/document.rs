@@ -1,5 +1,6 @@
 //! A configuration's text on its way to valid types, with every fault found so far.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 
 use serde::de::DeserializeOwned;
@@ -13,8 +14,8 @@ use crate::yaml::schema::Schema;
 use crate::yaml::suggest::suggest;
 use crate::yaml::{reader, variables};
 
-/// Faults in the form of one document; more would not be read.
-const FORM_FAULTS_MAX: usize = 100;
+/// So many faults of one document are told, and the others counted: nobody reads more at once.
+const FAULTS_MAX: usize = 100;
 
 /// The nodes of a text and what is wrong with them.
 ///
@@ -24,8 +25,10 @@ pub struct Document {
     root: Node,
     schema: Schema,
     faults: Vec<Fault>,
+    /// How many there are besides these.
+    more_faults: usize,
     warnings: Vec<Warning>,
-    removed: Vec<Path>,
+    removed: HashSet<Path>,
 }
 
 impl Document {
@@ -36,8 +39,9 @@ impl Document {
             root: removed,
             schema: Schema(schema),
             faults: Vec::new(),
+            more_faults: 0,
             warnings: Vec::new(),
-            removed: Vec::new(),
+            removed: HashSet::new(),
         };
         let faults = match reader::read(text) {
             Ok((root, faults)) => {
@@ -45,7 +49,7 @@ impl Document {
                 faults
             }
             Err(fault) => {
-                document.removed.push(Path::default());
+                document.removed.insert(Path::default());
                 vec![fault]
             }
         };
@@ -62,13 +66,13 @@ impl Document {
         replace_variables(&mut self.root, &mut Path::default(), env, &mut faults);
         for (path, what) in faults {
             self.report_shown(&path, what.to_string());
-            self.removed.push(path);
+            self.removed.insert(path);
         }
     }
 
     /// Reads the nodes as a `T`, without those that do not fit.
     pub fn deserialize<T: DeserializeOwned + Default>(&mut self) -> T {
-        for _ in 0..FORM_FAULTS_MAX {
+        while !self.is_full() {
             match T::deserialize(Deserializer(&self.root)) {
                 Ok(value) => return value,
                 Err(error) => {
@@ -78,8 +82,9 @@ impl Document {
                 }
             }
         }
-        self.removed.push(Path::default());
-        self.fault(Position::START, &Path::default(), "too many faults to read on: fix these first");
+        // What there is besides was not read.
+        self.more_faults += 1;
+        self.removed.insert(Path::default());
         T::default()
     }
 
@@ -93,7 +98,7 @@ impl Document {
             }
             (_, Some(kind)) => {
                 *kind = Kind::Removed;
-                self.removed.push(path);
+                self.removed.insert(path);
             }
             (_, None) => {}
         }
@@ -136,14 +141,19 @@ impl Document {
 
     /// Like [`Document::report`], with a text that repeats nothing of the value and is shown in any case.
     pub fn report_shown(&mut self, path: &Path, what: impl Into<String>) {
-        if !self.is_removed(path) {
-            let position = self.root.deepest(path).position;
-            self.fault(position, path, &what.into());
+        if self.is_removed(path) {
+            return;
         }
+        // To look for its place in a large mapping takes a while, which adds up.
+        let position = if self.is_full() { Position::START } else { self.root.deepest(path).position };
+        self.fault(position, path, &what.into());
     }
 
     /// Notes that the last key of `path` is wrong, rather than its value.
     pub fn report_key(&mut self, path: &Path, what: impl Into<String>) {
+        if self.is_full() {
+            return self.fault(Position::START, path, "");
+        }
         let mut parent = path.clone();
         parent.pop();
         let position = match (&self.root.deepest(&parent).kind, path.segments().last()) {
@@ -163,17 +173,30 @@ impl Document {
     }
 
     fn fault(&mut self, position: Position, path: &Path, what: &str) {
-        self.faults.push(Fault::new(position, &self.schema.show(path), what));
+        if self.is_full() {
+            self.more_faults += 1;
+        } else {
+            self.faults.push(Fault::new(position, &self.schema.show(path), what));
+        }
     }
 
     /// Whether the value at `path` was removed as faulty, alone or with what held it.
     pub fn is_removed(&self, path: &Path) -> bool {
-        self.removed.iter().any(|removed| path.is_within(removed))
+        let segments = path.segments();
+        (0..=segments.len()).any(|depth| self.removed.contains(&segments[..depth]))
+    }
+
+    /// Whether faults are only counted from here on: nobody needs words for them.
+    pub fn is_full(&self) -> bool {
+        self.faults.len() >= FAULTS_MAX
     }
 
     /// All faults; the warnings where nothing is wrong.
     pub fn finish(self, origin: &str) -> Result<Vec<Warning>, Faults> {
-        if self.faults.is_empty() { Ok(self.warnings) } else { Err(Faults::new(origin, self.faults)) }
+        if self.faults.is_empty() {
+            return Ok(self.warnings);
+        }
+        Err(Faults::new(origin, self.faults, self.more_faults))
     }
 }
 

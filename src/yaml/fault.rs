@@ -51,14 +51,17 @@ pub struct Warning {
 pub struct Faults {
     origin: String,
     faults: Vec<Fault>,
+    /// How many there are besides these, at the least.
+    more: usize,
 }
 
 impl Faults {
     /// `origin` is what the configuration is called in messages, such as its file's name.
-    pub(super) fn new(origin: &str, mut faults: Vec<Fault>) -> Self {
+    /// `more` is how many there are besides these, at the least.
+    pub(super) fn new(origin: &str, mut faults: Vec<Fault>, more: usize) -> Self {
         faults.sort_by_key(|fault| fault.position);
         faults.dedup();
-        Self { origin: origin.to_owned(), faults }
+        Self { origin: origin.to_owned(), faults, more }
     }
 
     /// The faults in the order of the text.
@@ -73,7 +76,10 @@ impl fmt::Display for Faults {
             let line_break = if index == 0 { "" } else { "\n" };
             write!(f, "{line_break}{}:{fault}", self.origin)?;
         }
-        Ok(())
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n{}: and at least {more} more: fix these first", self.origin),
+        }
     }
 }
 

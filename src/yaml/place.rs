@@ -1,5 +1,7 @@
 //! Where in a document something is.
 
+use std::borrow::Borrow;
+
 /// Line and column of a character, both from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -15,7 +17,7 @@ impl Position {
 }
 
 /// One step down from a value to a value in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Segment {
     /// Into a mapping.
     Key(String),
@@ -24,7 +26,7 @@ pub(super) enum Segment {
 }
 
 /// The way from the document's root to a value: `mirrors[0].tags[1].per`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(Vec<Segment>);
 
 impl Path {
@@ -46,11 +48,6 @@ impl Path {
         path
     }
 
-    /// Whether this is `other` or lies within it.
-    pub(super) fn is_within(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
-    }
-
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
     }
@@ -61,6 +58,12 @@ impl Path {
 
     pub(super) fn pop(&mut self) {
         self.0.pop();
+    }
+}
+
+impl Borrow<[Segment]> for Path {
+    fn borrow(&self) -> &[Segment] {
+        &self.0
     }
 }
 

@@ -9,6 +9,7 @@
 //! than half understood.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
@@ -94,7 +95,18 @@ struct Open {
 
 enum Content {
     Sequence(Vec<Node>),
-    Mapping(Vec<Entry>, Expected),
+    Mapping {
+        entries: Vec<Entry>,
+        /// The keys so far, with the line of each.
+        lines: HashMap<String, usize>,
+        expected: Expected,
+    },
+}
+
+impl Content {
+    fn mapping() -> Self {
+        Self::Mapping { entries: Vec::new(), lines: HashMap::new(), expected: Expected::Key }
+    }
 }
 
 /// What comes next in a mapping.
@@ -143,7 +155,7 @@ impl Builder {
             }
             Event::MappingStart(anchor, tag) => {
                 self.check_tag(tag.as_deref(), position)?;
-                self.start(Open { position, anchor, content: Content::Mapping(Vec::new(), Expected::Key) })
+                self.start(Open { position, anchor, content: Content::mapping() })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.alias(anchor, position),
@@ -151,27 +163,32 @@ impl Builder {
     }
 
     fn expects_key(&self) -> bool {
-        matches!(self.open.last(), Some(Open { content: Content::Mapping(_, Expected::Key), .. }))
+        matches!(self.open.last(), Some(Open { content: Content::Mapping { expected: Expected::Key, .. }, .. }))
     }
 
     fn key(&mut self, text: &str, key_position: Position) -> Result<(), FormFault> {
         self.weigh(text.len(), key_position)?;
-        let parent = self.path();
-        let Some(Open { content: Content::Mapping(entries, expected), .. }) = self.open.last_mut() else {
+        let Some(Open { content: Content::Mapping { lines, expected, .. }, .. }) = self.open.last_mut() else {
             return Ok(());
         };
-        let first = entries.iter().find(|entry| entry.key == text);
         let what = if text == MERGE_KEY {
             "merge keys (`<<`) are not supported: repeat the settings, or give a whole value an anchor (`&name`) and \
              use it again (`*name`)"
                 .to_owned()
-        } else if let Some(first) = first {
-            format!("given twice, first on line {}: leave one out", first.key_position.line)
         } else {
-            *expected = Expected::Value { key: text.to_owned(), key_position };
-            return Ok(());
+            match lines.entry(text.to_owned()) {
+                Slot::Occupied(first) => {
+                    format!("given twice, first on line {}: leave one out", first.get())
+                }
+                Slot::Vacant(slot) => {
+                    slot.insert(key_position.line);
+                    *expected = Expected::Value { key: text.to_owned(), key_position };
+                    return Ok(());
+                }
+            }
         };
         *expected = Expected::Dropped;
+        let parent = self.path();
         let path = parent.key(text);
         let hides = (text == MERGE_KEY).then_some(parent);
         self.faults.push(FormFault { position: key_position, path, what, hides });
@@ -192,7 +209,7 @@ impl Builder {
         let Some(Open { position, anchor, content }) = self.open.pop() else { return Ok(()) };
         let kind = match content {
             Content::Sequence(items) => Kind::Sequence(items),
-            Content::Mapping(entries, _) => Kind::Mapping(entries),
+            Content::Mapping { entries, .. } => Kind::Mapping(entries),
         };
         self.add(Node { kind, position }, anchor)
     }
@@ -219,7 +236,7 @@ impl Builder {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::Sequence(items)) => items.push(node),
-            Some(Content::Mapping(entries, expected)) => {
+            Some(Content::Mapping { entries, expected, .. }) => {
                 if let Expected::Value { key, key_position } = std::mem::replace(expected, Expected::Key) {
                     entries.push(Entry { key, key_position, value: node });
                 }
@@ -264,8 +281,8 @@ impl Builder {
     fn path(&self) -> Path {
         let segment = |open: &Open| match &open.content {
             Content::Sequence(items) => Some(Segment::Index(items.len())),
-            Content::Mapping(_, Expected::Value { key, .. }) => Some(Segment::Key(key.clone())),
-            Content::Mapping(_, Expected::Key | Expected::Dropped) => None,
+            Content::Mapping { expected: Expected::Value { key, .. }, .. } => Some(Segment::Key(key.clone())),
+            Content::Mapping { .. } => None,
         };
         self.open.iter().filter_map(segment).collect()
     }

@@ -75,7 +75,62 @@ fn a_text_of_faults_alone_is_given_up() {
     let text = (0..1000).fold(String::new(), |text, number| text + &format!("k{number}: x\n"));
     let faults = fault(&text);
     assert_eq!(faults.lines().count(), 101);
-    assert!(faults.contains("too many faults to read on: fix these first"));
+    assert!(faults.ends_with("tagferry.yaml: and at least 1 more: fix these first"), "{faults}");
+}
+
+/// So many keys of one mapping, each of which is compared with no other.
+const KEYS: usize = 80_000;
+
+/// A list, mapping or text of this many pieces.
+fn many(pieces: usize, piece: impl Fn(usize) -> String) -> String {
+    (0..pieces).map(piece).collect()
+}
+
+#[test]
+fn tens_of_thousands_of_keys_are_read_once_and_a_double_is_found_among_them() {
+    let text = format!("x: {{{}}}\nmirrors: []\nx: 1\n", many(KEYS, |key| format!("k{key}: ,")));
+    let faults = fault(&text);
+    assert!(faults.contains("tagferry.yaml:3:1: x: given twice, first on line 1"), "{faults}");
+}
+
+#[test]
+fn of_tens_of_thousands_of_faults_a_hundred_are_told() {
+    for text in [
+        // Each key twice, with what it hides; each value unset; hosts that are none.
+        format!("registries: {{{}}}\n", many(KEYS / 2, |key| format!("k{}: ,", key / 2))),
+        format!("registries: {{{}}}\n", many(KEYS / 4, |key| format!("k{key}: '${{UNSET}}',"))),
+        format!("registries: {{{}}}\n", many(KEYS / 4, |key| format!("'k/{key}': ,"))),
+        format!("mirrors:\n{}", many(KEYS / 4, |_| "- {source: a/b}\n".to_owned())),
+        format!("{MIRROR}    tags: [{{match: x}}]\nnotices: [{{mirrors: [{}]}}]\n", "x, ".repeat(KEYS)),
+    ] {
+        let faults = fault(&text);
+        assert_eq!(faults.lines().count(), 101, "{}", &faults[..1000]);
+        assert!(faults.contains("fix these first"));
+    }
+}
+
+#[test]
+fn thousands_of_mirrors_are_compared_by_name_and_target_at_once() {
+    let rules = "tags: [{match: x}]";
+    let all_one = many(5_000, |number| format!("- {{source: q.io/{number}, target: t.io/a, {rules}}}\n"));
+    let faults = fault(&format!("mirrors:\n{all_one}"));
+    assert!(faults.contains("mirrors[1].target: is the target of mirrors[0] too"), "{faults}");
+    assert!(faults.contains("and at least 4899 more"), "{faults}");
+    let apart = many(5_000, |number| format!("- {{source: q.io/{number}, target: t.io/{number}, {rules}}}\n"));
+    assert_eq!(parse(&format!("mirrors:\n{apart}")).unwrap().mirrors.len(), 5_000);
+}
+
+#[test]
+fn hundreds_of_large_patterns_are_refused_or_read_at_once() {
+    let mirror = |pattern: &str| {
+        let rules = many(300, |number| format!("      - {{match: '{pattern}{number}'}}\n"));
+        parse(&format!("{MIRROR}    tags:\n{rules}"))
+    };
+    assert!(mirror(r"^(\w{1,50}-){20}").is_ok());
+    for large in [r"^(\w{1,500}){1,500}", "^a{1,999999}", "(?:a{1000}){1000}"] {
+        let faults = mirror(large).unwrap_err().to_string();
+        assert!(faults.contains("tags[0].match: too large a regular expression"), "{faults}");
+    }
 }
 
 /// Texts made of what means something to YAML and to us.

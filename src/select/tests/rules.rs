@@ -50,9 +50,22 @@ fn the_place_in_per_is_reported() {
 fn patterns_are_limited() {
     check_errors(
         matching(r"(\w{1,500}){1,500}"),
-        &[("match", "too large a regular expression: compiles to more than 8388608 bytes")],
+        &[("match", "too large a regular expression: compiles to more than 524288 bytes")],
+    );
+    let long = "21|".repeat(6000);
+    check_errors(
+        matching(&long),
+        &[("match", "too long a regular expression: 18000 bytes, of 16384 at the most")],
     );
     assert!(Rule::new(matching(r"^\w{1,128}-\d{1,128}$")).is_ok());
+    // With all of Unicode's letters this would be a hundred times as large.
+    assert!(Rule::new(matching(r"^(\w{1,50}-){20}$")).is_ok());
+}
+
+#[test]
+fn what_only_unicode_has_may_be_named() {
+    assert_eq!(selected("ab 21 a1", &[matching(r"^\pL+$")]), "ab");
+    assert_eq!(selected("ab 21", &[matching("^[^é]b$")]), "ab");
 }
 
 #[test]
