@@ -3,6 +3,7 @@
 mod clients;
 mod shared;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::config;
 use crate::config::{Config, Ecr, Endpoint, Mirror, Shard};
 use crate::copy::{Copier, Inflight, Shared, Siblings};
 use crate::event;
-use crate::event::{Emitter, Observer, Pair, PassId, RunSummary, Warning};
+use crate::event::{Emitter, MirrorSummary, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
 use crate::pass::{Memory, Mode, Pass, Stop};
 use crate::registry;
@@ -176,7 +177,14 @@ impl App {
 
     /// One run over all mirrors. What goes wrong with mirrors and tags is in the summary.
     pub async fn run(&self, mode: Mode, stop: &Stop) -> RunSummary {
-        let started_at = Timestamp::now();
+        let mut mirrors = Vec::new();
+        let summary = self.run_each(mode, stop, |mirror| mirrors.push(mirror)).await;
+        RunSummary { mirrors, ..summary }
+    }
+
+    /// The same, which gives each mirror away when it and those before it have ended, and keeps none of them.
+    pub async fn run_each(&self, mode: Mode, stop: &Stop, mut take: impl FnMut(MirrorSummary)) -> RunSummary {
+        let mut summary = RunSummary::begin();
         let before = self.requests.load(Relaxed);
         let number = self.runs.fetch_add(1, Relaxed) + 1;
         // One for the whole run, be there moments between its passes when none is under way.
@@ -186,8 +194,18 @@ impl App {
             let stop = stop.of_pass();
             async move { pass.run(mode, &stop).await }
         });
-        let mirrors = in_order(passes, self.config.concurrency.mirrors).await;
-        let mut summary = RunSummary::new(started_at, mirrors, self.requests.load(Relaxed) - before);
+        let waiting = match mode {
+            // All tags of its source come with a mirror: not too many may wait for a slow one before them.
+            Mode::Plan => Waiting::AsManyAsRun,
+            Mode::Sync => Waiting::All,
+        };
+        in_order(passes, self.config.concurrency.mirrors, waiting, |mirror| {
+            summary.add(&mirror);
+            take(mirror);
+        })
+        .await;
+        summary.finished_at = Timestamp::now();
+        summary.totals.requests = self.requests.load(Relaxed) - before;
         summary.warnings.extend(self.config.warnings.iter().map(|config::Warning { code, fault }| Warning {
             code,
             rule: None,
@@ -263,8 +281,9 @@ impl App {
                 [source, probe("target", &mirror.target, found)]
             },
         );
-        let probes = in_order(probes, self.config.concurrency.mirrors).await;
-        probes.into_iter().flatten().collect()
+        let mut all = Vec::new();
+        in_order(probes, self.config.concurrency.mirrors, Waiting::All, |probes| all.extend(probes)).await;
+        all
     }
 
     /// A repository to read from, with what the configuration says of its host.
@@ -273,12 +292,35 @@ impl App {
     }
 }
 
-/// Awaits up to `at_once` of them at a time, and gives their results in the order of `work`. A slow one holds up no other.
-async fn in_order<F: Future>(work: impl Iterator<Item = F>, at_once: NonZeroUsize) -> Vec<F::Output> {
-    let work = work.enumerate().map(|(index, work)| async move { (index, work.await) });
-    let mut done: Vec<_> = stream::iter(work).buffer_unordered(at_once.get()).collect().await;
-    done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
+/// How many that are done may wait for one before them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// A slow one holds up the start of no other.
+    All,
+    /// As many as are awaited at once.
+    AsManyAsRun,
+}
+
+/// Awaits up to `at_once` of them at a time, and gives their results away in the order of `work`.
+async fn in_order<F: Future>(
+    work: impl Iterator<Item = F>,
+    at_once: NonZeroUsize,
+    waiting: Waiting,
+    mut take: impl FnMut(F::Output),
+) {
+    let work = stream::iter(work.enumerate().map(|(index, work)| async move { (index, work.await) }));
+    let mut done = match waiting {
+        Waiting::All => work.buffer_unordered(at_once.get()).left_stream(),
+        Waiting::AsManyAsRun => work.buffered(at_once.get()).right_stream(),
+    };
+    let (mut early, mut next) = (BTreeMap::new(), 0);
+    while let Some((index, result)) = done.next().await {
+        early.insert(index, result);
+        while let Some(result) = early.remove(&next) {
+            take(result);
+            next += 1;
+        }
+    }
 }
 
 /// Counts requests, and passes them on to whoever observes the run.

@@ -18,13 +18,13 @@ use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::event::{Observers, RunOutcome, RunSummary};
+use crate::event::{Observers, RunOutcome};
 use crate::ledger::Ledger;
 use crate::notice;
 use crate::notice::Delivery;
 use crate::pass::{Mode, Stop};
 use crate::report;
-use crate::report::Look;
+use crate::report::{Progress, RunReport};
 
 /// After the run, notices have so long to arrive.
 const NOTICES_MAX: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ impl Run {
     pub(super) async fn run(
         self,
         mode: Mode,
-        table: impl FnOnce(&mut dyn Write, &RunSummary, Look) -> io::Result<()>,
+        table: Box<dyn RunReport>,
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
@@ -82,24 +82,49 @@ impl Run {
             ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         })?;
         // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
+        let mut report = match self.output {
+            Output::Json => Box::new(report::Document::default()),
+            Output::Table => table,
+            Output::None => Box::new(report::Silence),
+        };
+        let Terminal { out, bars, .. } = terminal;
+        let mut written = Ok(());
         let work = Box::pin(async {
             let app = app;
-            app.run(mode, &stop).await
+            // What cannot be written any more ends no run.
+            let tell = |mirror| {
+                if written.is_ok() {
+                    written = beside(bars.as_deref(), out, |out| report.mirror(out, mirror));
+                }
+            };
+            app.run_each(mode, &stop, tell).await
         });
         let work = deliver_meanwhile(delivery, work, &stop);
         let summary = signals::heed(signals, &stop, || grace, work).await;
-        if let Some(bars) = &terminal.bars {
+        if let Some(bars) = bars {
             bars.clear();
         }
-        match self.output {
-            Output::Json => report::document(&mut terminal.out, &summary)?,
-            Output::Table => table(&mut terminal.out, &summary, terminal.look)?,
-            Output::None => {}
-        }
+        written?;
+        report.end(out, &summary)?;
         Ok(match summary.outcome {
             RunOutcome::Succeeded => ExitCode::Success,
             RunOutcome::Failed => ExitCode::Incomplete,
         })
+    }
+}
+
+/// Writes to standard output, which may be the terminal on which the bars are.
+fn beside(
+    bars: Option<&Progress>,
+    out: &mut dyn Write,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    match bars {
+        Some(bars) => bars.suspend(|| {
+            write(out)?;
+            out.flush()
+        }),
+        None => write(out),
     }
 }
 

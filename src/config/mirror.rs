@@ -125,7 +125,11 @@ impl Mirror {
         let name = name(raw.name, &path.key("name"), document);
         let source = source(raw.source, &path.key("source"), document);
         let target = target(raw.target, &path.key("target"), document);
-        if source.as_ref().zip(target.as_ref()).is_some_and(|(source, target)| source.place() == target.place()) {
+        if source
+            .as_ref()
+            .zip(target.as_ref())
+            .is_some_and(|(source, target)| source.place() == target.place())
+        {
             document.report(
                 &path.key("target"),
                 "the source itself: write the repository that is to hold the copies",

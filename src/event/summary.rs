@@ -12,7 +12,7 @@ use crate::plan::Action;
 use crate::select;
 use crate::select::Selection;
 
-/// What became of a run. This is the document that `sync --output json` and `plan --output json` print.
+/// What became of a run. With its mirrors this is the document that `sync --output json` and `plan --output json` print.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunSummary {
     /// Whether everything selected is in the target.
@@ -21,7 +21,8 @@ pub struct RunSummary {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
-    /// A summary for each mirror, in the order of the configuration.
+    /// A summary for each mirror, in the order of the configuration. Empty where each was given away as it ended.
+    #[serde(skip)]
     pub mirrors: Vec<MirrorSummary>,
     /// Sums over all mirrors.
     pub totals: Totals,
@@ -81,11 +82,14 @@ pub struct MirrorSummary {
     /// Why the mirror as a whole failed, if it did.
     #[serde(serialize_with = "Fault::as_text_or_none")]
     pub error: Option<Fault>,
-    /// The selected tags.
+    /// How many tags the rules chose.
+    #[serde(skip)]
+    pub selected: u64,
+    /// The selected tags, as far as the pass came.
     pub tags: Vec<TagSummary>,
     /// What looks wrong and is no failure.
     pub warnings: Vec<Warning>,
-    /// All tags with the reasons why they were kept or left out; none where the list could not be read.
+    /// All tags of a plan with the reasons why they are kept or left out; none where the list could not be read.
     #[serde(skip)]
     pub selection: Option<Selection>,
     /// How far the pass went.
@@ -170,11 +174,6 @@ pub struct Totals {
 }
 
 impl MirrorSummary {
-    /// How many tags the rules chose.
-    pub fn selected(&self) -> u64 {
-        self.selection.as_ref().map_or(self.tags.len(), |selection| selection.selected().count()) as u64
-    }
-
     /// How many tags ended so.
     pub fn count(&self, outcome: TagOutcome) -> u64 {
         self.tags.iter().filter(|tag| tag.outcome == Some(outcome)).count() as u64
@@ -196,26 +195,48 @@ impl MirrorSummary {
 }
 
 impl RunSummary {
-    /// Puts the mirrors' summaries together; `requests` is what the run cost in all.
-    pub fn new(started_at: Timestamp, mirrors: Vec<MirrorSummary>, requests: u64) -> Self {
-        let failed = mirrors.iter().any(|mirror| mirror.outcome == RunOutcome::Failed);
-        let tags = || mirrors.iter().flat_map(|mirror| &mirror.tags);
-        let count = |outcome| mirrors.iter().map(|mirror| mirror.count(outcome)).sum();
-        let totals = Totals {
-            selected: mirrors.iter().map(MirrorSummary::selected).sum(),
-            copied: count(TagOutcome::Copied),
-            up_to_date: count(TagOutcome::UpToDate),
-            failed: mirrors.iter().map(MirrorSummary::failed).sum(),
-            bytes: tags().map(|tag| tag.bytes).sum(),
-            requests,
-        };
+    /// A run that begins now, before its first mirror.
+    pub fn begin() -> Self {
+        let now = Timestamp::now();
         Self {
-            outcome: if failed { RunOutcome::Failed } else { RunOutcome::Succeeded },
-            started_at,
-            finished_at: Timestamp::now(),
-            warnings: mirrors.iter().flat_map(MirrorSummary::named_warnings).collect(),
-            mirrors,
-            totals,
+            outcome: RunOutcome::Succeeded,
+            started_at: now,
+            finished_at: now,
+            mirrors: Vec::new(),
+            totals: Totals::default(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// Adds what came of a mirror to the sums.
+    pub fn add(&mut self, mirror: &MirrorSummary) {
+        if mirror.outcome == RunOutcome::Failed {
+            self.outcome = RunOutcome::Failed;
+        }
+        self.warnings.extend(mirror.named_warnings());
+        self.totals.add(&Totals::of(mirror));
+    }
+}
+
+impl Totals {
+    /// Those of one mirror. What it cost in requests is only known of a run.
+    pub fn of(mirror: &MirrorSummary) -> Self {
+        Self {
+            selected: mirror.selected,
+            copied: mirror.count(TagOutcome::Copied),
+            up_to_date: mirror.count(TagOutcome::UpToDate),
+            failed: mirror.failed(),
+            bytes: mirror.tags.iter().map(|tag| tag.bytes).sum(),
+            requests: 0,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.selected += other.selected;
+        self.copied += other.copied;
+        self.up_to_date += other.up_to_date;
+        self.failed += other.failed;
+        self.bytes += other.bytes;
+        self.requests += other.requests;
     }
 }

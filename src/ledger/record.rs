@@ -69,7 +69,7 @@ pub struct Record {
     pub(crate) newest_first: Vec<Tag>,
     /// The places of `tags` in the order of their names, to look one up. During a pass alone.
     #[serde(skip)]
-    pub(super) by_name: Vec<usize>,
+    pub(crate) by_name: Vec<usize>,
 }
 
 /// What failed: tags, and the mirror as a whole, each with the kind of its fault.

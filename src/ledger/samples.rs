@@ -55,6 +55,7 @@ pub(crate) fn finished(outcome: RunOutcome) -> MirrorSummary {
         target: "target.test/a".to_owned(),
         outcome,
         error: None,
+        selected: 0,
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,

@@ -78,7 +78,7 @@ impl Notice {
 
     /// The pass succeeded after one that had failed.
     pub(super) fn recovered(mirror: &MirrorSummary, at: Timestamp) -> Self {
-        let selected = usize::try_from(mirror.selected()).unwrap_or(usize::MAX);
+        let selected = usize::try_from(mirror.selected).unwrap_or(usize::MAX);
         let text =
             format!("{}: recovered, {} selected and in {}", mirror.name, count(selected), mirror.target);
         Self::new(NoticeKind::Recovered, mirror, at, text)
@@ -167,6 +167,7 @@ pub(super) mod tests {
             target: "registry.test/oracle/jdk".to_owned(),
             outcome: if failed.is_empty() { RunOutcome::Succeeded } else { RunOutcome::Failed },
             error: None,
+            selected: (copied.len() + failed.len()) as u64,
             tags: tags.chain(failed.iter().map(|(name, error)| tag(name, Some(error)))).collect(),
             warnings: Vec::new(),
             selection: None,

@@ -200,6 +200,7 @@ impl Pass<'_> {
             target: self.mirror.target.to_string(),
             outcome: RunOutcome::Succeeded,
             error: None,
+            selected: 0,
             tags: Vec::new(),
             warnings: Vec::new(),
             selection: None,
@@ -231,6 +232,10 @@ impl Pass<'_> {
             summary.error = Some(error.fault());
         }
         sort(&mut summary);
+        // A run of many mirrors would keep those of all. What only a plan shows goes with the mirror.
+        if mode == Mode::Sync {
+            summary.selection = None;
+        }
         if summary.error.is_some() || summary.tags.iter().any(|tag| tag.error.is_some()) {
             summary.outcome = RunOutcome::Failed;
         }

@@ -72,6 +72,7 @@ impl Pass<'_> {
         let tags = self.copier.sources.first().tags().await.map_err(Error::Tags)?;
         let selection = summary.selection.insert(select::select(&tags, &self.mirror.rules));
         let selected = selection.selected().count();
+        summary.selected = selected as u64;
         let newest_first = selection.newest_first();
         self.emit(EventKind::TagsSelected { listed: tags.len(), selected, newest_first: &newest_first });
         summary.warnings = selection.warnings.iter().map(Warning::from).collect();

@@ -13,8 +13,11 @@ use crate::oci::Tag;
 const NAMED_TAGS_MAX: usize = 3;
 
 /// Writes every warning and every error of the mirrors, each once however many tags failed with it.
-pub(super) fn write(out: &mut dyn Write, mirrors: &[MirrorSummary]) -> io::Result<()> {
-    for mirror in mirrors {
+pub(super) fn write<'a>(
+    out: &mut dyn Write,
+    mirrors: impl Iterator<Item = &'a MirrorSummary> + Clone,
+) -> io::Result<()> {
+    for mirror in mirrors.clone() {
         for warning in &mirror.warnings {
             writeln!(out, "warning: {}: {warning}", mirror.name)?;
         }
@@ -86,7 +89,7 @@ mod tests {
         let warning = |rule| Warning { code: "lonely_variants", rule, message: "keeps much".to_owned() };
         mirror.warnings = vec![warning(Some("tags[1]".to_owned())), warning(None)];
         let mut out = Vec::new();
-        write(&mut out, &[mirror]).unwrap();
+        write(&mut out, [&mirror].into_iter()).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
         warning: java/jdk: tags[1]: keeps much
         warning: java/jdk: keeps much
@@ -104,7 +107,7 @@ mod tests {
         mirror.tags.extend(["20", "19", "18", "17"].map(|tag| samples::failed(tag, "not started")));
         mirror.tags.push(samples::failed("16", "conflict"));
         let mut out = Vec::new();
-        write(&mut out, &[mirror]).unwrap();
+        write(&mut out, [&mirror].into_iter()).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
         error: java/jdk: source: cannot read the manifest: GET https://a.example/v2/x: 403 Forbidden
         hint: log in

@@ -5,12 +5,34 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::event::RunSummary;
+use crate::event::{MirrorSummary, RunSummary};
 use crate::oci::Tag;
+use crate::report::RunReport;
 
-/// Writes the document of a run or a plan.
-pub fn document(out: &mut dyn Write, summary: &RunSummary) -> io::Result<()> {
-    write(out, summary)
+/// The document of a run or a plan. It is written mirror by mirror: what was written is not kept.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// Whether a mirror was written.
+    has_mirrors: bool,
+}
+
+impl RunReport for Document {
+    fn mirror(&mut self, out: &mut dyn Write, mirror: MirrorSummary) -> io::Result<()> {
+        out.write_all(if self.has_mirrors { b",\n" } else { b"{\n  \"mirrors\": [\n" })?;
+        self.has_mirrors = true;
+        // No text of JSON has a line break in it.
+        let text = serde_json::to_string_pretty(&mirror)?;
+        for (index, line) in text.lines().enumerate() {
+            write!(out, "{}    {line}", if index > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut dyn Write, run: &RunSummary) -> io::Result<()> {
+        out.write_all(if self.has_mirrors { b"\n  ],\n" } else { b"{\n  \"mirrors\": [],\n" })?;
+        let sums = serde_json::to_string_pretty(run)?;
+        writeln!(out, "{}", sums.trim_start_matches("{\n"))
+    }
 }
 
 /// Writes tags in the shape of the Registry API's answer to `GET /v2/<name>/tags/list`.
@@ -31,17 +53,14 @@ fn write(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use crate::report::samples;
-    use crate::report::samples::text;
+    use crate::report::samples::{text, told};
 
     use super::*;
 
     #[test]
     fn the_document_of_a_run_has_the_documented_keys() {
-        insta::assert_snapshot!(text(|out| document(out, &samples::run())), @r#"
+        insta::assert_snapshot!(text(|out| told(&mut Document::default(), out, &samples::run())), @r#"
         {
-          "outcome": "failed",
-          "started_at": "2026-09-01T00:00:00Z",
-          "finished_at": "2026-09-01T00:03:05Z",
           "mirrors": [
             {
               "name": "java/jdk",
@@ -105,6 +124,9 @@ mod tests {
               "warnings": []
             }
           ],
+          "outcome": "failed",
+          "started_at": "2026-09-01T00:00:00Z",
+          "finished_at": "2026-09-01T00:03:05Z",
           "totals": {
             "selected": 3,
             "copied": 1,
@@ -116,6 +138,15 @@ mod tests {
           "warnings": []
         }
         "#);
+    }
+
+    #[test]
+    fn a_run_without_a_mirror_is_a_document() {
+        let run = RunSummary { mirrors: Vec::new(), ..samples::run() };
+        let document = text(|out| told(&mut Document::default(), out, &run));
+        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(document["mirrors"], serde_json::json!([]));
+        assert_eq!(document["outcome"], "failed");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::io::Write;
 use crate::event::{MirrorSummary, RunSummary, TagSummary};
 use crate::oci::Tag;
 use crate::plan::Action;
+use crate::report::RunReport;
 use crate::report::errors;
 use crate::report::table::{Look, Table};
 use crate::select::{Reason, Selection, Verdict};
@@ -21,21 +22,47 @@ pub enum Rows {
     Selected,
 }
 
-/// Writes for each mirror the tags of its source, the selected ones first, with what is to be done and why.
-pub fn plan(out: &mut dyn Write, summary: &RunSummary, rows: Rows, look: Look) -> io::Result<()> {
-    for mirror in &summary.mirrors {
+/// The tables of a plan. Each is written when its mirror has ended: what was written is not kept.
+#[derive(Debug)]
+pub struct PlanTables {
+    rows: Rows,
+    look: Look,
+    counts: Counts,
+    /// The mirrors without their tags, but for those with errors.
+    written: Vec<MirrorSummary>,
+}
+
+impl PlanTables {
+    /// None yet.
+    pub fn new(rows: Rows, look: Look) -> Self {
+        Self { rows, look, counts: Counts::default(), written: Vec::new() }
+    }
+}
+
+impl RunReport for PlanTables {
+    /// Writes the tags of its source, the selected ones first, with what is to be done and why.
+    fn mirror(&mut self, out: &mut dyn Write, mut mirror: MirrorSummary) -> io::Result<()> {
+        self.counts.add(&mirror);
+        let selection = mirror.selection.take();
         writeln!(out, "{}: {} -> {}", mirror.name, mirror.source, mirror.target)?;
-        if let Some(selection) = &mirror.selection {
-            table(mirror, selection, rows, look).write(out)?;
-            if rows == Rows::Selected {
+        if let Some(selection) = &selection {
+            table(&mirror, selection, self.rows, self.look).write(out)?;
+            if self.rows == Rows::Selected {
                 count_left_out(out, selection)?;
             }
             write_decisions(out, selection)?;
         }
-        writeln!(out)?;
+        self.counts.left_out += selection.iter().map(left_out).sum::<usize>();
+        mirror.tags.retain(|tag| tag.error.is_some());
+        mirror.tags.shrink_to_fit();
+        self.written.push(mirror);
+        writeln!(out)
     }
-    errors::write(out, &summary.mirrors)?;
-    writeln!(out, "{}; requests: {}", Counts::of(summary).line(), summary.totals.requests)
+
+    fn end(&mut self, out: &mut dyn Write, run: &RunSummary) -> io::Result<()> {
+        errors::write(out, self.written.iter())?;
+        writeln!(out, "{}; requests: {}", self.counts.line(), run.totals.requests)
+    }
 }
 
 /// Writes what a rule says of every tag, in the order of versions.
@@ -122,8 +149,12 @@ fn action(verdict: &Verdict, summary: Option<&TagSummary>) -> &'static str {
     }
 }
 
+fn left_out(selection: &Selection) -> usize {
+    selection.verdicts.iter().filter(|verdict| !verdict.is_selected()).count()
+}
+
 /// How many tags get which step.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Counts {
     selected: usize,
     copy: usize,
@@ -134,22 +165,17 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(summary: &RunSummary) -> Self {
-        let mut counts = Self::default();
-        for mirror in &summary.mirrors {
-            for tag in &mirror.tags {
-                counts.selected += 1;
-                match tag.action {
-                    Some(Action::Copy) => counts.copy += 1,
-                    Some(Action::Skip) => counts.skip += 1,
-                    Some(Action::Conflict) => counts.conflict += 1,
-                    None => counts.failed += 1,
-                }
+    /// Adds the steps of a mirror.
+    fn add(&mut self, mirror: &MirrorSummary) {
+        for tag in &mirror.tags {
+            self.selected += 1;
+            match tag.action {
+                Some(Action::Copy) => self.copy += 1,
+                Some(Action::Skip) => self.skip += 1,
+                Some(Action::Conflict) => self.conflict += 1,
+                None => self.failed += 1,
             }
-            let verdicts = mirror.selection.iter().flat_map(|selection| &selection.verdicts);
-            counts.left_out += verdicts.filter(|verdict| !verdict.is_selected()).count();
         }
-        counts
     }
 
     fn line(&self) -> String {
@@ -164,13 +190,17 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use crate::report::samples;
-    use crate::report::samples::text;
+    use crate::report::samples::{text, told};
 
     use super::*;
 
+    fn tables(rows: Rows, run: &RunSummary) -> String {
+        text(|out| told(&mut PlanTables::new(rows, Look::Plain), out, run))
+    }
+
     #[test]
     fn a_plan_gives_every_tag_with_its_step_and_its_reason() {
-        insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Rows::All, Look::Plain)), @"
+        insta::assert_snapshot!(tables(Rows::All, &samples::plan()), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
         TAG                  VERSION    REVISION  VARIANT       RULE     ACTION      DIGEST        REASON
         21.0.7               21.0.7     -         -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
@@ -189,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_may_be_counted_by_reason() {
-        insta::assert_snapshot!(text(|out| plan(out, &samples::plan(), Rows::Selected, Look::Plain)), @"
+        insta::assert_snapshot!(tables(Rows::Selected, &samples::plan()), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
         TAG                  VERSION  REVISION  VARIANT       RULE     ACTION      DIGEST        REASON
         21.0.7               21.0.7   -         -             tags[0]  copy        39a069e31509  newest 2 of 3; missing in target
@@ -206,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_mirror_without_a_tag_list_is_its_error() {
-        insta::assert_snapshot!(text(|out| plan(out, &samples::run(), Rows::All, Look::Plain)), @"
+        insta::assert_snapshot!(tables(Rows::All, &samples::run()), @"
         java/jdk: container-registry.oracle.com/java/jdk -> registry.test/oracle/java/jdk
 
         database/free: container-registry.oracle.com/database/free -> registry.test/oracle/database/free

@@ -54,6 +54,11 @@ impl Progress {
         LogWriter(self.bars.clone())
     }
 
+    /// Does something that may write to the terminal, while no bar is there.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bars.suspend(work)
+    }
+
     /// Takes all bars away.
     pub fn clear(&self) {
         self.total.finish_and_clear();

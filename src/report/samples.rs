@@ -12,6 +12,7 @@ use crate::event::{
 use crate::fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
+use crate::report::RunReport;
 use crate::select::{Rule, Selection, Spec, select};
 
 /// What a report writes.
@@ -19,6 +20,12 @@ pub(super) fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
     let mut out = Vec::new();
     write(&mut out).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+/// Has a report tell of a run.
+pub(super) fn told(report: &mut dyn RunReport, out: &mut dyn Write, run: &RunSummary) -> io::Result<()> {
+    run.mirrors.iter().try_for_each(|mirror| report.mirror(out, mirror.clone()))?;
+    report.end(out, run)
 }
 
 pub(super) fn tag(text: &str) -> Tag {
@@ -43,6 +50,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         target: format!("registry.test/oracle/{name}"),
         outcome: RunOutcome::Succeeded,
         error: None,
+        selected: 0,
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,
@@ -95,6 +103,7 @@ pub(super) fn run() -> RunSummary {
         up_to_date("21.0.6"),
         failed("21", "source: cannot read the manifest: GET https://a.example/v2/x: 503\nhint: try later"),
     ];
+    jdk.selected = 3;
     let mut database = mirror("database/free");
     database.outcome = RunOutcome::Failed;
     database.error = Some(fault::sample("cannot read the tags of the source: connection refused"));

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::fault::Fault;
+use crate::report::RunReport;
 use crate::report::errors;
 use crate::report::table::{Look, Table};
 use crate::report::units::{Bytes, Span};
@@ -15,34 +16,63 @@ const UP_TO_DATE_ROWS_MAX: u64 = 20;
 /// The length at which the table cuts errors.
 const ERROR_CELL_MAX_CHARS: usize = 60;
 
-/// Writes a row for each tag that was copied or failed, the errors in full, and the counts.
-pub fn sync(out: &mut dyn Write, summary: &RunSummary, look: Look) -> io::Result<()> {
-    let RunSummary { outcome, mirrors, totals, .. } = summary;
-    let has_row = |tag: &&TagSummary| {
-        tag.outcome != Some(TagOutcome::UpToDate) || totals.up_to_date <= UP_TO_DATE_ROWS_MAX
-    };
-    let header = ["MIRROR", "TAG", "OUTCOME", "DIGEST", "SENT", "BLOBS", "REASON"];
-    let mut table = Table::new(look, header).keep_whole(3).align_right(4);
-    for mirror in mirrors {
-        for tag in mirror.tags.iter().filter(has_row) {
-            table.row(row(&mirror.name, tag));
-        }
+/// The table of a run: a row for each tag that was copied or failed, the errors in full, and the counts.
+#[derive(Debug)]
+pub struct SyncTable {
+    look: Look,
+    /// With the tags that have a row.
+    mirrors: Vec<(MirrorSummary, Totals)>,
+    up_to_date: u64,
+}
+
+impl SyncTable {
+    /// None yet.
+    pub fn new(look: Look) -> Self {
+        Self { look, mirrors: Vec::new(), up_to_date: 0 }
     }
-    table.write(out)?;
-    errors::write(out, mirrors)?;
-    if mirrors.len() > 1 {
-        for mirror in mirrors {
-            writeln!(out, "{}: {}: {}", mirror.name, word(mirror.outcome), counts(&totals_of(mirror)))?;
+}
+
+impl RunReport for SyncTable {
+    fn mirror(&mut self, _: &mut dyn Write, mirror: MirrorSummary) -> io::Result<()> {
+        let totals = Totals::of(&mirror);
+        let had_rows = self.up_to_date <= UP_TO_DATE_ROWS_MAX;
+        self.up_to_date += totals.up_to_date;
+        self.mirrors.push((mirror, totals));
+        if self.up_to_date > UP_TO_DATE_ROWS_MAX {
+            let last = self.mirrors.len() - 1;
+            for (mirror, _) in &mut self.mirrors[if had_rows { 0 } else { last }..] {
+                mirror.tags.retain(|tag| tag.outcome != Some(TagOutcome::UpToDate));
+                mirror.tags.shrink_to_fit();
+            }
         }
+        Ok(())
     }
-    let took = Span(summary.finished_at.duration_since(summary.started_at).unsigned_abs());
-    let requests = totals.requests;
-    let failed = mirrors.iter().filter(|mirror| mirror.outcome == RunOutcome::Failed).count();
-    let failed = match (failed, mirrors.len()) {
-        (0, _) | (_, 1) => String::new(),
-        (failed, all) => format!("; {failed} of {all} mirrors failed"),
-    };
-    writeln!(out, "{} in {took}: {}; requests: {requests}{failed}", word(*outcome), counts(totals))
+
+    fn end(&mut self, out: &mut dyn Write, run: &RunSummary) -> io::Result<()> {
+        let header = ["MIRROR", "TAG", "OUTCOME", "DIGEST", "SENT", "BLOBS", "REASON"];
+        let mut table = Table::new(self.look, header).keep_whole(3).align_right(4);
+        for (mirror, _) in &self.mirrors {
+            for tag in &mirror.tags {
+                table.row(row(&mirror.name, tag));
+            }
+        }
+        table.write(out)?;
+        errors::write(out, self.mirrors.iter().map(|(mirror, _)| mirror))?;
+        if self.mirrors.len() > 1 {
+            for (mirror, totals) in &self.mirrors {
+                writeln!(out, "{}: {}: {}", mirror.name, word(mirror.outcome), counts(totals))?;
+            }
+        }
+        let took = Span(run.finished_at.duration_since(run.started_at).unsigned_abs());
+        let requests = run.totals.requests;
+        let has_failed = |(mirror, _): &&(MirrorSummary, Totals)| mirror.outcome == RunOutcome::Failed;
+        let failed = match (self.mirrors.iter().filter(has_failed).count(), self.mirrors.len()) {
+            (0, _) | (_, 1) => String::new(),
+            (failed, all) => format!("; {failed} of {all} mirrors failed"),
+        };
+        let (word, counts) = (word(run.outcome), counts(&run.totals));
+        writeln!(out, "{word} in {took}: {counts}; requests: {requests}{failed}")
+    }
 }
 
 fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
@@ -82,18 +112,6 @@ fn blobs(Blobs { uploaded, mounted, present }: Blobs) -> String {
     ways.map(|(count, way)| format!("{count} {way}")).collect::<Vec<_>>().join(", ")
 }
 
-/// One mirror's share of the totals, all but its requests.
-fn totals_of(mirror: &MirrorSummary) -> Totals {
-    Totals {
-        selected: mirror.selected(),
-        copied: mirror.count(TagOutcome::Copied),
-        up_to_date: mirror.count(TagOutcome::UpToDate),
-        failed: mirror.failed(),
-        bytes: mirror.tags.iter().map(|tag| tag.bytes).sum(),
-        requests: 0,
-    }
-}
-
 fn counts(&Totals { selected, copied, up_to_date, failed, bytes, .. }: &Totals) -> String {
     let bytes = Bytes(bytes);
     format!("{selected} selected, {copied} copied ({bytes}), {up_to_date} up to date, {failed} failed")
@@ -110,13 +128,12 @@ pub(super) fn word(outcome: RunOutcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use crate::report::samples;
+    use crate::report::samples::told;
 
     use super::*;
 
     fn text(summary: &RunSummary) -> String {
-        let mut out = Vec::new();
-        sync(&mut out, summary, Look::Plain).unwrap();
-        String::from_utf8(out).unwrap()
+        samples::text(|out| told(&mut SyncTable::new(Look::Plain), out, summary))
     }
 
     #[test]
@@ -141,9 +158,10 @@ mod tests {
         let mut jdk = samples::mirror("java/jdk");
         jdk.tags = (0..300).map(|update| samples::up_to_date(&format!("21.0.{update}"))).collect();
         jdk.tags.push(samples::copied("25"));
+        jdk.selected = 301;
         summary.mirrors = vec![jdk];
         summary.outcome = RunOutcome::Succeeded;
-        summary.totals = Totals { requests: 17, ..totals_of(&summary.mirrors[0]) };
+        summary.totals = Totals { requests: 17, ..Totals::of(&summary.mirrors[0]) };
         insta::assert_snapshot!(text(&summary), @"
         MIRROR    TAG  OUTCOME  DIGEST             SENT  BLOBS              REASON
         java/jdk  25   copied   b7a56873cd77  180.2 MiB  3 sent, 2 present  missing in target
@@ -160,9 +178,8 @@ mod tests {
 
     #[test]
     fn digests_stay_whole_on_a_narrow_terminal() {
-        let mut out = Vec::new();
-        sync(&mut out, &samples::run(), Look::Boxed { width: 80 }).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let table = || SyncTable::new(Look::Boxed { width: 80 });
+        let text = samples::text(|out| told(&mut table(), out, &samples::run()));
         assert!(text.contains("39a069e31509") && text.contains("d59799860b23"), "{text}");
         assert!(
             text.lines().filter(|line| line.starts_with('│')).all(|line| line.chars().count() <= 80),

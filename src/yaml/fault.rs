@@ -50,7 +50,7 @@ pub struct Warning {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     origin: String,
-    faults: Vec<Fault>,
+    told: Vec<Fault>,
     /// How many there are besides these, at the least.
     more: usize,
 }
@@ -61,18 +61,18 @@ impl Faults {
     pub(super) fn new(origin: &str, mut faults: Vec<Fault>, more: usize) -> Self {
         faults.sort_by_key(|fault| fault.position);
         faults.dedup();
-        Self { origin: origin.to_owned(), faults, more }
+        Self { origin: origin.to_owned(), told: faults, more }
     }
 
     /// The faults in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.faults.iter()
+        self.told.iter()
     }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
+        for (index, fault) in self.told.iter().enumerate() {
             let line_break = if index == 0 { "" } else { "\n" };
             write!(f, "{line_break}{}:{fault}", self.origin)?;
         }

@@ -163,12 +163,16 @@ impl Builder {
     }
 
     fn expects_key(&self) -> bool {
-        matches!(self.open.last(), Some(Open { content: Content::Mapping { expected: Expected::Key, .. }, .. }))
+        matches!(
+            self.open.last(),
+            Some(Open { content: Content::Mapping { expected: Expected::Key, .. }, .. })
+        )
     }
 
     fn key(&mut self, text: &str, key_position: Position) -> Result<(), FormFault> {
         self.weigh(text.len(), key_position)?;
-        let Some(Open { content: Content::Mapping { lines, expected, .. }, .. }) = self.open.last_mut() else {
+        let Some(Open { content: Content::Mapping { lines, expected, .. }, .. }) = self.open.last_mut()
+        else {
             return Ok(());
         };
         let what = if text == MERGE_KEY {

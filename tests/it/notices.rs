@@ -141,6 +141,7 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
         target: "registry.test/jdk".to_owned(),
         outcome: if error.is_some() { RunOutcome::Failed } else { RunOutcome::Succeeded },
         error: error.map(|text| fault::Fault::new("test", text.to_owned(), &std::io::Error::other(text))),
+        selected: 0,
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,

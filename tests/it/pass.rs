@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tagferry::event::{RunOutcome, RunSummary, TagOutcome};
+use tagferry::event::{MirrorSummary, RunOutcome, RunSummary, TagOutcome};
 use tagferry::pass::{Mode, Stop};
 
 use crate::fake::{
@@ -11,7 +11,7 @@ use crate::fake::{
     index, oci_image,
 };
 use crate::world::{
-    APP, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
+    APP, Blind, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
     tag_error,
 };
 
@@ -22,6 +22,30 @@ async fn sides(tags: &[&str]) -> (Registry, Registry) {
         source.push("app", tag, &image(&["base", tag]));
     }
     (source, Registry::start(Face::Open).await)
+}
+
+#[tokio::test]
+async fn each_mirror_is_given_away_when_it_ends_and_only_a_plan_has_the_reasons() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let names = ["a", "b", "c"];
+    for (name, tag) in names.iter().flat_map(|name| ["1.0", "1.1", "none"].map(|tag| (name, tag))) {
+        source.push(name, tag, &image(&["base", tag]));
+    }
+    let mirrors = names.map(|name| APP.replace("app", name).replace("match: .", r"match: \."));
+    let config = mirror(&source, &target, &mirrors.concat()) + "concurrency: {mirrors: 1}\n";
+    let app = Box::pin(app(&config, Arc::new(Blind))).await;
+    for (mode, verdicts) in [(Mode::Plan, Some(3)), (Mode::Sync, None)] {
+        let (asked, mut given) = (source.count(&Match::tags()), Vec::new());
+        let take = |mirror: MirrorSummary| {
+            let verdicts = mirror.selection.map(|selection| selection.verdicts.len());
+            given.push((mirror.name, mirror.selected, verdicts, source.count(&Match::tags()) - asked));
+        };
+        let summary = Box::pin(app.run_each(mode, &Stop::default(), take)).await;
+        let expected: Vec<_> = names.into_iter().map(str::to_owned).zip(1..).collect();
+        let expected: Vec<_> = expected.into_iter().map(|(name, asked)| (name, 2, verdicts, asked)).collect();
+        assert_eq!(given, expected);
+        assert_eq!((summary.mirrors.len(), summary.totals.selected), (0, 6));
+    }
 }
 
 #[tokio::test]

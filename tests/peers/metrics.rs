@@ -59,6 +59,7 @@ fn after_a_pass() -> String {
         target: TARGET.to_owned(),
         outcome: RunOutcome::Succeeded,
         error: None,
+        selected: 1,
         tags: vec![summary.clone()],
         warnings: Vec::new(),
         selection: None,

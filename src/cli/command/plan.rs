@@ -1,17 +1,13 @@
 //! `tagferry plan`.
 
-use std::io::Write;
-
 use clap::Args;
 
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
-use crate::event::RunSummary;
 use crate::pass::Mode;
-use crate::report;
-use crate::report::Rows;
+use crate::report::{PlanTables, Rows};
 
 const EXAMPLES: &str = r#"Examples:
   $ tagferry plan
@@ -41,7 +37,7 @@ impl Plan {
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
         let rows = if self.selected { Rows::Selected } else { Rows::All };
-        let table = |out: &mut dyn Write, summary: &RunSummary, look| report::plan(out, summary, rows, look);
+        let table = Box::new(PlanTables::new(rows, terminal.look));
         self.run.run(Mode::Plan, table, global, terminal).await
     }
 }

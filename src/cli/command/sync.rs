@@ -7,7 +7,7 @@ use crate::cli::global::Global;
 use crate::cli::run::Run;
 use crate::cli::terminal::Terminal;
 use crate::pass::Mode;
-use crate::report;
+use crate::report::SyncTable;
 
 const EXAMPLES: &str = r#"Examples:
   $ tagferry sync
@@ -35,6 +35,7 @@ impl Sync {
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
-        self.run.run(Mode::Sync, report::sync, global, terminal).await
+        let table = Box::new(SyncTable::new(terminal.look));
+        self.run.run(Mode::Sync, table, global, terminal).await
     }
 }

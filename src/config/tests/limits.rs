@@ -116,7 +116,8 @@ fn thousands_of_mirrors_are_compared_by_name_and_target_at_once() {
     let faults = fault(&format!("mirrors:\n{all_one}"));
     assert!(faults.contains("mirrors[1].target: is the target of mirrors[0] too"), "{faults}");
     assert!(faults.contains("and at least 4899 more"), "{faults}");
-    let apart = many(5_000, |number| format!("- {{source: q.io/{number}, target: t.io/{number}, {rules}}}\n"));
+    let apart =
+        many(5_000, |number| format!("- {{source: q.io/{number}, target: t.io/{number}, {rules}}}\n"));
     assert_eq!(parse(&format!("mirrors:\n{apart}")).unwrap().mirrors.len(), 5_000);
 }
 

@@ -174,7 +174,7 @@ pub(crate) fn assert_says(text: impl AsRef<str>, words: &[&str]) {
     }
 }
 
-struct Blind;
+pub(crate) struct Blind;
 
 impl Observer for Blind {
     fn observe(&self, _: &Event<'_>) {}
