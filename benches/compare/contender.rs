@@ -149,7 +149,8 @@ fn words(line: &str) -> Vec<OsString> {
     line.split(' ').map(OsString::from).collect()
 }
 
-fn tagferry(job: &Job) -> String {
+/// The configuration for the job.
+pub(crate) fn tagferry(job: &Job) -> String {
     let Job { source, target, settings, source_settings, target_settings, rule, .. } = job;
     let mut text = "mirrors:\n".to_owned();
     for (name, tags) in &job.repositories {

@@ -15,15 +15,15 @@ use crate::select::Selection;
 /// What became of a run. With its mirrors this is the document that `sync --output json` and `plan --output json` print.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunSummary {
+    /// A summary for each mirror, in the order of the configuration. Empty where each was given away as it ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<MirrorSummary>,
     /// Whether everything selected is in the target.
     pub outcome: RunOutcome,
     /// When the run began.
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
-    /// A summary for each mirror, in the order of the configuration. Empty where each was given away as it ended.
-    #[serde(skip)]
-    pub mirrors: Vec<MirrorSummary>,
     /// Sums over all mirrors.
     pub totals: Totals,
     /// What looks wrong and is no failure, of all mirrors.
@@ -199,10 +199,10 @@ impl RunSummary {
     pub fn begin() -> Self {
         let now = Timestamp::now();
         Self {
+            mirrors: Vec::new(),
             outcome: RunOutcome::Succeeded,
             started_at: now,
             finished_at: now,
-            mirrors: Vec::new(),
             totals: Totals::default(),
             warnings: Vec::new(),
         }

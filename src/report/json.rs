@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::event::{MirrorSummary, RunSummary};
 use crate::oci::Tag;
-use crate::report::RunReport;
+use crate::report::run::RunReport;
 
 /// The document of a run or a plan. It is written mirror by mirror: what was written is not kept.
 #[derive(Debug, Default)]

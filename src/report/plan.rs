@@ -8,8 +8,8 @@ use std::io::Write;
 use crate::event::{MirrorSummary, RunSummary, TagSummary};
 use crate::oci::Tag;
 use crate::plan::Action;
-use crate::report::RunReport;
 use crate::report::errors;
+use crate::report::run::RunReport;
 use crate::report::table::{Look, Table};
 use crate::select::{Reason, Selection, Verdict};
 

@@ -12,7 +12,7 @@ use crate::event::{
 use crate::fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
-use crate::report::RunReport;
+use crate::report::run::RunReport;
 use crate::select::{Rule, Selection, Spec, select};
 
 /// What a report writes.
@@ -25,7 +25,7 @@ pub(super) fn text(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
 /// Has a report tell of a run.
 pub(super) fn told(report: &mut dyn RunReport, out: &mut dyn Write, run: &RunSummary) -> io::Result<()> {
     run.mirrors.iter().try_for_each(|mirror| report.mirror(out, mirror.clone()))?;
-    report.end(out, run)
+    report.end(out, &RunSummary { mirrors: Vec::new(), ..run.clone() })
 }
 
 pub(super) fn tag(text: &str) -> Tag {

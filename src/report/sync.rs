@@ -5,8 +5,8 @@ use std::io::Write;
 
 use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::fault::Fault;
-use crate::report::RunReport;
 use crate::report::errors;
+use crate::report::run::RunReport;
 use crate::report::table::{Look, Table};
 use crate::report::units::{Bytes, Span};
 

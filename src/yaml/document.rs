@@ -14,7 +14,7 @@ use crate::yaml::schema::Schema;
 use crate::yaml::suggest::suggest;
 use crate::yaml::{reader, variables};
 
-/// So many faults of one document are told, and the others counted: nobody reads more at once.
+/// At most this many faults of one document are told, and the others counted: nobody reads more at once.
 const FAULTS_MAX: usize = 100;
 
 /// The nodes of a text and what is wrong with them.

@@ -178,9 +178,6 @@ async fn the_document_of_a_run_has_its_documented_shape() {
         ".mirrors[].target" => "TARGET",
     }, @r#"
     {
-      "outcome": "succeeded",
-      "started_at": "TIME",
-      "finished_at": "TIME",
       "mirrors": [
         {
           "name": "app",
@@ -207,6 +204,9 @@ async fn the_document_of_a_run_has_its_documented_shape() {
           "warnings": []
         }
       ],
+      "outcome": "succeeded",
+      "started_at": "TIME",
+      "finished_at": "TIME",
       "totals": {
         "selected": 1,
         "copied": 1,

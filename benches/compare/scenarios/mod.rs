@@ -2,6 +2,7 @@
 
 mod cold;
 mod far;
+mod lists;
 mod memory;
 mod mirrors;
 mod program;
@@ -23,8 +24,8 @@ pub(crate) struct Effort {
 }
 
 /// The names of the scenarios, in the order in which they run.
-pub(crate) const NAMES: [&str; 8] =
-    ["program", "throughput", "tls", "distribution", "memory", "far", "mirrors", "slow"];
+pub(crate) const NAMES: [&str; 9] =
+    ["program", "throughput", "tls", "distribution", "memory", "far", "mirrors", "lists", "slow"];
 
 /// Runs the scenario of this name.
 pub(crate) async fn run(name: &str, report: &mut Report, effort: Effort) -> Result<(), String> {
@@ -39,6 +40,7 @@ pub(crate) async fn run(name: &str, report: &mut Report, effort: Effort) -> Resu
         "memory" => memory::run(report, effort).await,
         "far" => far::run(report).await,
         "mirrors" => mirrors::run(report, effort).await,
+        "lists" => lists::run(report).await,
         "slow" => slow::run(report, effort).await,
         other => Err(format!("no scenario is named `{other}`; there are: {}", NAMES.join(", "))),
     }
