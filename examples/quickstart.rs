@@ -14,10 +14,9 @@ use std::sync::Arc;
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use tagferry::app::{App, Options};
 use tagferry::config::Config;
-use tagferry::event::{Observer, RunOutcome};
+use tagferry::event::{Observer, RunOutcome, RunSummary};
 use tagferry::pass::{Mode, Stop};
-use tagferry::report;
-use tagferry::report::{Bytes, Lines, Look, Progress, Rows};
+use tagferry::report::{Bytes, Lines, Look, PlanTables, Progress, Rows, RunReport, SyncTable};
 
 use terminal_size::Width;
 use tracing_subscriber::filter::filter_fn;
@@ -61,17 +60,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     println!("\n`tagferry plan`: what would be copied, and why everything else would not:\n");
     let plan = app.run(Mode::Plan, &stop).await;
-    report::plan(&mut io::stdout(), &plan, Rows::All, look)?;
+    write(&mut PlanTables::new(Rows::All, look), &plan)?;
 
     println!("\n`tagferry sync`: the first run copies:\n");
     let first = app.run(Mode::Sync, &stop).await;
     progress.clear();
-    report::sync(&mut io::stdout(), &first, look)?;
+    write(&mut SyncTable::new(look), &first)?;
 
     println!("\n`tagferry sync`: the second run finds nothing to do:\n");
     let second = app.run(Mode::Sync, &stop).await;
     progress.clear();
-    report::sync(&mut io::stdout(), &second, look)?;
+    write(&mut SyncTable::new(look), &second)?;
 
     println!("\nWhat the ECR repository oracle/jdk now holds:\n");
     for (tag, digest) in target.tags("oracle/jdk") {
@@ -93,6 +92,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         second.totals.requests
     );
     Ok(())
+}
+
+/// Writes what came of a run.
+fn write(report: &mut dyn RunReport, run: &RunSummary) -> io::Result<()> {
+    let out = &mut io::stdout();
+    run.mirrors.iter().try_for_each(|mirror| report.mirror(out, mirror.clone()))?;
+    report.end(out, run)
 }
 
 fn configuration(source: &fake::Registry, target: &Ecr) -> String {
