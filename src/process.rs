@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// A program that takes longer is killed.
+/// A program that takes longer is killed. So long is any source of a login waited for.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Of what a program prints, this much is kept. The rest is read, for it must not wait for its reader.
 const OUTPUT_MAX_BYTES: usize = 64 * 1024;
@@ -90,13 +90,13 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     }
 }
 
-impl Output {
-    /// The JSON object that was printed; some programs print warnings before it.
-    pub fn object(&self) -> Option<&[u8]> {
-        let start = self.stdout.iter().position(|&byte| byte == b'{')?;
-        Some(&self.stdout[start..])
-    }
+/// The JSON object in what was printed; some programs print warnings before it.
+pub fn object(stdout: &[u8]) -> Option<&[u8]> {
+    let start = stdout.iter().position(|&byte| byte == b'{')?;
+    Some(&stdout[start..])
+}
 
+impl Output {
     /// Why it failed, in its own words: the first line of each of its outputs. A JSON object would hold a secret.
     pub fn complaint(&self) -> String {
         let said = [&self.stdout, &self.stderr].map(|bytes| String::from_utf8_lossy(bytes));
@@ -179,8 +179,8 @@ mod tests {
             let status = std::os::unix::process::ExitStatusExt::from_raw(256);
             Output { status, stdout: stdout.to_vec(), stderr: stderr.to_vec() }
         };
-        assert_eq!(output(b"warning\n{\"a\":1}\n", b"").object(), Some(&b"{\"a\":1}\n"[..]));
-        assert_eq!(output(b"none", b"").object(), None);
+        assert_eq!(object(b"warning\n{\"a\":1}\n"), Some(&b"{\"a\":1}\n"[..]));
+        assert_eq!(object(b"none"), None);
         assert_eq!(output(b"\nout\nmore", b"err\n").complaint(), "out; err");
         assert_eq!(output(b"{\"Secret\":\"x\"}", b"").complaint(), "it did not say why (exit status: 1)");
     }

@@ -20,22 +20,25 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use crate::aws::config::behavior;
 use crate::aws::credential_process;
+use crate::aws::credentials::Late;
 use crate::aws::http::Http;
+use crate::process::PATIENCE;
 
-/// A source that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Some instances take more than the second that the SDK gives them (awslabs/aws-sdk-rust#673).
-const IMDS_READ_TIMEOUT: Duration = Duration::from_secs(4);
+/// The metadata service has all of that time to answer in: some instances take more than the second that the SDK gives
+/// them (awslabs/aws-sdk-rust#673), and who gets no answer is to be told why.
+const IMDS_TIMEOUT: Duration = PATIENCE.saturating_mul(2);
 const IMDS_ATTEMPTS_MAX: u32 = 2;
 
 /// What to do where the metadata service says nothing: its answer to a container has one hop too many.
-const HOP_LIMIT: &str = "; in a container on EC2, the instance's `http-put-response-hop-limit` has to be 2";
+const HOP_LIMIT: &str = "for a container on EC2, its `http-put-response-hop-limit` has to be 2";
 
-/// A source did not answer in time.
+/// A source has credentials, and gave none.
 #[derive(Debug, thiserror::Error)]
-#[error("no AWS credentials within {} seconds from {origin}", PATIENCE.as_secs())]
-pub(super) struct Late {
+#[error("no AWS credentials from {origin}")]
+struct Failed {
     origin: String,
+    #[source]
+    cause: CredentialsError,
 }
 
 /// The chain for calls in this region. Reads the profiles, and asks no source yet.
@@ -49,7 +52,8 @@ pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsPr
         .with_behavior_version(Some(behavior()))
         .with_http_client(Http::default());
     let client = imds::Client::builder().configure(&config);
-    let client = client.read_timeout(IMDS_READ_TIMEOUT).max_attempts(IMDS_ATTEMPTS_MAX).build();
+    let client = client.read_timeout(IMDS_TIMEOUT).operation_attempt_timeout(IMDS_TIMEOUT);
+    let client = client.max_attempts(IMDS_ATTEMPTS_MAX).build();
     let instance = ImdsCredentialsProvider::builder().configure(&config).imds_client(client).build();
     let container = EcsCredentialsProvider::builder().configure(&config).build();
     let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
@@ -68,7 +72,7 @@ pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsPr
         .or_else("EcsContainer", Bounded::new(container, "the container's credentials endpoint".to_owned()))
         .or_else(
             "Ec2InstanceMetadata",
-            Bounded::new(instance, format!("the instance's metadata service{HOP_LIMIT}")),
+            Bounded::new(instance, format!("the instance's metadata service ({HOP_LIMIT})")),
         );
     SharedCredentialsProvider::new(chain)
 }
@@ -92,11 +96,15 @@ impl<P: ProvideCredentials> ProvideCredentials for Bounded<P> {
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            let answer = tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await;
-            answer.unwrap_or_else(|_| {
-                let late = Late { origin: self.origin.clone() };
-                Err(CredentialsError::provider_error(late))
-            })
+            use CredentialsError::{CredentialsNotLoaded, InvalidConfiguration};
+            let origin = || self.origin.clone();
+            match tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await {
+                // The next source may have some.
+                Ok(Err(error @ (CredentialsNotLoaded(_) | InvalidConfiguration(_)))) => Err(error),
+                Ok(Err(cause)) => Err(CredentialsError::provider_error(Failed { origin: origin(), cause })),
+                Ok(credentials) => credentials,
+                Err(_) => Err(CredentialsError::provider_error(Late(origin()))),
+            }
         })
     }
 
@@ -112,6 +120,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::text::chain;
 
     /// Answers after so long.
     #[derive(Debug)]
@@ -127,6 +136,32 @@ mod tests {
                 Ok(Credentials::new("AKIA", "s", None, None, "test"))
             })
         }
+    }
+
+    /// Fails with this.
+    #[derive(Debug)]
+    struct Broken(fn(&'static str) -> CredentialsError);
+
+    impl ProvideCredentials for Broken {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err((self.0)("a page came")))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_is_told_by_its_name_and_one_that_has_none_is_passed_over() {
+        let ask = async |error| {
+            let bounded = Bounded::new(Broken(error), "the test".to_owned());
+            chain(&bounded.provide_credentials().await.unwrap_err())
+        };
+        let text = ask(CredentialsError::provider_error).await;
+        assert!(text.contains("no AWS credentials from the test: "), "{text}");
+        assert!(text.contains("a page came"), "{text}");
+        let text = ask(CredentialsError::not_loaded).await;
+        assert!(!text.contains("the test"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,9 +14,9 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::SharedCredentialsProvider;
 
-use crate::aws::chain::{Bounded, Late, default_chain};
+use crate::aws::chain::{Bounded, default_chain};
 use crate::aws::credentials;
-use crate::aws::credentials::Checked;
+use crate::aws::credentials::{Checked, Late};
 use crate::aws::http::Http;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.

@@ -3,6 +3,7 @@
 //! The SDK runs such a program without an end, and leaves it running. Where a profile takes a role and another profile has
 //! the program, it is still the SDK that runs it.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use aws_config::profile::{self, Profile};
@@ -16,8 +17,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
+use crate::aws::credentials::Late;
 use crate::process;
-use crate::process::{Output, PATIENCE};
+use crate::text::excerpt;
 
 /// With one of these, a profile's credentials come from elsewhere.
 const ELSEWHERE: [&str; 9] = [
@@ -41,10 +43,9 @@ pub(super) struct CredentialProcess {
 
 /// Why it gave no credentials. Never holds what it printed on standard output.
 #[derive(Debug, thiserror::Error)]
-#[error("`credential_process` of the profile `{profile}` in AWS' files (`{program}`): {why}")]
+#[error("{origin}: {why}")]
 struct Failed {
-    profile: String,
-    program: String,
+    origin: String,
     why: String,
 }
 
@@ -67,19 +68,25 @@ impl CredentialProcess {
         let mut command = Command::new("sh");
         command.args(["-c", &self.command]);
         let why = match process::run(command, b"").await {
-            Ok(output) if output.status.success() => match read(&output, Timestamp::now()) {
+            Ok(output) if output.status.success() => match read(&output.stdout, Timestamp::now()) {
                 Ok(credentials) => return Ok(credentials),
                 Err(why) => why,
             },
             Ok(output) => format!("it failed: {}", output.complaint()),
-            Err(process::Error::Late) => {
-                format!("no AWS credentials within {} seconds: it was killed", PATIENCE.as_secs())
-            }
             Err(process::Error::Run(error)) => format!("it cannot be run: {error}"),
+            Err(process::Error::Late) => {
+                return Err(CredentialsError::provider_error(Late(format!("{self}: it was killed"))));
+            }
         };
+        Err(CredentialsError::provider_error(Failed { origin: self.to_string(), why }))
+    }
+}
+
+impl fmt::Display for CredentialProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What is behind the program's name may be a secret.
-        let program = self.command.split_whitespace().next().unwrap_or_default().to_owned();
-        Err(CredentialsError::provider_error(Failed { profile: self.profile.clone(), program, why }))
+        let program = self.command.split_whitespace().next().unwrap_or_default();
+        write!(f, "`credential_process` of the profile `{}` in AWS' files (`{program}`)", self.profile)
     }
 }
 
@@ -93,9 +100,9 @@ impl ProvideCredentials for CredentialProcess {
 }
 
 /// The credentials that a program printed. Names are read in any case, and what is not needed may be null.
-fn read(output: &Output, now: Timestamp) -> Result<Credentials, String> {
+pub(super) fn read(stdout: &[u8], now: Timestamp) -> Result<Credentials, String> {
     let printed =
-        output.object().and_then(|object| serde_json::from_slice::<Map<String, Value>>(object).ok());
+        process::object(stdout).and_then(|object| serde_json::from_slice::<Map<String, Value>>(object).ok());
     let Some(printed) = printed else { return Err("it printed no JSON object".to_owned()) };
     let value = |name: &str| {
         let found = printed.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -109,7 +116,10 @@ fn read(output: &Output, now: Timestamp) -> Result<Credentials, String> {
     let needed = |name: &str| text(name)?.ok_or_else(|| format!("there is no `{name}` in what it printed"));
     match value("Version") {
         Some(version) if version.as_u64() == Some(1) => {}
-        Some(version) => return Err(format!("it printed version {version}, and only version 1 is known")),
+        Some(version) => {
+            let version = excerpt(&version.to_string());
+            return Err(format!("it printed version {version}, and only version 1 is known"));
+        }
         None => return Err("there is no `Version` in what it printed; it has to be 1".to_owned()),
     }
     let expiry = match text("Expiration")? {
@@ -139,16 +149,11 @@ fn read(output: &Output, now: Timestamp) -> Result<Credentials, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-    use std::process::ExitStatus;
-
     use super::*;
 
     #[track_caller]
     fn check(printed: &str, expected: Result<&str, &str>) {
-        let stdout = printed.as_bytes().to_vec();
-        let output = Output { status: ExitStatus::from_raw(0), stdout, stderr: Vec::new() };
-        let got = read(&output, "2026-11-24T00:00:00Z".parse().unwrap()).map(|credentials| {
+        let got = read(printed.as_bytes(), "2026-11-24T00:00:00Z".parse().unwrap()).map(|credentials| {
             let expiry = credentials.expiry().map(|time| Timestamp::try_from(time).unwrap().to_string());
             let token = credentials.session_token().unwrap_or("none");
             format!("{} {token} {}", credentials.access_key_id(), expiry.unwrap_or("none".to_owned()))

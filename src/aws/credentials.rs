@@ -11,6 +11,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use url::Url;
 
+use crate::process::PATIENCE;
+
 /// Where the SDK looks for the region, in this order.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// How names of variables with the address of an API start.
@@ -34,6 +36,11 @@ pub(super) enum Unfit {
     #[error("{what} of {origin} has {} inside, which cannot be sent: write that value alone", name(*character))]
     Character { what: &'static str, origin: String, character: char },
 }
+
+/// A source of credentials, by its name, did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no AWS credentials within {seconds} seconds from {0}", seconds = PATIENCE.as_secs())]
+pub(super) struct Late(pub(super) String);
 
 fn name(character: char) -> String {
     match character {

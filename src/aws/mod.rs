@@ -11,6 +11,9 @@ mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub use config::{check_credentials, config};
 pub use error::{Call, Error, Kind, NO_CREDENTIALS};
 pub use secret::SecretCredentials;

@@ -94,7 +94,8 @@ fn read(output: &Output, program: String) -> Result<Option<Login>, HelperError> 
             Err(HelperError::Failed { program, complaint: output.complaint() })
         };
     }
-    let answer = output.object().and_then(|object| docker_file::object(serde_json::from_slice(object).ok()?));
+    let answer = process::object(&output.stdout)
+        .and_then(|object| docker_file::object(serde_json::from_slice(object).ok()?));
     let answer = answer.and_then(|object| serde_json::from_value(object.into()).ok());
     let Answer { username, secret } = answer.ok_or(HelperError::Answer(program))?;
     let username = username.filter(|username| !username.is_empty());

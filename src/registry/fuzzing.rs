@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::{Timestamp, ToSpan};
 use url::Url;
 
@@ -16,6 +16,7 @@ use crate::registry::error::{Error, Kind};
 use crate::registry::refusal::ERROR_BODY_MAX_BYTES;
 use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
+use crate::registry::transport::quota::Quota;
 use crate::registry::transport::{origin, retry};
 use crate::registry::{PrivateHosts, Refusal, Retry};
 
@@ -135,6 +136,17 @@ pub fn retry_after(data: &[u8]) {
     assert!(later == Some(asked) || is_date || asked < Duration::from_secs(10), "{asked:?}, then {later:?}");
 }
 
+/// `RateLimit-Remaining`: whatever a registry says, it is asked again within an hour.
+pub fn quota(data: &[u8]) {
+    let (Ok(value), Ok(host)) = (HeaderValue::from_bytes(data), "docker.io".parse()) else { return };
+    let quota = Quota::default();
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("ratelimit-remaining"), value)]);
+    for method in [Method::GET, Method::HEAD, Method::GET] {
+        quota.learn(&host, &method, &headers);
+        assert!(quota.used_up().is_none_or(|left| left <= Duration::from_hours(1)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +157,7 @@ mod tests {
         check_seeds("address", address);
         check_seeds("challenge", challenge);
         check_seeds("link", link);
+        check_seeds("quota", quota);
         check_seeds("refusal", refusal);
         check_seeds("retry_after", retry_after);
     }

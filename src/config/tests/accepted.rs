@@ -1,5 +1,6 @@
 //! Texts without a fault, and what they become.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -46,6 +47,20 @@ fn the_example_is_without_fault() {
     assert_eq!(base.target, Endpoint::Layout { dir: "./mirror/base".into(), name: None });
     assert_eq!((web.name.as_str(), web.source.to_string().as_str()), ("apps/web", "oci:./carried#apps/web"));
     assert_eq!(config.registries.len(), 6);
+}
+
+#[test]
+fn a_pace_may_be_any_and_a_pass_have_an_end() {
+    let timeouts = |entry: &str| {
+        let text = format!("{MIRROR}    tags: [{{match: ^21$}}]\ntimeouts: {entry}\n");
+        parse(&text).unwrap().timeouts
+    };
+    let default = timeouts("{}");
+    assert_eq!((default.pace.map(NonZeroU64::get), default.pass), (Some(1024), None));
+    assert_eq!(default.metadata, Duration::from_mins(1));
+    let given = timeouts("{pace: 0, pass: 2h, metadata: 5m}");
+    assert_eq!((given.pace, given.pass), (None, Some(Duration::from_hours(2))));
+    assert_eq!(given.metadata, Duration::from_mins(5));
 }
 
 #[test]

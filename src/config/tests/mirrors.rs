@@ -372,5 +372,13 @@ fn spans_are_checked() {
             "6:32: timeouts.stall: expected a number and a unit, such as `30s`, `5m` or `1h 30m`",
         ],
     );
+    check_mirror(
+        &["timeouts: {metadata: 0s, pace: 1024, pass: 0s}"],
+        &[
+            "5:22: timeouts.metadata: 0 would let every request fail: write a span such as `30s`",
+            "5:32: timeouts.pace: expected bytes a second, such as `1KiB/s` or `500B/s`, or `0` for none",
+            "5:44: timeouts.pass: 0 would let every request fail: write a span such as `30s`",
+        ],
+    );
     check_mirror(&["shutdown_grace: 10years"], &["5:17: shutdown_grace: longer than 31 days"]);
 }

@@ -173,6 +173,9 @@ async fn a_container_that_is_answered_by_a_page_is_told_so() {
         Program::configured(&mirror(&source, &ecr, APP)).variable("AWS_EC2_METADATA_DISABLED", "true");
     let uri = format!("http://{}/credentials", endpoint.host());
     let ran = program.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri).run_online(&["sync"]).await;
-    assert_says(&ran.assert_code(1).stderr, &["the AWS credentials could not be obtained"]);
+    assert_says(
+        &ran.assert_code(1).stderr,
+        &["the AWS credentials could not be obtained", "from the container's credentials endpoint"],
+    );
     assert!(endpoint.requests().len() < 10, "{}", endpoint.requests().len());
 }
