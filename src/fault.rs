@@ -1,4 +1,4 @@
-//! What failed, as a value: compared and kept as such, and told as text only where it is shown.
+//! What failed, as a value: it is compared and stored as one, and becomes text only where it is shown.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -39,7 +39,7 @@ pub enum Side {
     Target,
 }
 
-/// What stays of a fault from time to time: not the addresses, digests, times, counts and request ids of its text.
+/// What is the same each time a fault occurs: not the addresses, digests, times, counts and request ids in its text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
     side: Option<Side>,
@@ -65,7 +65,7 @@ impl Fault {
         self.what.lines().next().unwrap_or_default()
     }
 
-    /// By which it is told whether the same fails again.
+    /// Equal where the same fails again.
     pub fn kind(&self) -> Kind {
         Kind { side: self.side, operation: self.operation, code: self.code.clone() }
     }
@@ -117,7 +117,7 @@ impl Side {
     }
 }
 
-/// Faults as they come in tests.
+/// Faults for tests.
 #[cfg(test)]
 pub(crate) fn sample(text: &str) -> Fault {
     #[derive(Debug, thiserror::Error)]

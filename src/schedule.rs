@@ -1,7 +1,7 @@
 //! Schedules: the times of cron expressions, at which the triggers of workers are fired.
 //!
-//! What time it is, is the wall clock's business, and that may jump. Set forward, times that were skipped are one run;
-//! set back, schedules are counted anew from what it shows. The cron library waits for a time and does nothing else:
+//! Times are those of the wall clock, which may jump. Where it is set forward, the times that were skipped are one run;
+//! where it is set back, schedules are computed anew from what it shows. The cron library waits for a time and does nothing else:
 //! its own jobs overlap, and keep one distance to UTC for ever (tokio-cron-scheduler#83 and #107).
 
 use std::collections::HashMap;
@@ -15,9 +15,9 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::config::Schedule;
 use crate::worker::Worker;
 
-/// A clock that was set back by less than this was only corrected.
+/// A clock that goes back by less than this was adjusted, not set.
 const CORRECTION_MAX: SignedDuration = SignedDuration::from_secs(1);
-/// A clock that was set back is noticed this much later than the time that was waited for, at the latest.
+/// A clock that was set back is noticed at most this long after it shows the awaited time.
 const BACKWARD_GRACE: Duration = Duration::from_secs(2);
 
 /// When which worker is to run.
@@ -37,7 +37,7 @@ struct Entry {
     due: Option<Timestamp>,
 }
 
-/// Chooses how much later than its time a run starts, of up to this.
+/// Chooses the jitter of a run: a delay of up to this.
 pub type Jitter = fn(Duration) -> Duration;
 
 impl Agenda {
@@ -107,7 +107,7 @@ impl Clock {
         Ok(Self(scheduler))
     }
 
-    /// Keeps an agenda for ever. `fired` is called after each look at it. Cancel safe.
+    /// Fires the triggers of an agenda for ever. `fired` is called after each round. Cancel safe.
     pub async fn keep(&self, agenda: &mut Agenda, jitter: Jitter, fired: impl Fn()) -> JobSchedulerError {
         loop {
             let woken = match agenda.next() {
@@ -142,7 +142,7 @@ impl Clock {
     }
 }
 
-/// How long it is until then; nothing where that has passed.
+/// How long it is until then; zero where that has passed.
 fn until(time: Timestamp) -> Duration {
     time.duration_since(Timestamp::now()).try_into().unwrap_or(Duration::ZERO)
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 
-/// As many slots as were last asked for, given in the order in which they are wanted.
+/// Slots, given in the order of the requests for them. Their number may change.
 #[derive(Debug)]
 pub struct Slots {
     free: Semaphore,

@@ -12,7 +12,7 @@ use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference, Tag};
 use crate::registry;
 
-/// A larger config is not read: it is that of no image.
+/// A larger config is not read: no image has one.
 const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
 /// Children of one index whose configs are read at the same time.
 const QUESTIONS_MAX: usize = 8;
@@ -35,7 +35,7 @@ pub struct Sources {
     others: Arc<[Source]>,
 }
 
-/// A blob on its way. Who got its end got all of it: size and digest are checked before.
+/// A blob in transfer. Its end comes only after size and digest were found right.
 pub enum BlobReader {
     /// From a registry.
     Registry(Box<registry::BlobReader>),

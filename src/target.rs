@@ -29,7 +29,7 @@ pub enum Target {
     Layout(Layout),
 }
 
-/// What takes blobs and manifests.
+/// The store that blobs and manifests go to.
 enum Data<'a> {
     Registry(&'a registry::Repository),
     Layout(&'a Layout),
@@ -216,7 +216,7 @@ impl Target {
             }
         };
         let started = match repository.start_upload(blob.digest, from).await {
-            // A mount is about sending less; who refuses it may still take the bytes.
+            // A mount only saves traffic; a target that refuses it may still take the bytes.
             Err(error) if from.is_some() && (error.refusal().is_some() || error.is_denied()) => {
                 repository.start_upload(blob.digest, None).await?
             }

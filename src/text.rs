@@ -1,4 +1,4 @@
-//! What every layer says things with: error chains, and what others wrote, made fit to be repeated in a message.
+//! Text for messages: error chains, and what others wrote, cut and cleaned so that a message can repeat it.
 
 use std::any::Any;
 use std::error::Error;
@@ -33,7 +33,7 @@ pub fn chain(error: &dyn Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// A mistake of ours, caught where a piece of work ends: what the panic said.
+/// The message for a panic that was caught at the end of a piece of work.
 pub fn internal_error(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<String>().map(String::as_str);
     let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");

@@ -20,28 +20,27 @@ use crate::registry::{Chunks, Client, Limits, Patience, Ranges, RequestObserver}
 use crate::source::Source;
 use crate::target::Target;
 
-/// ECR's `PutImage` is the scarcest of its quotas: ten a second for an account and region. We stay below, all of us
-/// together.
+/// `PutImage` has the smallest of ECR's quotas: ten a second for an account and region. All shards together stay below.
 const ECR_MANIFESTS_PER_SECOND: u64 = 8;
 
 /// A caller of AWS and where it calls: the region, the role that it takes and the address, where they are given.
-/// A token of one address is nobody else's business.
+/// A token is used at one address only.
 type Caller = (String, Option<String>, Option<Url>);
 
 impl Options {
-    /// This process's part of what ECR takes. Of more shards than that each has one a second; ECR throttles them, which is
-    /// heeded.
+    /// This process's part of that quota. With more shards than the quota allows each has one a second; ECR throttles
+    /// them, and they back off.
     fn manifests_per_second(&self) -> Option<NonZeroU32> {
         let part = ECR_MANIFESTS_PER_SECOND / self.shard.map_or(1, |shard| shard.count().get());
         NonZeroU32::new(u32::try_from(part.max(1)).unwrap_or(u32::MAX))
     }
 }
 
-/// Makes clients as they are asked for.
+/// Makes clients on demand.
 pub(super) struct Clients {
     options: Options,
     observer: RequestObserver,
-    /// One for all, as it is about memory.
+    /// One for all clients, as it bounds memory.
     ranges: Ranges,
     registries: BTreeMap<Host, Client>,
     apis: BTreeMap<Host, ecr::Api>,

@@ -71,7 +71,7 @@ struct Sides {
     memory: Memory,
 }
 
-/// The configuration is right, and still nothing can be built from it here.
+/// The configuration is valid, and cannot be used on this machine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A certificate file that cannot be read.
@@ -88,10 +88,10 @@ pub enum Error {
     /// A client that cannot be made.
     #[error(transparent)]
     Client(#[from] registry::BuildError),
-    /// A target in AWS, and nobody to be there.
+    /// A target in AWS, and no credentials for it.
     #[error("{}", aws::NO_CREDENTIALS)]
     NoCredentials(#[source] CredentialsError),
-    /// The same, as what is there cannot be used.
+    /// A target in AWS, and credentials that cannot be used.
     #[error("the AWS credentials cannot be used")]
     Credentials(#[source] CredentialsError),
     /// The same, as whoever has them does not say so.
@@ -187,7 +187,7 @@ impl App {
         let mut summary = RunSummary::begin();
         let before = self.requests.load(Relaxed);
         let number = self.runs.fetch_add(1, Relaxed) + 1;
-        // One for the whole run, be there moments between its passes when none is under way.
+        // Held for the whole run, also between its passes.
         let shared = self.shared();
         let passes = self.config.mirrors.iter().zip(&self.sides).map(|(mirror, sides)| {
             let pass = self.pass_of(mirror, sides, number, Arc::clone(&shared));
@@ -214,7 +214,7 @@ impl App {
         summary
     }
 
-    /// Waits for one of the places that `concurrency.mirrors` gives to passes of their own. Cancel safe.
+    /// Waits for one of the `concurrency.mirrors` slots. Cancel safe.
     pub async fn slot(&self) -> Slot<'_> {
         self.slots.acquire().await
     }

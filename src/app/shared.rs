@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use crate::copy::Shared;
 
-/// Where passes follow one another without a gap, so long the first one's knowledge is passed on. It says which blobs
+/// How long knowledge is passed on where passes follow one another without a gap. It says which blobs
 /// and manifests were written, and people delete images.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Gives every pass what those before it share, as long as any of them is under way.
 ///
-/// When none is, it is forgotten: the registries know better.
+/// When none is, it is forgotten, and the registries are asked again.
 pub(super) struct SharedState {
     /// Layers that may move at once, whatever is under way.
     blob_slots: Arc<Semaphore>,

@@ -93,7 +93,7 @@ pub async fn check_credentials(
     }
 }
 
-/// Pinned, so that an update of the SDK changes no defaults behind our back.
+/// Pinned, so that an update of the SDK changes no defaults.
 pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }

@@ -99,7 +99,7 @@ fn is_address(text: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) inner: SharedCredentialsProvider,
-    /// Why nothing may be asked.
+    /// Why no request can be made.
     pub(super) fault: Option<Unfit>,
 }
 

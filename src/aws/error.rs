@@ -86,7 +86,7 @@ impl Call {
             Err(error) => {
                 let error = Error::sdk(self, error);
                 span.record("aws.request_id", error.request_id.as_deref());
-                // Whoever asks may well be about to make it.
+                // The caller may be about to create it.
                 if !error.is_repository_missing() {
                     span.record("otel.status_code", "ERROR");
                     span.record("otel.status_description", display(&error));
@@ -148,7 +148,7 @@ pub enum Kind {
     /// The request could not be made; the source says why.
     #[error("the request could not be made")]
     Unsent,
-    /// The answer makes no sense.
+    /// The answer cannot be understood.
     #[error("cannot understand the answer: {0}")]
     Answer(String),
     /// Anything else that AWS says.
@@ -197,7 +197,7 @@ impl Error {
         Self { call, kind: Kind::RepositoryMissing, request_id: None, source: None }
     }
 
-    /// An answer that came and makes no sense. `what` must hold no part of a secret.
+    /// An answer that cannot be understood. `what` must hold no part of a secret.
     pub(crate) fn answer(call: Call, what: impl Into<String>) -> Self {
         Self { call, kind: Kind::Answer(what.into()), request_id: None, source: None }
     }

@@ -82,13 +82,13 @@ impl Logging {
         let _ = tracing_subscriber::registry().with(layers).try_init();
         panic::set_hook(Box::new(report_panic));
         if let Some(fault) = fault {
-            // Who works without traces works; who is told nothing looks for them in vain.
+            // The program works without traces, but says that there are none.
             warn!("No traces: {fault}");
         }
         Ok(traces)
     }
 
-    /// Whether bars may stand between the logs.
+    /// Whether progress bars may be drawn.
     pub(super) fn allows_bars(&self) -> bool {
         !self.quiet && self.log_format == Format::Text
     }
@@ -115,7 +115,7 @@ impl Logging {
     }
 }
 
-/// A panic as one log, which knows its mirror and tag as all logs do.
+/// A panic as one log line, with its mirror and tag like any other.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let (place, words) = (panic.location().map(display), panic.payload_as_str().unwrap_or("no words"));
     let backtrace = Backtrace::capture();

@@ -44,12 +44,12 @@ Start with a look at a repository, and with a file of one mirror:
 const AFTER_HELP: &str = "\
 Environment:
   TAGFERRY_CONFIG_YAML  the configuration's text, where --config is not given
-  TAGFERRY_API_TOKEN    what it takes to start a run of `serve` over HTTP
+  TAGFERRY_API_TOKEN    the token for starting a run of `serve` over HTTP
   RUST_LOG              which logs to show, such as `warn,tagferry=debug`;
                         -v and -q win
   OTEL_EXPORTER_OTLP_ENDPOINT, ...
                         where traces go, over OTLP/HTTP; none are made without it
-  NO_COLOR              anything but nothing: no colour
+  NO_COLOR              no colour, whatever it is set to
   DOCKER_CONFIG         the folder of Docker's config.json, whose logins are used
                         where the configuration has none
   AWS_PROFILE, ...      what the AWS command line takes

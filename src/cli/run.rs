@@ -26,9 +26,10 @@ use crate::pass::{Mode, Stop};
 use crate::report;
 use crate::report::{Progress, RunReport};
 
-/// After the run, notices have so long to arrive.
+/// How long notices may take after the run.
 const NOTICES_MAX: Duration = Duration::from_secs(10);
-/// So long from when the program was told to stop: ECS and Kubernetes kill 5 seconds after the default of `shutdown_grace`.
+/// How long they may take where the program was told to stop, counted from then: ECS and Kubernetes kill 5 seconds after
+/// the default of `shutdown_grace`.
 const NOTICES_MAX_STOPPED: Duration = Duration::from_secs(3);
 
 /// What a run takes.

@@ -13,7 +13,7 @@ use crate::config::raw_notice;
 use crate::config::secret::Secret;
 use crate::yaml::{Document, Path};
 
-/// Headers that say how the request is made, which is ours to say.
+/// Headers that the client itself sets.
 const OWN_HEADERS: [HeaderName; 5] = [HOST, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
 /// The bound of EventBridge's API on the name of a bus.
 const BUS_MAX_CHARS: usize = 256;

@@ -188,7 +188,7 @@ fn target(text: Option<String>, path: &Path, document: &mut Document) -> Option<
     }
     let first = text.split('/').next().unwrap_or_default();
     if !first.contains(['.', ':']) && first != "localhost" && !text.is_empty() {
-        // Docker's rule would make it Docker Hub, to which nobody mirrors by leaving something out.
+        // By Docker's rule it would be Docker Hub, and nobody mirrors there by leaving out the host.
         document.report(path, "names no registry: a target is HOST[:PORT]/PATH");
         return None;
     }
@@ -225,7 +225,7 @@ fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoi
     Some(Endpoint::Registry(name))
 }
 
-/// What is no name at all, though a part of it may read as one.
+/// What cannot be a name, though a part of it may look like one.
 fn slip(text: &str) -> Option<String> {
     if let Some(quote) = text.chars().find(|c| "\u{201c}\u{201d}\u{2018}\u{2019}".contains(*c)) {
         return Some(format!("a typographic quote (`{quote}`) is part of it: leave it out, or use \" or '"));

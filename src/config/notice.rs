@@ -1,4 +1,4 @@
-//! Who is told of new tags, of failures and of recoveries.
+//! Where notices of new tags, failures and recoveries are sent.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,17 +7,17 @@ use crate::config::raw_notice;
 use crate::config::raw_notice::NoticeKind;
 use crate::yaml::{Document, Path, suggest};
 
-/// Where there are more mirrors than these, a wrong name is not told with all right ones.
+/// With more mirrors than these, the message about an unknown name does not list them.
 const NAMED_MAX: usize = 50;
 
-/// One place that is told, and of what.
+/// A destination of notices, and what is sent to it.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// Where it is told.
+    /// The destination.
     pub destination: Destination,
-    /// What is told; not empty.
+    /// Which kinds of notices are sent; not empty.
     pub on: BTreeSet<NoticeKind>,
-    /// The names of the mirrors of which is told. None: all.
+    /// The names of the mirrors that it is about. None: all.
     pub mirrors: Option<BTreeSet<String>>,
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::config::raw_notice::Notice;
 use crate::config::secret::Secret;
 
-/// More than this at a time is a slip: it would only wait for sockets and memory.
+/// More than this at a time is a typing error: the rest would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
 /// More parts of a layer than this find no room in memory.
 pub(super) const RANGES_MAX: u64 = 6;
@@ -33,7 +33,7 @@ pub(super) struct Config {
     pub(super) schedule: Option<Schedule>,
     /// Settings of registries, by HOST or HOST:PORT.
     pub(super) registries: BTreeMap<String, Registry>,
-    /// Who is told of new tags, of failures and of recoveries.
+    /// Where notices of new tags, failures and recoveries are sent.
     pub(super) notices: Vec<Notice>,
     /// How much is done at a time.
     pub(super) concurrency: Concurrency,
@@ -134,10 +134,10 @@ pub(super) struct Schedule {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping of settings, such as `{plain_http: true}`")]
 pub(super) struct Registry {
-    /// Who we are there. Default: as Docker's `config.json` and its helpers say, else anonymous; at ECR the AWS
-    /// default chain.
+    /// The login. Default: that of Docker's `config.json` and its helpers, else none; at ECR that of the AWS default
+    /// chain.
     pub(super) credentials: Option<Credentials>,
-    /// How hard the registry may be asked.
+    /// Limits on the requests to it.
     pub(super) limits: Limits,
     /// Talk HTTP without TLS. Default: false.
     pub(super) plain_http: Option<bool>,
@@ -167,7 +167,7 @@ pub(super) struct Credentials {
     pub(super) secret: Option<String>,
 }
 
-/// How hard a registry may be asked.
+/// Limits on the requests to a registry.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `concurrent` or `per_second`")]
 pub(super) struct Limits {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::secret::Secret;
 
-/// One place that is told: exactly one of `webhook`, `slack`, `sns` and `eventbridge`.
+/// A destination of notices: exactly one of `webhook`, `slack`, `sns` and `eventbridge`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(
     default,
@@ -23,15 +23,15 @@ pub(super) struct Notice {
     pub(super) sns: Option<Sns>,
     /// An Amazon EventBridge event bus.
     pub(super) eventbridge: Option<EventBridge>,
-    /// What is told. Default: all of `copied`, `failed` and `recovered`.
+    /// Which kinds of notices are sent. Default: all of `copied`, `failed` and `recovered`.
     #[schemars(with = "Option<Vec<NoticeKind>>", length(min = 1))]
     pub(super) on: Option<Vec<String>>,
-    /// Tell only of the mirrors of these names. Default: all.
+    /// Send notices only of the mirrors of these names. Default: all.
     #[schemars(length(min = 1))]
     pub(super) mirrors: Option<Vec<String>>,
 }
 
-/// What is told of a mirror.
+/// The kinds of notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {

@@ -17,9 +17,9 @@ use crate::yaml::{Document, Path};
 /// Settings of one registry.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    /// Who we are there. None: whatever Docker's `config.json` says; at ECR the AWS default chain.
+    /// The login. None: that of Docker's `config.json`; at ECR that of the AWS default chain.
     pub credentials: Option<Credentials>,
-    /// How hard it may be asked.
+    /// Limits on the requests to it.
     pub limits: Limits,
     /// Whether to talk HTTP without TLS.
     pub plain_http: bool,
@@ -31,7 +31,7 @@ pub struct Registry {
     pub ecr: Option<Ecr>,
 }
 
-/// Who we are at a registry.
+/// A login at a registry.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A user name and a password or token.
@@ -55,7 +55,7 @@ pub enum Credentials {
     },
 }
 
-/// How hard a registry may be asked.
+/// Limits on the requests to a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Requests at a time.
@@ -178,7 +178,7 @@ pub(super) fn warn_unused(
     }
 }
 
-/// The one of the `used` hosts that an unused `host` is a slip of. Short names are alike by nature (`gcr.io` and
+/// The one of the `used` hosts that an unused `host` is a misspelling of. Short names are alike by nature (`gcr.io` and
 /// `ghcr.io`), and so are numbered ones.
 fn meant<'a>(host: &Host, used: &'a BTreeSet<Host>) -> Option<&'a Host> {
     const HOST_MIN_BYTES: usize = 12;

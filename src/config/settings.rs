@@ -24,7 +24,7 @@ pub struct Config {
     pub mirrors: Vec<Mirror>,
     /// Settings of the hosts that have some. [`Config::registry`] knows those of every host.
     pub registries: BTreeMap<Host, Registry>,
-    /// Who is told of what.
+    /// Where notices are sent.
     pub notices: Vec<Notice>,
     /// How much is done at a time.
     pub concurrency: Concurrency,
@@ -147,7 +147,7 @@ fn mirrors(
         let path = path.index(index);
         let name_path = path.key(if raw.name.is_some() { "name" } else { "source" });
         let Some(mirror) = Mirror::new(raw, default_schedule, &path, document) else { continue };
-        // Two sources would undo one another's tags for ever; mirrors of one source agree on what a tag is.
+        // Two sources would overwrite each other's tags for ever; mirrors of one source agree on what a tag is.
         let rival = targets.get(&mirror.target.place()).filter(|(_, source)| *source != mirror.source);
         if let Some((other, _)) = rival {
             document.report(

@@ -21,7 +21,7 @@ const PROGRESS: Duration = Duration::from_millis(500);
 /// A browser takes up a broken connection after this time.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// Puts into words what changed.
+/// Renders what changed.
 pub(super) trait EventRenderer: Send + 'static {
     /// The events that say so; none where it is not worth one. `changed` are all mirrors at first, unless the listener
     /// has seen some of what changed.

@@ -26,9 +26,9 @@ use crate::text::internal_error;
 pub(super) const CONNECTIONS_MAX: usize = 256;
 /// A request's head comes within this time, and an idle connection is closed after it.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// So large may a request's head be.
+/// The most bytes of a request's head.
 const HEADERS_MAX_BYTES: usize = 32 * 1024;
-/// An answer begins within this time: more than anybody is let wait for a run.
+/// An answer begins within this time: longer than the longest wait for a run.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// When accepting fails, most likely for want of file descriptors, it is tried again after this time.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: Cancellat
             Some(_) = connections.next() => {}
             accepted = accept(&listener), if connections.len() < CONNECTIONS_MAX => {
                 if let Some(stream) = accepted {
-                    // A mistake of ours in what streams to one client ends its connection alone.
+                    // A panic in what streams to one client ends its connection alone.
                     connections.push(AssertUnwindSafe(connection(stream, router.clone(), &stop)).catch_unwind());
                 }
             }
@@ -58,7 +58,7 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: Cancellat
 async fn accept(listener: &TcpListener) -> Option<TcpStream> {
     match listener.accept().await {
         Ok((stream, _)) => Some(stream),
-        // The client gave up before we came to it.
+        // The client gave up before its turn.
         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
         Err(error) => {
             warn!(%error, "Cannot accept a connection to the control plane: {error}");
@@ -75,7 +75,7 @@ async fn connection(stream: TcpStream, router: Router, stop: &CancellationToken)
         .max_buf_size(HEADERS_MAX_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut served = std::pin::pin!(served);
-    // How a client breaks off is its own business.
+    // A client may break off in any way.
     let _ = tokio::select! {
         ended = served.as_mut() => ended,
         () = stop.cancelled() => {
@@ -85,7 +85,7 @@ async fn connection(stream: TcpStream, router: Router, stop: &CancellationToken)
     };
 }
 
-/// Gives up answers that do not begin in time, or that a mistake of ours ends.
+/// Gives up answers that do not begin in time, or that panic.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {

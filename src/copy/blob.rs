@@ -180,7 +180,7 @@ impl Copier {
         // body broke off.
         let broken = Arc::new(Mutex::new(None));
         let body = || {
-            // One that was given up for another way to send it broke for no reason of its own.
+            // A body that was given up for another way of sending did not break by itself.
             broken.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.body(tag.clone(), source.blob(blob), Arc::clone(&broken))
         };

@@ -24,7 +24,7 @@ pub(super) struct Graph {
     blobs: Vec<Descriptor>,
 }
 
-/// Whose word that something is in the target is taken.
+/// Whom to believe that something is in the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// This run's, which wrote manifests and brought blobs, and the target's.

@@ -1,7 +1,7 @@
 //! What the copies of a run know of one another: one transfer per blob and target, however many tags and
 //! repositories want it, and no manifest twice.
 //!
-//! Who wants blobs claims all that it needs for an image in one step. Waiting therefore only ever points to
+//! A copy claims all blobs of an image in one step. Waiting therefore only ever points to
 //! claims made before, and no two copies can wait for each other.
 
 use std::collections::{HashMap, HashSet};
@@ -51,7 +51,7 @@ pub(super) enum Claim {
     Theirs(Other),
 }
 
-/// The duty to bring a blob. Dropped before the blob arrived, it tells the others that it will not.
+/// The claim of the copy that brings a blob. Where it is dropped before the blob arrived, the others learn that it will not.
 #[derive(Debug)]
 pub(super) struct Ticket(watch::Sender<Progress>);
 
@@ -141,7 +141,7 @@ impl Other {
     /// Waits until the other copy is as far as `wanted`, or will not come so far.
     pub(super) async fn reaches(&mut self, wanted: Progress) -> bool {
         let settled = |progress: &Progress| *progress >= wanted || *progress == Progress::Failed;
-        // The sender's end is an answer too: what was not reached by then will not be.
+        // That the sender is gone is an answer too: what was not reached by then will not be.
         let settled = self.progress.wait_for(settled).await.map(|progress| *progress);
         settled.unwrap_or_else(|_| *self.progress.borrow()) >= wanted
     }

@@ -1,4 +1,4 @@
-//! What travels with an image where it is wished: signatures, SBOMs, attestations, and the signatures of these.
+//! What is copied with an image where `referrers` asks for it: signatures, SBOMs, attestations, and their signatures.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -76,7 +76,7 @@ impl Copier {
         self.image(tag, &manifest, reference).await.map(drop)
     }
 
-    /// Has them found by those who ask the target what refers to the subject.
+    /// Lists them where clients ask the target what refers to the subject.
     async fn list_referrers(&self, subject: Digest, referrers: Vec<Digest>) -> Result<(), Error> {
         if referrers.is_empty() {
             return Ok(());

@@ -56,7 +56,7 @@ pub enum Error {
     /// The clock does not work.
     #[error("cannot wait for times: {0}")]
     Clock(JobSchedulerError),
-    /// A task ended that never should: a mistake of ours.
+    /// A task ended that never should: a bug.
     #[error("a part of the daemon ended by itself")]
     Task(#[source] JoinError),
 }
@@ -108,13 +108,13 @@ impl Daemon {
     ///
     /// Ends when everything has: passes under way finish unless `stop.hard` drops what they copy.
     pub async fn run(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
-        // One thread does for passes and notices: they wait for sockets nearly all of the time, and those have tasks.
+        // One thread is enough for passes and notices: nearly all of the time they wait for sockets, which have tasks of their own.
         LocalSet::new().run_until(self.supervise(stop, reloads)).await
     }
 
     async fn supervise(self, stop: Stop, reloads: impl Stream<Item = ()>) -> Result<(), Error> {
         let Self { mut supervisor, listener } = self;
-        // Before anybody can ask: "sync now" for all mirrors means all.
+        // Before any request is taken, so that "sync now" for all mirrors means all.
         supervisor.start(&stop);
         let control = supervisor.control();
         let goodbye = CancellationToken::new();
@@ -129,7 +129,7 @@ impl Daemon {
         control.ledger.changed();
         let ended = ended.and(supervisor.finish().await);
         goodbye.cancel();
-        // Whoever still waits for an answer now is cut off.
+        // Requests that still wait for an answer are cut off.
         let _ = tokio::time::timeout(GOODBYE, server.join_next()).await;
         ended
     }

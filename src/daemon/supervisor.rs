@@ -30,7 +30,7 @@ use crate::text::{chain, internal_error};
 /// signal, of which the copies in flight have 25.
 const NOTICES_MAX: Duration = Duration::from_secs(3);
 
-/// A worker that a mistake of ours ended begins anew after this time.
+/// A worker that ended by a panic begins anew after this time.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Fires triggers at their times, takes new configurations, and owns what runs by them.
@@ -147,7 +147,7 @@ impl Supervisor {
                 () = stop.soft.cancelled() => return Ok(()),
                 error = self.clock.keep(&mut self.agenda, jitter, changed) => return Err(Error::Clock(error)),
                 Some(ended) = self.passes.join_next() => ended.map_err(Error::Task)?,
-                // A mistake of ours in a delivery was logged where it happened.
+                // A panic in a delivery was logged where it happened.
                 Some(_) = self.notices.join_next() => {}
                 Some(()) = reloads.next(), if !is_reloading => {
                     reload = Some(Arc::clone(&self.builder).reload());
@@ -218,7 +218,7 @@ impl Supervisor {
             let control = Arc::clone(&self.control);
             self.passes.spawn_local(async move {
                 let changed = || control.ledger.changed();
-                // A mistake of ours outside of any pass: it was logged where it happened, and the mirror is not lost.
+                // A panic outside of any pass: it was logged where it happened, and the mirror goes on.
                 while AssertUnwindSafe(worker.work(apps.clone(), &stop, changed))
                     .catch_unwind()
                     .await

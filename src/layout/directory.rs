@@ -21,7 +21,7 @@ use crate::oci::{Digest, LayoutName, Tag};
 
 /// The only version of the layout that there is.
 const VERSION: &str = "1.0.0";
-/// What file systems, desktops and git put into a directory that is as good as empty.
+/// What file systems, desktops and git put into a directory; it still counts as empty.
 const OF_OTHERS: [&str; 3] = ["lost+found", ".DS_Store", ".gitkeep"];
 /// What `oci-layout` holds is some thirty bytes; more than this is something else.
 const MARKER_MAX_BYTES: usize = 4096;

@@ -1,4 +1,4 @@
-//! Who we are at a registry. Where logins come from is the business of those who implement [`Credentials`].
+//! Logins at a registry. Where they come from is known to those who implement [`Credentials`].
 
 use std::fmt;
 

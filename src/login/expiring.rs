@@ -133,7 +133,7 @@ impl<T: Clone, E: Clone + fmt::Display> Expiring<T, E> {
         value
     }
 
-    /// Lets the failed issuer rest, but tries once more before the value expires.
+    /// Waits before the next refresh, but tries once more before the value expires.
     fn postpone(&self) {
         let now = Instant::now();
         if let Some(slot) = self.lock().as_mut() {

@@ -1,4 +1,4 @@
-//! Who we are at a registry: where logins come from, and how long they are good.
+//! Logins at registries: where they come from, and how long they are valid.
 
 mod credentials;
 mod docker_config;

@@ -56,7 +56,7 @@ impl Page {
             .encoder
             .encode_descriptor("start_time", help, Some(&Unit::Seconds), MetricType::Gauge)?
             .encode_gauge(&seconds(self.started_at))?;
-        let help = "Into how many parts the mirrors are shared; the label says which of them the process has";
+        let help = "How many shards the mirrors are split into; the label says which one this process has";
         let (index, count) = self.shard.map_or((0, NonZeroU64::MIN), |shard| (shard.index(), shard.count()));
         writer
             .encoder
@@ -68,7 +68,7 @@ impl Page {
     fn freshness(&self, writer: &mut Writer<'_, '_>) -> fmt::Result {
         writer.gauge(
             "configured_timestamp",
-            "Since when the process knows the mirror, by its start or a reload, in seconds since 1970",
+            "When the process first knew the mirror, by its start or a reload, in seconds since 1970",
             Some(&Unit::Seconds),
             |record| Some(seconds(record.configured_at)),
         )?;

@@ -70,10 +70,10 @@ fn the_page_after_a_pass_that_failed_for_some_tags() {
     # TYPE tagferry_start_time_seconds gauge
     # UNIT tagferry_start_time_seconds seconds
     tagferry_start_time_seconds 1788220800.0
-    # HELP tagferry_shards Into how many parts the mirrors are shared; the label says which of them the process has
+    # HELP tagferry_shards How many shards the mirrors are split into; the label says which one this process has
     # TYPE tagferry_shards gauge
     tagferry_shards{shard="0"} 1
-    # HELP tagferry_configured_timestamp_seconds Since when the process knows the mirror, by its start or a reload, in seconds since 1970
+    # HELP tagferry_configured_timestamp_seconds When the process first knew the mirror, by its start or a reload, in seconds since 1970
     # TYPE tagferry_configured_timestamp_seconds gauge
     # UNIT tagferry_configured_timestamp_seconds seconds
     tagferry_configured_timestamp_seconds{mirror="java/jdk",target="target.test/a"} 1788220800.0

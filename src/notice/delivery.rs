@@ -1,4 +1,4 @@
-//! The end of the queues where notices come out, and how patiently they are sent.
+//! The receiving ends of the queues, and the retries of sending.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::notice::destination::DestinationClient;
 use crate::notice::error::SendError;
 use crate::registry::Retry;
 
-/// How patiently a notice is sent to a destination that does not take it.
+/// How often and how long a notice is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// How often, and with which pauses. The AWS SDK tries by itself, five times.
@@ -89,7 +89,7 @@ async fn drain(receiver: QueueReceiver, aws: Option<SharedCredentialsProvider>, 
     while let Some(notice) = queue.recv().await {
         let (kind, mirror) = (notice.kind.as_str(), &notice.mirror);
         let sent = AssertUnwindSafe(send(&client, &notice, &destination, patience)).catch_unwind().await;
-        // A mistake of ours was logged where it happened, and holds up no other notice.
+        // A panic was logged where it happened, and holds up no other notice.
         let Ok(sent) = sent else { continue };
         match sent {
             Ok(()) => debug!(mirror, kind, "Told {destination} of `{mirror}` ({kind})"),

@@ -13,7 +13,7 @@ use crate::text::cut;
 const VERSION: u32 = 1;
 /// The most tags that a sentence names; it counts the others.
 const NAMED_MAX: usize = 10;
-/// Of an error, so much is repeated.
+/// How much of an error is repeated.
 const ERROR_MAX_CHARS: usize = 2000;
 
 /// Something worth telling. Serialized, it is the JSON document that webhooks receive.

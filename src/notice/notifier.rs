@@ -1,4 +1,4 @@
-//! The end of the queues where notices go in.
+//! The sending ends of the queues.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -96,7 +96,7 @@ impl QueueSender {
                     );
                 }
             }
-            // Nobody delivers any more, which is its owner's decision.
+            // The owner of the delivery has ended it.
             Err(TrySendError::Closed(_)) => {}
         }
     }

@@ -52,7 +52,7 @@ impl Pass<'_> {
             self.emit(EventKind::TagFinished { summary: tag });
         }
         summary.tags = failed;
-        // Access that is refused for one tag is refused for all: no need to be told a hundred times.
+        // Access that is refused for one tag is refused for all: one failure is enough.
         let denied = CancellationToken::new();
         let work = steps.iter().map(|step| async {
             let mut tag = in_plan(step);

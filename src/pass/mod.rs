@@ -159,7 +159,7 @@ impl Pass<'_> {
             otel.status_description = Empty
         );
         let started = Instant::now();
-        // What was under way of it is dropped, and tells others so. A tag is written last, so none is left wrong.
+        // What was in flight is dropped, and those who waited for it learn so. A tag is written last, so none is left wrong.
         let work = AssertUnwindSafe(self.pass(mode, stop, started)).catch_unwind().instrument(span.clone());
         if let Some(deadline) = self.deadline {
             stop.end_in(deadline, Reason::Deadline(deadline));
@@ -183,12 +183,12 @@ impl Pass<'_> {
         summary
     }
 
-    /// The summary of a pass that a mistake of ours ended.
+    /// The summary of a pass that ended by a panic.
     fn caught(&self, panic: &(dyn Any + Send), started: Instant) -> MirrorSummary {
         let error = Some(Error::Internal(internal_error(panic)).fault());
         let summary = MirrorSummary { outcome: RunOutcome::Failed, error, ..self.begun(Ending::Finished) };
         let finished = EventKind::PassFinished { summary: &summary, took: started.elapsed() };
-        // The mistake may be that of whoever observes.
+        // The panic may have come from an observer.
         let _ = catch_unwind(AssertUnwindSafe(|| self.emit(finished)));
         summary
     }

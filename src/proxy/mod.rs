@@ -81,7 +81,7 @@ impl Proxies {
             exceptions
         });
         let (https, http) = (proxy(["https_proxy", "HTTPS_PROXY"])?, proxy(["http_proxy", "HTTP_PROXY"])?);
-        // Nobody is refused for a proxy that would not be used.
+        // A variable that would not be used is not checked.
         let all = if https.is_none() || http.is_none() { proxy(["all_proxy", "ALL_PROXY"])? } else { None };
         Ok(Self { https: https.or_else(|| all.clone()), http: http.or(all), exceptions })
     }

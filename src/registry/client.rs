@@ -47,11 +47,11 @@ pub struct Options {
     pub ca_pem: Option<Vec<u8>>,
     /// Hosts inside that it may lead to although it is outside.
     pub private_redirects: PrivateHosts,
-    /// Who we are there.
+    /// Where its logins come from.
     pub credentials: Arc<dyn Credentials>,
-    /// How hard it is asked.
+    /// Limits on the requests to it.
     pub limits: Limits,
-    /// Manifests written a second, none for no bound of their own: ECR takes ten.
+    /// Manifests written a second, none for no limit of their own: ECR allows ten.
     pub manifests_per_second: Option<NonZeroU32>,
     /// The time to make a connection in.
     pub connect_timeout: Duration,
@@ -61,7 +61,7 @@ pub struct Options {
     pub chunks: Chunks,
     /// How often requests are tried.
     pub retry: Retry,
-    /// How blobs are read that this source holds up.
+    /// How blobs are read where this source is slow.
     pub ranges: Ranges,
     /// Who counts them.
     pub observer: RequestObserver,
@@ -70,7 +70,7 @@ pub struct Options {
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Such as that the system's certificates are missing.
+    /// TLS cannot be set up: the system's certificates are missing, for example.
     #[error("cannot set up TLS for {host}")]
     Tls {
         /// The registry.
@@ -79,7 +79,7 @@ pub enum BuildError {
         #[source]
         cause: reqwest::Error,
     },
-    /// The certificates in `ca_file` are none.
+    /// `ca_file` holds no certificates that can be used.
     #[error("`ca_file` of {host} {what}")]
     Authorities {
         /// The registry.
@@ -87,10 +87,10 @@ pub enum BuildError {
         /// What the file is instead.
         what: String,
     },
-    /// The host makes no address.
+    /// The host is not valid in an address.
     #[error("`{0}` cannot be part of an address")]
     Address(Host),
-    /// Nobody knows which way to go.
+    /// A proxy variable cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
 }
@@ -110,7 +110,7 @@ struct Inner {
     capacity: Capacity,
 }
 
-/// How a refused request is sent once more.
+/// How a refused request is sent again.
 struct LoginRetry {
     /// The scope that the registry asked for.
     asked: Option<String>,
@@ -276,7 +276,7 @@ impl Client {
             }
             let refusal = answer.refusal().await;
             if !is_own {
-                // Whoever we were sent to learns nothing about us, and we take no challenge from there.
+                // A host that we were redirected to gets no login, and its challenge is not answered.
                 return Err(answer.fail(Kind::RefusedElsewhere(refusal)));
             }
             if login_retry.is_none() {
@@ -318,7 +318,7 @@ impl Client {
 
     /// Sends a body that cannot be sent again: one try, with the login at hand.
     ///
-    /// What came before it, the start of the upload, made sure that this login is good.
+    /// The start of the upload, which came before it, made sure that this login is valid.
     pub(super) async fn send_stream(
         &self,
         request: &Request,
@@ -367,7 +367,7 @@ impl Client {
                 _ => return Ok((answer, is_own)),
             };
             let fail = |why| answer.fail(Kind::Protocol(why));
-            url = next.map_err(|_| fail("the redirect leads to a faulty address".to_owned()))?;
+            url = next.map_err(|_| fail("the `Location` of the redirect is not a valid address".to_owned()))?;
             origin::check(root, &url, &wire.private_redirects).map_err(fail)?;
             if !origin::is_own(root, &url) {
                 // Gone for good: a redirect back does not bring the login back.

@@ -77,8 +77,8 @@ pub enum Kind {
     /// The registry refused.
     #[error("{0}")]
     Refused(Refusal),
-    /// Not the registry refused, but where it sent us.
-    #[error("{0}, from where the registry sent us")]
+    /// The host that the registry redirected to refused.
+    #[error("{0}, from the host that the registry redirected to")]
     RefusedElsewhere(Refusal),
     /// The token service refused to let us log in.
     #[error("{0}, from the token service")]
@@ -108,10 +108,9 @@ pub enum Kind {
     /// The answer breaks the protocol, or a rule that keeps us safe.
     #[error("{0}")]
     Protocol(String),
-    /// The host said that it allows no more pulls. It is not asked for so long.
+    /// The pull quota of the host is used up. It is not asked for this long.
     #[error(
-        "no pulls are left of those that this host allows: it is asked again in {}, and with credentials there may be \
-         more",
+        "the pull quota of this host is used up: it is asked again in {}; credentials may have a larger quota",
         humantime::format_duration(Duration::from_mins(.0.as_secs().div_ceil(60)))
     )]
     PullsUsedUp(Duration),
@@ -248,13 +247,13 @@ impl Error {
             && (self.transient().is_some() || is_logged_out || self.refusal().is_some_and(is_gone))
     }
 
-    /// Whether our login was good and is so no longer. ECR says it with 403 (aws/aws-cli#6580).
+    /// Whether our login was valid and is no longer. ECR says it with 403 (aws/aws-cli#6580).
     pub(super) fn is_expired_login(&self) -> bool {
         let expired = |refusal: &Refusal| refusal.status == StatusCode::FORBIDDEN && refusal.says("expired");
         self.refusal().is_some_and(expired)
     }
 
-    /// How long the registry wants to be left alone, if it says.
+    /// How long the registry asks to wait, if it says.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.kind() {
             Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {

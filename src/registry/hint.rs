@@ -7,7 +7,7 @@ use crate::text::chain;
 /// The host of Oracle Container Registry.
 const ORACLE: &str = "container-registry.oracle.com";
 
-/// The advice for a denied repository. `login` says where the login came from that we came with.
+/// The advice for a denied repository. `login` says where the login that was sent came from.
 pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) -> String {
     if host.as_str() == ORACLE || is_oracle_sibling(host.as_str()) {
         return oracle(repository, login);

@@ -102,7 +102,7 @@ impl<'a> Pages<'a> {
         self.request.url.set_query(Some(&*page.query).filter(|query| !query.is_empty()));
         let (headers, body) = match self.client.document(&self.request, PAGE_MAX_BYTES).await {
             Ok(answer) => answer,
-            // Nobody said that there is more.
+            // No page said that more follows.
             Err(error) if page.reason == Reason::Guess && error.is_final_refusal() => return Ok(None),
             Err(error) => return Err(page.reason.explain(error)),
         };
@@ -153,10 +153,11 @@ impl<'a> Pages<'a> {
         Ok(())
     }
 
-    /// There is more, and it cannot be had.
+    /// More follows, and cannot be asked for.
     fn lost(&self, link: &str) -> Error {
         self.fail(format!(
-            "its {} goes on, but not where it says: its header is `Link: {}`. A proxy in front of it may have changed that",
+            "more of its {} follows, at an address that cannot be used: `Link: {}`; a proxy in front of it may have \
+             changed that",
             self.what,
             excerpt(link)
         ))

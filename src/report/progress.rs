@@ -14,7 +14,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::event::{Event, EventKind, Observer, Pair};
 use crate::report::transfers::Transfers;
 
-/// Lines that wait for something turn their wheel so often.
+/// How often the spinner of a waiting line turns.
 const TICK: Duration = Duration::from_millis(200);
 
 // Names are cut to what room there is, so that no line is wider than the terminal: one that wraps is never taken away.

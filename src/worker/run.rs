@@ -76,7 +76,7 @@ pub enum PassState {
         /// Why the mirror as a whole failed, if it did.
         error: Option<String>,
     },
-    /// It is too long ago. Nobody can say that it succeeded.
+    /// It is too long ago to be known, so it does not count as succeeded.
     Forgotten,
 }
 

@@ -89,7 +89,7 @@ impl Worker {
             }
             changed();
         }
-        // Whoever waits for the pass is told that it never comes.
+        // Those who wait for the pass learn that it will not come.
         self.drop_asked(&Dropped::Stopped);
         changed();
     }

@@ -32,7 +32,7 @@ pub(super) struct FormFault {
     pub(super) position: Position,
     pub(super) path: Path,
     pub(super) what: String,
-    /// What cannot be judged because of it, such as whether a key is missing.
+    /// What cannot be checked because of it, such as whether a key is missing.
     pub(super) hides: Option<Path>,
 }
 

@@ -41,7 +41,7 @@ async fn where_no_pulls_are_left_no_manifest_is_asked_for_until_there_are_more()
     let summary = app.run(Mode::Sync, &Stop::default()).await;
     assert_says(
         tag_error(&summary, "1.1"),
-        &["no pulls are left of those that this host allows: it is asked again in 1h,"],
+        &["the pull quota of this host is used up: it is asked again in 1h;"],
     );
     assert_eq!((summary.totals.failed, source.count(&Match::manifest_get())), (3, 0));
     source.heal();
@@ -58,6 +58,6 @@ async fn one_pull_too_many_is_not_tried_again() {
     let refusal = Action::Answer(reply.named("ratelimit-remaining", "0;w=21600"));
     source.fault(Fault::new(Match::manifest_get(), refusal));
     let summary = copy(&source, &target).await;
-    assert_says(tag_error(&summary, "1.0"), &["no pulls are left"]);
+    assert_says(tag_error(&summary, "1.0"), &["the pull quota of this host is used up"]);
     assert_eq!(source.count(&Match::manifest_get()), 1);
 }

@@ -13,9 +13,9 @@ use crate::control::{Client, ClientError};
 use crate::event::RunOutcome;
 use crate::worker::{MirrorPass, PassState, RunState, RunStatus};
 
-/// While it waits, a daemon that cannot be reached is asked again so often,
+/// How often a daemon that cannot be reached is asked again while this waits,
 const MISSES_MAX: u32 = 12;
-/// after this time.
+/// and the pause before each.
 const PAUSE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\

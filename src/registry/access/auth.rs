@@ -119,7 +119,7 @@ impl Auth {
         let mut bearers = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
         if let Some((challenge, realm)) = bearers.find_map(|bearer| Some((bearer, bearer.param("realm")?))) {
             let realm =
-                root.join(realm).map_err(|_| fail(root, "its challenge names a faulty realm".to_owned()))?;
+                root.join(realm).map_err(|_| fail(root, "the realm of its challenge is not a valid address".to_owned()))?;
             origin::check(root, &realm, private_redirects).map_err(|why| fail(root, why))?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();
@@ -139,7 +139,7 @@ impl Auth {
         }
         if challenges.iter().any(|challenge| challenge.scheme == "basic") {
             let mut learned = self.lock();
-            // Harbor offers this to a token that is not good any more (goharbor/harbor#18856): that is renewed.
+            // Harbor asks for this where a token has expired (goharbor/harbor#18856): that is renewed.
             if !matches!(learned.scheme, Some(Scheme::Bearer { .. })) {
                 learned.scheme = Some(Scheme::Basic);
             }
@@ -154,7 +154,7 @@ impl Auth {
         self.credentials.manner() == Manner::Unasked
     }
 
-    /// Where the login comes from, if we come with one at all.
+    /// Where the login comes from, if there is one.
     pub(in crate::registry) async fn origin(&self, scope: &Scope) -> Option<String> {
         let login = self.credentials.login(&scope.repository, Freshness::Cached).await;
         matches!(login, Ok(Some(_))).then(|| self.credentials.origin())

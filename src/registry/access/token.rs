@@ -96,7 +96,7 @@ fn seconds(value: &Value) -> Option<Duration> {
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    // `min` would take the bound for what is no number.
+    // `min` would give the bound for NaN.
     let seconds = Some(seconds).filter(|seconds| !seconds.is_nan())?;
     Duration::try_from_secs_f64(seconds.min(TOKEN_LIFE_MAX.as_secs_f64())).ok()
 }

@@ -1,4 +1,4 @@
-//! How a blob is sent: in one request, or in chunks as large as a registry and whoever stands before it take.
+//! How a blob is sent: in one request, or in chunks as large as a registry and the proxies in front of it take.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,11 +27,11 @@ pub(super) enum Form {
     Chunks(u64),
 }
 
-/// What a registry, and whoever stands before it, takes in one request: learned from what was refused.
+/// The most bytes that a registry and the proxies in front of it take in one request: learned from refusals.
 #[derive(Debug)]
 pub(in crate::registry) struct Capacity {
     chunks: Chunks,
-    /// The least bytes that were refused.
+    /// The smallest request that was refused.
     refused: AtomicU64,
 }
 
@@ -57,7 +57,7 @@ impl Capacity {
         }
     }
 
-    /// Chunks are not taken at all: the next blob begins as a whole again.
+    /// The registry takes no chunks: the next blob is tried in one request again.
     pub(super) fn forget(&self) {
         self.refused.store(u64::MAX, Relaxed);
     }

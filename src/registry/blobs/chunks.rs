@@ -1,4 +1,4 @@
-//! Blobs, written in chunks: `PATCH` after `PATCH`, where somebody on the way does not take a whole blob in one request.
+//! Blobs, written in chunks: `PATCH` after `PATCH`, where a proxy on the way does not take a whole blob in one request.
 //!
 //! Nothing of a blob is held back for it: each chunk streams, and what is left of the body is passed on to the next.
 
@@ -27,7 +27,7 @@ struct Rest<S> {
 impl Repository {
     /// Sends a blob in chunks of this size. One try: the bytes are gone.
     ///
-    /// How far the registry says to be is not heeded: some say it wrongly (regclient/regclient#961), and at the end
+    /// How much the registry says to have is ignored: some say it wrongly (regclient/regclient#961), and at the end
     /// the digest decides.
     pub(super) async fn put_in_chunks<S, E>(
         &self,
@@ -60,7 +60,7 @@ impl Repository {
                 left.try_recv().map_err(|_| fail("it answered before it had the whole chunk".to_owned()))?;
             if let Some(next) = answer.header(LOCATION.as_str()) {
                 let next =
-                    location.join(next).map_err(|_| fail("it goes on at a faulty address".to_owned()))?;
+                    location.join(next).map_err(|_| fail("the `Location` for the next chunk is not a valid address".to_owned()))?;
                 self.client.check_origin(&next).map_err(fail)?;
                 location = next;
             }
@@ -97,7 +97,7 @@ where
         if length > 0 {
             return Some((Ok(bytes), Some((rest, length, back))));
         }
-        // Where nobody waits for it any more, the upload has ended.
+        // Where the receiver is gone, the upload has ended.
         let _ = back.send(rest);
         Some((Ok(bytes), None))
     })

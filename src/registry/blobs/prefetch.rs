@@ -1,4 +1,4 @@
-//! Parts of a blob, fetched beside one another ahead of its reader.
+//! Parts of a blob, fetched in parallel ahead of its reader.
 //!
 //! For sources that are slow for each connection, not for all of them together. The bytes still leave in order, in one
 //! upload; what arrives early waits in memory, of which all blobs together have a bounded amount.
@@ -87,7 +87,7 @@ impl Prefetch {
         }
     }
 
-    /// The next bytes. None at the end of the blob, and where others have all the room; after an error there are no
+    /// The next bytes. None at the end of the blob, and where other blobs use all of the memory; after an error there are no
     /// more.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {

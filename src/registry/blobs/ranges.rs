@@ -1,4 +1,4 @@
-//! When a blob is read in parts beside one another: where its source holds it up.
+//! When a blob is read in parallel parts: where its source is slow.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// The most parts, of all blobs together, that wait in memory or are on their way there.
 const PARTS_MAX: usize = 6;
 
-/// How blobs are read that their source holds up.
+/// How blobs are read where their source is slow.
 #[derive(Clone, Debug)]
 pub struct Ranges {
     pub(super) at_once: NonZeroUsize,
@@ -41,7 +41,7 @@ impl Ranges {
     }
 }
 
-/// Tells whether a blob is held up by its source.
+/// Tells whether the source of a blob is slow.
 #[derive(Debug)]
 pub(super) struct Pace {
     since: Instant,
@@ -55,7 +55,7 @@ impl Pace {
         Self { since: Instant::now(), waited: Duration::ZERO, bytes: 0, has_given_up: false }
     }
 
-    /// Nothing can be done about it.
+    /// Stops looking: parts do not help.
     pub(super) fn give_up(&mut self) {
         self.has_given_up = true;
     }

@@ -19,7 +19,7 @@ use crate::text::{chain, excerpt};
 /// Less than this between two breaks is no progress: a connection that gives a byte each time must end.
 const PROGRESS_MIN_BYTES: u64 = 1024 * 1024;
 
-/// A blob on its way. Size and digest are checked, and its last bytes are held back until they are found
+/// A blob in transfer. Size and digest are checked, and its last bytes are held back until they are found
 /// right: a caller that got the end of the stream got the blob.
 ///
 /// A broken stream is resumed where it broke. A request and the resumptions behind it share one budget of
@@ -204,7 +204,7 @@ impl BlobReader {
                 (self.answer, self.beyond) = (None, Bytes::new());
                 return Some(bytes);
             }
-            // Others have all the room.
+            // Other blobs use all of the memory.
             Ok(None) => self.prefetch = None,
             Err(error) => self.alone(&error),
         }

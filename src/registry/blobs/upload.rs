@@ -1,5 +1,5 @@
-//! Blobs, written: `POST`, then one streaming `PUT` with the whole body; in `chunks` where that is too large for somebody
-//! on the way.
+//! Blobs, written: `POST`, then one streaming `PUT` with the whole body; in `chunks` where that is too large for a proxy on
+//! the way.
 //!
 //! ECR gets no chunks: it answers `PATCH` with the wrong status and range (aws/containers-roadmap#2831). No resumption
 //! inside a blob: a broken upload starts over with a new `POST`.

@@ -1,4 +1,4 @@
-//! How hard one host is asked: requests at a time, requests a second, and fewer where it asks for fewer.
+//! Limits on the requests to one host: at a time, a second, and fewer where it throttles.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};

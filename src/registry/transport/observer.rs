@@ -1,4 +1,4 @@
-//! Who counts requests: the client tells, and knows not whom.
+//! Who counts requests: the client calls it, and does not know who it is.
 
 use std::sync::Arc;
 

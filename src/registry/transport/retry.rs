@@ -1,4 +1,4 @@
-//! How often and how patiently a request is tried again.
+//! How often a request is tried again, and after which pauses.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tracing::{debug, info};
 
 use crate::text::chain;
 
-/// A registry that asks for more patience than this is not waited for.
+/// The longest `Retry-After` that is waited for.
 pub(in crate::registry) const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// Numbers from this on are times of the Unix epoch, no spans: as seconds, it is in 2001.
@@ -16,7 +16,7 @@ const UNIX_SECONDS: i64 = 1_000_000_000;
 /// From this on they are milliseconds.
 const UNIX_MILLISECONDS: i64 = 1_000_000_000_000;
 
-/// Whoever waits this long between two tries is told why.
+/// Pauses of at least this length are logged with their reason.
 const LONG_PAUSE: Duration = Duration::from_millis(400);
 
 /// The bounds of trying again.

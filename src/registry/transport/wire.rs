@@ -237,7 +237,7 @@ impl Answer {
     }
 }
 
-/// When a host wants to be asked again, if it says.
+/// When a host may be asked again, if it says.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = String::from_utf8_lossy(headers.get(RETRY_AFTER)?.as_bytes());
     let asked = retry::retry_after(&value, jiff::Timestamp::now());

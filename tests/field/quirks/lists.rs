@@ -47,7 +47,7 @@ fn halves(id: &'static str, seen: &'static str, link: &'static str) -> Row {
     pages(id, seen, [second, page("", link, ["1.0", "1.1"])], all(["1.0", "1.1", "2.0", "2.1"]))
 }
 
-const LOST: &[&str] = &["its tag list goes on, but not where it says", "`Link: "];
+const LOST: &[&str] = &["more of its tag list follows, at an address that cannot be used", "`Link: "];
 
 #[tokio::test]
 async fn a_link_is_followed_however_it_is_written() {

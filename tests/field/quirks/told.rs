@@ -17,7 +17,7 @@ async fn what_came_in_between_is_named() {
                 one(source);
                 answer_storage(source, Reply::status(403).body(CAPTCHA));
             },
-            TagFails(&["403 Forbidden: a web page (Attention Required! | Cloudflare), from where the registry sent us"]),
+            TagFails(&["403 Forbidden: a web page (Attention Required! | Cloudflare), from the host that the registry redirected to"]),
         )
         .source(Registry::builder(Face::Open).blobs_elsewhere()),
         row(
@@ -28,7 +28,7 @@ async fn what_came_in_between_is_named() {
                 let xml = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message>";
                 answer_storage(source, Reply::status(403).body(xml));
             },
-            TagFails(&["403 Forbidden: an XML document (Request has expired), from where the registry sent us"]),
+            TagFails(&["403 Forbidden: an XML document (Request has expired), from the host that the registry redirected to"]),
         )
         .source(Registry::builder(Face::Open).blobs_elsewhere()),
         row(

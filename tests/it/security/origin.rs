@@ -74,7 +74,7 @@ async fn whoever_we_are_redirected_to_may_ask_for_a_login_as_it_likes() {
             let to = redirect(format!("http://{}/manifest", there.host()));
             source.fault(Fault::new(Match::manifest_get(), to));
             let summary = copy(&source, &Registry::start(Face::Open).await).await;
-            assert_says(tag_error(&summary, "latest"), &["from where the registry sent us"]);
+            assert_says(tag_error(&summary, "latest"), &["from the host that the registry redirected to"]);
             assert_learned_nothing(&there);
         }
     }
@@ -123,7 +123,7 @@ async fn a_link_to_another_host_and_path_gives_only_its_query() {
     source.fault(Fault::new(Match::tags().containing("n=1000"), Action::Header("link", link)));
     // That page repeats the first one: where the list goes on is not to be found out.
     let summary = copy(&source, &Registry::start(Face::Open).await).await;
-    assert_says(mirror_error(&summary), &["its tag list goes on, but not where it says"]);
+    assert_says(mirror_error(&summary), &["more of its tag list follows, at an address that cannot be used"]);
     assert_eq!(there.requests().len(), 0);
     assert_eq!(source.count(&Match::tags().containing("/v2/app/tags/list?last=0&n=1")), 1);
     assert_eq!(source.count(&Match::any().containing("other")), 0);
