@@ -52,7 +52,8 @@ fn kinds(words: Option<&[String]>, path: &Path, document: &mut Document) -> BTre
     for (index, word) in words.iter().enumerate() {
         let kind = NoticeKind::ALL.into_iter().find(|kind| kind.as_str() == word);
         if kind.is_none() {
-            document.report(&path.index(index), "expected one of copied, failed, recovered");
+            let known = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
+            document.report(&path.index(index), format!("expected one of {known}"));
         }
         kinds.extend(kind);
     }
