@@ -367,7 +367,8 @@ impl Client {
                 _ => return Ok((answer, is_own)),
             };
             let fail = |why| answer.fail(Kind::Protocol(why));
-            url = next.map_err(|_| fail("the `Location` of the redirect is not a valid address".to_owned()))?;
+            url =
+                next.map_err(|_| fail("the `Location` of the redirect is not a valid address".to_owned()))?;
             origin::check(root, &url, &wire.private_redirects).map_err(fail)?;
             if !origin::is_own(root, &url) {
                 // Gone for good: a redirect back does not bring the login back.

@@ -187,7 +187,8 @@ fn files_that_documents_name_are_there() {
     let path = Regex::new(r"`((?:[a-z0-9_.-]+/)+[A-Za-z0-9_.-]*)`").unwrap();
     for (document, folders) in [("CONTRIBUTING.md", &["."][..]), ("ARCHITECTURE.md", &[".", "src"])] {
         let text = fs::read_to_string(root().join(document)).unwrap();
-        let named: Vec<&str> = path.captures_iter(&text).map(|found| found.get(1).unwrap().as_str()).collect();
+        let named: Vec<&str> =
+            path.captures_iter(&text).map(|found| found.get(1).unwrap().as_str()).collect();
         assert!(named.len() > 20, "{document} names only {named:?}");
         let is_gone = |path: &&str| !folders.iter().any(|folder| root().join(folder).join(path).exists());
         let gone: Vec<_> = named.into_iter().filter(is_gone).collect();

@@ -118,8 +118,9 @@ impl Auth {
             .collect();
         let mut bearers = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
         if let Some((challenge, realm)) = bearers.find_map(|bearer| Some((bearer, bearer.param("realm")?))) {
-            let realm =
-                root.join(realm).map_err(|_| fail(root, "the realm of its challenge is not a valid address".to_owned()))?;
+            let realm = root
+                .join(realm)
+                .map_err(|_| fail(root, "the realm of its challenge is not a valid address".to_owned()))?;
             origin::check(root, &realm, private_redirects).map_err(|why| fail(root, why))?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();

@@ -59,8 +59,9 @@ impl Repository {
             rest =
                 left.try_recv().map_err(|_| fail("it answered before it had the whole chunk".to_owned()))?;
             if let Some(next) = answer.header(LOCATION.as_str()) {
-                let next =
-                    location.join(next).map_err(|_| fail("the `Location` for the next chunk is not a valid address".to_owned()))?;
+                let next = location.join(next).map_err(|_| {
+                    fail("the `Location` for the next chunk is not a valid address".to_owned())
+                })?;
                 self.client.check_origin(&next).map_err(fail)?;
                 location = next;
             }
