@@ -1,9 +1,9 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/arch` checks):
-//! [`text`], [`slots`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`fault`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
+//! [`text`], [`slots`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
 //! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`],
-//! [`worker`], [`schedule`], [`control`], [`daemon`]; then [`report`] and [`cli`].
+//! [`worker`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
 pub mod aws;
@@ -14,7 +14,6 @@ pub mod copy;
 pub mod daemon;
 pub mod ecr;
 pub mod event;
-pub mod fault;
 pub mod layout;
 pub mod ledger;
 pub mod login;
@@ -27,7 +26,6 @@ pub mod process;
 pub mod proxy;
 pub mod registry;
 pub mod report;
-pub mod schedule;
 pub mod select;
 pub mod slots;
 pub mod source;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::StatusCode;
 
-use crate::aws;
 use crate::ecr;
 use crate::layout;
 use crate::layout::Layout;
@@ -43,7 +42,7 @@ pub enum Error {
     Registry(#[from] registry::Error),
     /// Of the AWS API.
     #[error(transparent)]
-    Ecr(Box<aws::Error>),
+    Ecr(Box<ecr::Error>),
     /// Of the directory.
     #[error(transparent)]
     Layout(#[from] layout::Error),
@@ -262,8 +261,8 @@ impl Target {
     }
 }
 
-impl From<aws::Error> for Error {
-    fn from(error: aws::Error) -> Self {
+impl From<ecr::Error> for Error {
+    fn from(error: ecr::Error) -> Self {
         Self::Ecr(Box::new(error))
     }
 }

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::text::chain;
 
-    /// Answers after so long.
+    /// Answers after this time.
     #[derive(Debug)]
     struct Slow(Duration);
 

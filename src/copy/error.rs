@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::fault::{Fault, Side};
+use crate::event::{Fault, Side};
 use crate::oci::Digest;
 use crate::source;
 use crate::target;

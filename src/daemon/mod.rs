@@ -1,5 +1,6 @@
 //! The daemon: owns everything that runs, starts it, reloads, and stops in order.
 
+mod schedule;
 mod supervisor;
 
 use std::net::SocketAddr;
@@ -18,10 +19,10 @@ use crate::app;
 use crate::config::Config;
 use crate::control;
 use crate::control::{Access, Changes, Configuration, Control};
+use crate::daemon::schedule::Clock;
 use crate::event::Observer;
 use crate::ledger::Ledger;
 use crate::pass::Stop;
-use crate::schedule::Clock;
 use crate::worker::Workers;
 
 use self::supervisor::{AppBuilder, Supervisor};

@@ -17,13 +17,13 @@ use crate::app;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{Configuration, Control};
+use crate::daemon::schedule::{Agenda, Clock};
 use crate::daemon::{Error, Reload};
 use crate::event::{Observer, Observers};
 use crate::ledger::Ledger;
 use crate::notice;
 use crate::notice::Delivery;
 use crate::pass::Stop;
-use crate::schedule::{Agenda, Clock};
 use crate::text::{chain, internal_error};
 
 /// Notices that wait when everything else has ended are given this time: ECS and Kubernetes kill 30 seconds after the

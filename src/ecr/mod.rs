@@ -12,6 +12,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 
+pub use crate::aws::Error;
 pub use auth::{EcrCredentials, request_id};
 pub use client::{Api, Options as ApiOptions};
 pub use host::EcrHost;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::event::Fault;
 use crate::oci::{Digest, Tag};
 use crate::plan::Action;
 use crate::select;

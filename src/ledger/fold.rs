@@ -6,15 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::{
-    Arrival, Blobs, Ending, EventKind, MirrorSummary, PassId, RunOutcome, TagOutcome, TagSummary,
+    Action, Arrival, Blobs, Ending, EventKind, Fault, MirrorSummary, PassId, RunOutcome, Step, TagOutcome,
+    TagSummary,
 };
-use crate::fault::Fault;
 use crate::ledger::counts::Counts;
 use crate::ledger::record::{
     Failure, PassRecord, Progress, Record, State, TagState, TagStatus, Transition, Troubles,
 };
 use crate::oci::Tag;
-use crate::plan::{Action, Step};
 
 /// The most failures that a record remembers.
 const FAILURES_MAX: usize = 20;

@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::{Mirror, Schedule};
-use crate::event::{Pair, PassId, RunOutcome};
-use crate::fault;
-use crate::fault::Fault;
+use crate::event::fault;
+use crate::event::{Fault, Pair, PassId, RunOutcome};
 use crate::ledger::counts::Counts;
 use crate::oci::{Digest, Tag};
 

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::config::{Config, Endpoint, Mirror};
-use crate::event::{Blobs, Ending, Event, MirrorSummary, Observer, Pair, TagSummary};
-use crate::fault;
+use crate::event::fault;
+use crate::event::{Blobs, Ending, Event, MirrorSummary, Observer, Pair, Root, Step, TagSummary};
 use crate::oci::{Digest, Tag};
-use crate::plan::{Root, Step};
 
-pub(crate) use crate::event::{Arrival, EventKind, Exchange, PassId, RunOutcome, TagOutcome};
-pub(crate) use crate::plan::Action;
+pub(crate) use crate::event::{Action, Arrival, EventKind, Exchange, PassId, RunOutcome, TagOutcome};
 
 /// A ledger, and passes over its mirrors.
 pub(crate) struct Story {

@@ -2,9 +2,8 @@
 
 use super::samples::{Story, elsewhere, finished, mirrors, summary, tag};
 use super::*;
-use crate::event::{Arrival, Ending, EventKind, MirrorSummary, RunOutcome, TagOutcome};
-use crate::fault;
-use crate::plan::Action;
+use crate::event::fault;
+use crate::event::{Action, Arrival, Ending, EventKind, MirrorSummary, RunOutcome, TagOutcome};
 
 const NONE: Transition = Transition::None;
 const FAILING: Transition = Transition::Failing;

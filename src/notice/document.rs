@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::NoticeKind;
-use crate::event::{MirrorSummary, TagSummary};
-use crate::fault::Fault;
+use crate::event::{Fault, MirrorSummary, TagSummary};
 use crate::oci::{Digest, Tag};
 use crate::text::cut;
 
@@ -141,8 +140,8 @@ fn shortened(error: &Fault) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::event::fault;
     use crate::event::{Blobs, Ending, RunOutcome, TagOutcome};
-    use crate::fault;
 
     pub(in crate::notice) fn at() -> Timestamp {
         "2026-09-01T12:00:00Z".parse().unwrap()

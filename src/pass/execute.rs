@@ -7,8 +7,7 @@ use tracing::{Instrument, Span, info_span};
 
 use crate::copy;
 use crate::copy::Copied;
-use crate::event::{Blobs, Ending, EventKind, MirrorSummary, TagOutcome, TagSummary};
-use crate::fault::{Fault, Side};
+use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Reason, Stop};

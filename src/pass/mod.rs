@@ -19,8 +19,7 @@ use tracing::{Instrument, info_span};
 
 use crate::config::Mirror;
 use crate::copy::Copier;
-use crate::event::{Ending, EventKind, MirrorSummary, RunOutcome};
-use crate::fault::{Fault, Side};
+use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::select::Shortfall;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use crate::event::{Blobs, EventKind, MirrorSummary, TagOutcome, TagSummary, Warning};
-use crate::fault::{Fault, Side};
+use crate::event::{Blobs, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
 use crate::oci::{Digest, Platform, Tag};
 use crate::pass::memory::Choices;
 use crate::pass::{Error, Pass, TooFew};

@@ -189,7 +189,7 @@ impl Client {
         self.0.retry
     }
 
-    /// A clock for an upload of so many bytes.
+    /// A clock for an upload of `size` bytes.
     pub(super) fn upload_clock(&self, size: u64) -> Arc<UploadClock> {
         Arc::new(UploadClock::new(size, Progress::new(self.0.wire.patience.pace)))
     }

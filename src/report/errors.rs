@@ -5,8 +5,7 @@ use std::fmt;
 use std::io;
 use std::io::Write;
 
-use crate::event::{MirrorSummary, TagSummary};
-use crate::fault::Fault;
+use crate::event::{Fault, MirrorSummary, TagSummary};
 use crate::oci::Tag;
 
 /// The most tags that are named with one error; the others are counted.
@@ -77,7 +76,7 @@ impl fmt::Display for Tags<'_> {
 #[cfg(test)]
 mod tests {
     use crate::event::Warning;
-    use crate::fault;
+    use crate::event::fault;
     use crate::report::samples;
 
     use super::*;

@@ -9,8 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use crate::event::{Ending, Event, EventKind, MirrorSummary, Observer, TagOutcome, TagSummary};
-use crate::fault::{Fault, Side};
+use crate::event::{Ending, Event, EventKind, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::report::transfers::Transfers;
 use crate::report::units::{Bytes, Span};
@@ -176,7 +175,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    use crate::fault;
+    use crate::event::fault;
     use crate::report::samples;
 
     use super::*;

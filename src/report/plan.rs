@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::io::Write;
 
-use crate::event::{MirrorSummary, RunSummary, TagSummary};
+use crate::event::{Action, MirrorSummary, RunSummary, TagSummary};
 use crate::oci::Tag;
-use crate::plan::Action;
 use crate::report::errors;
 use crate::report::run::RunReport;
 use crate::report::table::{Look, Table};

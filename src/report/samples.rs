@@ -5,13 +5,12 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+use crate::event::fault;
 use crate::event::{
-    Blobs, Ending, Event, EventKind, MirrorSummary, Pair, PassId, RunOutcome, RunSummary, TagOutcome,
+    Action, Blobs, Ending, Event, EventKind, MirrorSummary, Pair, PassId, RunOutcome, RunSummary, TagOutcome,
     TagSummary, Totals,
 };
-use crate::fault;
 use crate::oci::{Digest, Tag};
-use crate::plan::Action;
 use crate::report::run::RunReport;
 use crate::select::{Rule, Selection, Spec, select};
 

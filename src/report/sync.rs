@@ -3,8 +3,7 @@
 use std::io;
 use std::io::Write;
 
-use crate::event::{Blobs, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
-use crate::fault::Fault;
+use crate::event::{Blobs, Fault, MirrorSummary, RunOutcome, RunSummary, TagOutcome, TagSummary, Totals};
 use crate::report::errors;
 use crate::report::run::RunReport;
 use crate::report::table::{Look, Table};

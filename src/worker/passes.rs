@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::event::RunOutcome;
-use crate::fault::Fault;
+use crate::event::{Fault, RunOutcome};
 use crate::pass::{Reason, Stop};
 use crate::worker::run::PassState;
 
@@ -79,7 +78,7 @@ impl Passes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault;
+    use crate::event::fault;
 
     #[test]
     fn a_pass_is_found_by_its_number_as_long_as_it_is_remembered() {

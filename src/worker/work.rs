@@ -6,8 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::event::{Pair, RunOutcome};
-use crate::fault::Fault;
+use crate::event::{Fault, Pair, RunOutcome};
 use crate::ledger::{Entry, Record, State};
 use crate::pass::{Mode, Reason, Stop};
 use crate::worker::passes::Passes;

@@ -15,7 +15,6 @@ use crate::cli::terminal::Terminal;
 use crate::config::{Config, Mirror, Schedule};
 use crate::event::Warning;
 use crate::oci::Tag;
-use crate::registry::Retry;
 use crate::report::{Look, Table};
 use crate::select;
 
@@ -186,7 +185,9 @@ fn show_rules(out: &mut dyn Write, mirror: &Mirror, tags: &[Tag]) -> io::Result<
 
 /// A check is asked by somebody who waits, and can be asked again: one try is enough.
 fn options() -> Options {
-    Options { retry: Retry { tries: 1, ..Retry::default() }, ..Options::default() }
+    let mut options = Options::default();
+    options.retry.tries = 1;
+    options
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// Whether a transfer goes on that gives so many bytes each so many seconds.
+    /// Whether a transfer goes on that gives this many bytes at each of these intervals.
     fn goes_on(pace: u64, bytes: usize, seconds: u64) -> bool {
         let (mut progress, wait) = (Progress::new(NonZeroU64::new(pace)), Duration::from_secs(seconds));
         (0..100).all(|_| {

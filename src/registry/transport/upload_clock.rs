@@ -38,7 +38,7 @@ struct Moves {
 enum State {
     /// Our own source is asked for more bytes; it has its own clock.
     WaitingForSource,
-    /// So many bytes were handed to the connection then.
+    /// How many bytes were handed to the connection then.
     Handed(usize, Instant),
     /// All bytes were handed over then.
     Finished(Instant),

@@ -76,7 +76,7 @@ async fn no_quota_lasts_for_ages() {
             id,
             seen,
             says(Match::manifest_head(), REMAINING, value),
-            TagFails(&["no pulls are left", "it is asked again in 1h,"]),
+            TagFails(&["the pull quota of this host is used up", "it is asked again in 1h;"]),
         )
     };
     check(vec![

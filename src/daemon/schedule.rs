@@ -22,7 +22,7 @@ const BACKWARD_GRACE: Duration = Duration::from_secs(2);
 
 /// When which worker is to run.
 #[derive(Debug, Default)]
-pub struct Agenda {
+pub(super) struct Agenda {
     entries: Vec<Entry>,
     /// The latest time that was seen.
     seen: Timestamp,
@@ -43,7 +43,7 @@ pub type Jitter = fn(Duration) -> Duration;
 impl Agenda {
     /// An agenda of these workers. A schedule that is also in the agenda `before` keeps the time that it had chosen,
     /// unless the clock was set back since.
-    pub fn new(
+    pub(super) fn new(
         workers: impl IntoIterator<Item = (Arc<Worker>, Schedule)>,
         before: &Self,
         now: Timestamp,
@@ -64,12 +64,12 @@ impl Agenda {
     }
 
     /// The time at which something is to be done next.
-    pub fn next(&self) -> Option<Timestamp> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         self.entries.iter().filter_map(|entry| entry.due).min()
     }
 
     /// Fires the triggers whose time has come, each once, and chooses their next times.
-    pub fn fire(&mut self, now: Timestamp, jitter: Jitter) {
+    pub(super) fn fire(&mut self, now: Timestamp, jitter: Jitter) {
         let is_set_back = self.is_set_back(now);
         self.seen = now;
         for Entry { worker, schedule, due } in &mut self.entries {
@@ -97,18 +97,23 @@ fn following(schedule: &Schedule, now: Timestamp, jitter: Jitter) -> Option<Time
 }
 
 /// Waits for times of the wall clock.
-pub struct Clock(JobScheduler);
+pub(super) struct Clock(JobScheduler);
 
 impl Clock {
     /// Starts it. It looks at the wall clock every half a second.
-    pub async fn start() -> Result<Self, JobSchedulerError> {
+    pub(super) async fn start() -> Result<Self, JobSchedulerError> {
         let scheduler = JobScheduler::new().await?;
         scheduler.start().await?;
         Ok(Self(scheduler))
     }
 
     /// Fires the triggers of an agenda for ever. `fired` is called after each round. Cancel safe.
-    pub async fn keep(&self, agenda: &mut Agenda, jitter: Jitter, fired: impl Fn()) -> JobSchedulerError {
+    pub(super) async fn keep(
+        &self,
+        agenda: &mut Agenda,
+        jitter: Jitter,
+        fired: impl Fn(),
+    ) -> JobSchedulerError {
         loop {
             let woken = match agenda.next() {
                 Some(time) => self.reaches(time).await,
