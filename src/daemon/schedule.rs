@@ -38,7 +38,7 @@ struct Entry {
 }
 
 /// Chooses the jitter of a run: a delay of up to this.
-pub type Jitter = fn(Duration) -> Duration;
+pub(super) type Jitter = fn(Duration) -> Duration;
 
 impl Agenda {
     /// An agenda of these workers. A schedule that is also in the agenda `before` keeps the time that it had chosen,
