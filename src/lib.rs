@@ -1,6 +1,6 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
-//! The modules in reading order, each depending only on those before it (`tests/it/arch` checks):
+//! The modules in reading order, each depending only on those before it (`tests/it/project/arch` checks):
 //! [`text`], [`slots`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
 //! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`],
 //! [`worker`], [`control`], [`daemon`]; then [`report`] and [`cli`].

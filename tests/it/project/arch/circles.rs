@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::arch::sources;
+use crate::project::arch::sources;
 
 /// The largest circle: the files of one mechanism.
 const FILES_MAX: usize = 3;

@@ -1,0 +1,13 @@
+//! The program as a process: its commands, its daemon, what it writes and whom it tells.
+
+mod cancel;
+mod cli;
+mod lasting;
+mod logs;
+mod metrics;
+mod notices;
+mod page;
+mod serve;
+mod signals;
+#[cfg(feature = "otel")]
+mod traces;
