@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
+use http::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
@@ -19,6 +19,7 @@ use crate::registry::blobs::ranges::Ranges;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
 use crate::registry::refusal::Refusal;
+use crate::registry::request::Request;
 use crate::registry::transport::authorities;
 use crate::registry::transport::limit::{Limiter, Limits, Turn};
 use crate::registry::transport::observer::{Exchange, RequestObserver};
@@ -115,16 +116,6 @@ struct LoginRetry {
     /// The scope that the registry asked for.
     asked: Option<String>,
     freshness: Freshness,
-}
-
-/// A request to the registry.
-#[derive(Clone)]
-pub(super) struct Request {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) scope: Scope,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<Bytes>,
 }
 
 impl Client {
@@ -392,30 +383,6 @@ impl Client {
         }
         let login = self.0.auth.origin(scope).await;
         error.with_hint(Some(hint::denied(self.host(), &scope.repository, login.as_deref())))
-    }
-}
-
-impl Request {
-    pub(super) fn new(method: Method, url: Url, scope: Scope) -> Self {
-        Self { method, url, scope, headers: HeaderMap::new(), body: None }
-    }
-
-    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    fn is_read(&self) -> bool {
-        self.method == Method::GET || self.method == Method::HEAD
-    }
-
-    fn is_blob(&self) -> bool {
-        self.method == Method::GET && self.url.path().contains("/blobs/")
-    }
-
-    /// Whether it counts as a pull where those are counted.
-    fn is_pull(&self) -> bool {
-        self.method == Method::GET && self.url.path().contains("/manifests/")
     }
 }
 

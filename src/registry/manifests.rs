@@ -7,8 +7,8 @@ use http::{Method, StatusCode};
 
 use crate::oci::{Digest, MANIFEST_MAX_BYTES, Manifest, MediaType, Reference, Tag};
 use crate::registry::Repository;
-use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
+use crate::registry::request::Request;
 use crate::text::excerpt;
 
 impl Repository {

@@ -16,6 +16,7 @@ mod pages;
 mod referrers;
 mod refusal;
 mod repository;
+mod request;
 mod tags;
 mod transport;
 

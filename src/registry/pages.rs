@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::registry::client::{Client, Request};
+use crate::registry::client::Client;
 use crate::registry::error::{Error, Kind};
+use crate::registry::request::Request;
 use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
 use crate::text::excerpt;

@@ -4,7 +4,8 @@ use http::Method;
 
 use crate::oci;
 use crate::registry::access::auth::{Access, Scope};
-use crate::registry::client::{Client, Request};
+use crate::registry::client::Client;
+use crate::registry::request::Request;
 
 /// A repository and the client of its registry.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use crate::oci::Descriptor;
 use crate::registry::Repository;
 use crate::registry::access::auth::Access;
 use crate::registry::blobs::upload::{OCTETS, Upload};
-use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
+use crate::registry::request::Request;
 
 /// A body of which some was sent.
 struct Rest<S> {

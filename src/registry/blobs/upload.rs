@@ -15,9 +15,9 @@ use crate::registry::Repository;
 use crate::registry::access::auth::Access;
 use crate::registry::blobs::capacity;
 use crate::registry::blobs::capacity::Form;
-use crate::registry::client::Request;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
+use crate::registry::request::Request;
 
 /// How an upload began.
 #[derive(Debug)]

@@ -77,28 +77,30 @@ impl Wire {
 
     async fn pass_on(&self, request: WireRequest<'_>) -> Result<Answer, Error> {
         let WireRequest { method, url, headers, body, is_blob, .. } = request;
-        let mut asked_at = Instant::now();
         let fail = |kind| Error::new(method, url, kind);
         let request = self.http.request(method.clone(), url.clone()).headers(headers);
-        let result = match body {
+        // From when on the answer has its time.
+        let (result, since) = match body {
             Body::Stream(stream, clock) => {
                 // Not counted by the limiter: it may wait for requests that are, at the same host.
                 let sent = pin!(request.body(stream).send());
-                tokio::select! {
+                let result = tokio::select! {
                     result = sent => result,
                     kind = clock.stopped(self.patience.stall) => return Err(self.unanswered(method, fail(kind))),
-                }
+                };
+                (result, Instant::now())
             }
             Body::Empty | Body::Bytes(_) => {
                 let request = if let Body::Bytes(bytes) = body { request.body(bytes) } else { request };
                 let turn = self.limiter.turn().await;
-                asked_at = Instant::now();
+                let since = Instant::now();
                 let Patience { stall, metadata, .. } = self.patience;
-                let most = if is_blob { stall } else { stall.min(metadata) };
+                let (most, kind) = if is_blob || stall <= metadata {
+                    (stall, Kind::Stalled(stall))
+                } else {
+                    (metadata, Kind::Late { got: 0, time: metadata })
+                };
                 let Ok(result) = timeout(most, request.send()).await else {
-                    let is_stall = most == stall;
-                    let kind =
-                        if is_stall { Kind::Stalled(stall) } else { Kind::Late { got: 0, time: metadata } };
                     return Err(self.unanswered(method, fail(kind)));
                 };
                 match &result {
@@ -108,7 +110,7 @@ impl Wire {
                     Ok(_) => turn.answered(),
                     Err(_) => {}
                 }
-                result
+                (result, since)
             }
         };
         let status = result.as_ref().ok().map(reqwest::Response::status);
@@ -120,7 +122,7 @@ impl Wire {
         })?;
         let progress = Progress::new(self.patience.pace);
         let (method, url, patience) = (method.clone(), url.clone(), self.patience);
-        Ok(Answer { method, url, patience, asked_at, progress, response })
+        Ok(Answer { method, url, patience, since, progress, response })
     }
 
     fn unanswered(&self, method: &Method, error: Error) -> Error {
@@ -140,7 +142,7 @@ pub(in crate::registry) struct Answer {
     method: Method,
     url: Url,
     patience: Patience,
-    asked_at: Instant,
+    since: Instant,
     progress: Progress,
     response: reqwest::Response,
 }
@@ -219,7 +221,7 @@ impl Answer {
         let announced = self.response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut body = Vec::with_capacity(announced.unwrap_or_default().min(limit));
         let Patience { stall, metadata, .. } = self.patience;
-        let deadline = self.asked_at + metadata;
+        let deadline = self.since + metadata;
         loop {
             let stalled = Instant::now() + stall;
             let Ok(came) = timeout_at(deadline.min(stalled), self.response.chunk()).await else {

@@ -202,6 +202,17 @@ async fn a_slow_and_steady_blob_arrives() {
 }
 
 #[tokio::test]
+async fn the_time_of_an_upload_is_not_that_of_its_answer() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1.0", &random_image(1, &[3_000_000]));
+    source.fault(at(25_000, 3_000_000));
+    // It comes when all bytes have, two minutes later.
+    target.fault(Fault::new(Match::upload_put(), Action::error(403, "DENIED", "the team has no room left")));
+    let summary = hurry(sync(&configured(&source, &target))).await;
+    assert_says(tag_error(&summary, "1.0"), &["the team has no room left"]);
+}
+
+#[tokio::test]
 async fn two_sources_that_drip_do_not_hold_up_a_third_for_ever() {
     // projectbluefin/lab#556: all places were held by pulls that never ended.
     let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
