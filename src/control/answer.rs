@@ -15,13 +15,13 @@ use crate::control::access::AccessDenied;
 pub(super) enum Error {
     #[error(transparent)]
     Mirror(#[from] UnknownMirror),
-    #[error("no run `{0}` is remembered: the last thousand are, since the start")]
+    #[error("run `{0}` is not known: the last thousand since the start are remembered")]
     Run(String),
     #[error(transparent)]
     Refused(#[from] AccessDenied),
     #[error("tagferry is stopping and takes no work")]
     Stopping,
-    #[error("too many listen already: close a page, or ask /api/v1/mirrors now and then")]
+    #[error("too many listeners already: close a page, or poll /api/v1/mirrors")]
     Listeners,
     #[error("{0}")]
     Query(String),
@@ -29,7 +29,7 @@ pub(super) enum Error {
     Route(String),
     #[error("`{0}` is not for {1}; /api/v1/openapi.json says what there is")]
     Method(String, Method),
-    #[error("this took too long")]
+    #[error("the answer took too long")]
     Time,
     #[error("{0}")]
     Internal(String),

@@ -58,7 +58,7 @@ impl Copier {
                     self.target.create().await.map_err(Error::target("restore the repository"))?;
                 }
                 Err(Error::Target { cause, .. }) if cause.is_missing_reference() => {
-                    tracing::debug!(%tag, error = %cause, "Something is missing after all");
+                    tracing::debug!(%tag, error = %cause, "The target lacks something that it seemed to have");
                 }
                 result => return result,
             }

@@ -55,10 +55,10 @@ pub enum Error {
     #[error("the control plane has no address")]
     Listener(#[source] std::io::Error),
     /// The clock does not work.
-    #[error("cannot wait for times: {0}")]
+    #[error("the clock of the schedules does not work: {0}")]
     Clock(JobSchedulerError),
     /// A task ended that never should: a bug.
-    #[error("a part of the daemon ended by itself")]
+    #[error("internal error: a part of the daemon ended by itself; please report this")]
     Task(#[source] JoinError),
 }
 

@@ -42,7 +42,7 @@ impl EcrCredentials {
         let data = answer.authorization_data().first();
         match data.and_then(|data| Some((login(data)?, lifetime(data, SystemTime::now())))) {
             Some((login, lifetime)) => Ok(Fresh::lasting(login, lifetime)),
-            None => Err(Error::answer(call, "it holds no token of the known form")),
+            None => Err(Error::answer(call, "it holds no token that can be read")),
         }
     }
 }
@@ -125,7 +125,8 @@ mod tests {
                 .login(&"java/jdk".parse().unwrap(), Freshness::Cached)
                 .await
                 .unwrap_err();
-            let expected = "ecr:GetAuthorizationToken: cannot understand the answer: it holds no token of the known form";
+            let expected =
+                "ecr:GetAuthorizationToken: cannot understand the answer: it holds no token that can be read";
             assert_eq!(error.to_string(), expected);
             assert!(!format!("{error:?}").contains("hunter2"));
         }

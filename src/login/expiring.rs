@@ -95,7 +95,7 @@ impl<T: Clone, E: Clone + fmt::Display> Expiring<T, E> {
         match (fetch().await, fallback) {
             (Ok(fresh), _) => Ok(self.keep(fresh)),
             (Err(error), Some(value)) => {
-                warn!("Early refresh failed, the present one stays in use: {error}");
+                warn!("A login could not be renewed early, the present one stays in use: {error}");
                 self.postpone();
                 Ok(value)
             }

@@ -92,9 +92,12 @@ async fn drain(receiver: QueueReceiver, aws: Option<SharedCredentialsProvider>, 
         // A panic was logged where it happened, and holds up no other notice.
         let Ok(sent) = sent else { continue };
         match sent {
-            Ok(()) => debug!(mirror, kind, "Told {destination} of `{mirror}` ({kind})"),
+            Ok(()) => debug!(mirror, kind, "Sent the notice of `{mirror}` ({kind}) to {destination}"),
             Err(error) => {
-                warn!(mirror, kind, "Could not tell {destination} of `{mirror}` ({kind}): {error}");
+                warn!(
+                    mirror,
+                    kind, "Could not send the notice of `{mirror}` ({kind}) to {destination}: {error}"
+                );
             }
         }
     }

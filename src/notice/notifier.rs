@@ -88,7 +88,7 @@ impl QueueSender {
             Err(TrySendError::Full(notice)) => {
                 if !self.is_full.swap(true, Relaxed) {
                     warn!(
-                        "Too many notices wait for {}: this one of `{}` ({}) and those that come are dropped until \
+                        "The queue of notices for {} is full: this one of `{}` ({}) and later ones are dropped until \
                          there is room",
                         self.wanted.destination,
                         notice.mirror,

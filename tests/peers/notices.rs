@@ -145,7 +145,7 @@ async fn a_topic_that_does_not_exist_is_told_in_the_words_of_aws() {
     let destination = format!("sns: {{topic_arn: '{topic}', endpoint_url: '{}'}}", ministack.endpoint_url());
     let ran = program(&source, &target, &destination).run(&["sync"]).await;
     let told = format!(
-        "Could not tell the SNS topic {topic} of `java/jdk` (copied): sns:Publish on {topic}: NotFound"
+        "Could not send the notice of `java/jdk` (copied) to the SNS topic {topic}: sns:Publish on {topic}: NotFound"
     );
     assert!(ran.stderr.contains(&told), "{}", ran.stderr);
 }

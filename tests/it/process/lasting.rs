@@ -137,7 +137,7 @@ async fn a_crowd_that_listens_leaves_room_for_health_checks() {
     }
     let refused = events().await.unwrap();
     assert_eq!(refused.status(), 503);
-    assert!(refused.text().await.unwrap().contains("too many listen"));
+    assert!(refused.text().await.unwrap().contains("too many listeners"));
     assert_eq!(world.get("/healthz").await.0, 200);
     // Their places are free again once they are gone.
     drop(listeners);

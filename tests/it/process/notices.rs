@@ -364,7 +364,8 @@ async fn a_topic_that_may_not_be_published_to_names_the_missing_permission() {
     let (_source, _ecr, program) = world(&receiver, &notices).await;
     let ran = program.run_online(&["sync"]).await;
     let told = format!(
-        "Could not tell the SNS topic {TOPIC} of `app` (copied): sns:Publish on {TOPIC}: access denied; allow this action"
+        "Could not send the notice of `app` (copied) to the SNS topic {TOPIC}: sns:Publish on {TOPIC}: access denied; \
+         allow this action"
     );
     assert!(ran.assert_code(0).stderr.contains(&told), "{}", ran.stderr);
     receiver.next().await;
@@ -383,7 +384,7 @@ async fn an_event_that_is_refused_in_an_answer_that_succeeds_is_sent_again() {
     let (_source, _ecr, program) = world(&receiver, &notices).await;
     let ran = program.run_online(&["sync"]).await;
     assert!(ran.assert_code(0).stderr.contains("InternalFailure: later"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("Could not tell"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("Could not send"), "{}", ran.stderr);
     let (first, second) = (receiver.next().await.json, receiver.next().await.json);
     assert_eq!(first, second);
     assert_eq!(first["Entries"][0]["DetailType"], "tagferry Tag Copied");
@@ -413,8 +414,10 @@ async fn address_and_headers_are_in_no_log() {
         let (_source, _ecr, program) = world(&receiver, WEBHOOK).await;
         let ran = program.variable("RUST_LOG", "trace").run_online(arguments).await;
         assert_discreet(ran.assert_code(0));
-        let told =
-            format!("Could not tell the webhook at http://{} of `app` (copied): {said}", receiver.host);
+        let told = format!(
+            "Could not send the notice of `app` (copied) to the webhook at http://{}: {said}",
+            receiver.host
+        );
         assert!(ran.stderr.contains(&told), "{}", ran.stderr);
     }
     // Nobody listens any more.

@@ -263,7 +263,7 @@ async fn the_control_plane_says_what_is_wrong() {
     let world = World::start("").await;
     for (path, status, words) in [
         ("/nothing", 404, "/api/v1/openapi.json"),
-        ("/api/v1/runs/0000", 404, "no run `0000` is remembered"),
+        ("/api/v1/runs/0000", 404, "run `0000` is not known"),
         ("/api/v1/sync", 405, "is not for GET"),
     ] {
         let (answered, body) = world.get(path).await;
