@@ -181,6 +181,16 @@ impl Error {
         }
     }
 
+    /// The refusal, whoever answered with one.
+    fn any_refusal(&self) -> Option<&Refusal> {
+        match self.kind() {
+            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
+                Some(refusal)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the registry refused with this status.
     pub fn is_status(&self, status: StatusCode) -> bool {
         self.refusal().is_some_and(|refusal| refusal.status == status)
@@ -195,12 +205,7 @@ impl Error {
 
     /// By this id, the registry finds the refused request in its logs, if it gave one.
     pub fn request_id(&self) -> Option<&str> {
-        match self.kind() {
-            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
-                refusal.request_id.as_deref()
-            }
-            _ => None,
-        }
+        self.any_refusal()?.request_id.as_deref()
     }
 
     /// Whether access was refused, or no login could be had to ask for it: a matter of logins, licences and
@@ -255,12 +260,7 @@ impl Error {
 
     /// How long the registry asks to wait, if it says.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.kind() {
-            Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
-                refusal.retry_after
-            }
-            _ => None,
-        }
+        self.any_refusal()?.retry_after
     }
 }
 
