@@ -5,7 +5,7 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::UnknownMirror;
 use crate::control::access::AccessDenied;
@@ -39,10 +39,10 @@ pub(super) enum Error {
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tagferry\"");
 
 /// Why a request is not answered as asked, and what to do.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub(super) struct ErrorBody {
-    error: String,
+    pub(super) error: String,
 }
 
 impl Error {

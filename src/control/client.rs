@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
+use crate::control::answer::ErrorBody;
 use crate::text::chain;
 use crate::worker::RunStatus;
 
@@ -59,12 +59,6 @@ pub enum ClientError {
         /// What it says.
         said: String,
     },
-}
-
-/// An answer that is none.
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: String,
 }
 
 impl Client {

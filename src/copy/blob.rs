@@ -30,11 +30,11 @@ pub(super) enum Need<'a> {
     Anew,
 }
 
-/// Which repository of the target's registry has a blob when it is our turn.
-enum Holder {
+/// Where in the target's registry a blob is when it is our turn.
+enum Location {
     Target,
     Other(Repository),
-    Nobody,
+    Nowhere,
 }
 
 impl Copier {
@@ -73,39 +73,39 @@ impl Copier {
         claim: &mut Claim,
         need: Need<'_>,
     ) -> Result<Arrival, Error> {
-        match self.holder(blob.digest, claim, need).await {
-            Holder::Target => Ok(Arrival::Present),
-            Holder::Other(repository) => self.transfer(tag, blob, Some(&repository)).await,
-            Holder::Nobody => self.transfer(tag, blob, None).await,
+        match self.locate(blob.digest, claim, need).await {
+            Location::Target => Ok(Arrival::Present),
+            Location::Other(repository) => self.transfer(tag, blob, Some(&repository)).await,
+            Location::Nowhere => self.transfer(tag, blob, None).await,
         }
     }
 
     /// Waits for others as far as that helps, and tells who then has the blob.
-    async fn holder(&self, blob: Digest, claim: &mut Claim, need: Need<'_>) -> Holder {
-        let holder = match need {
-            Need::Nothing => return Holder::Target,
-            Need::Anew => return Holder::Nobody,
-            Need::Mount(holder) => Holder::Other(holder.clone()),
-            Need::Bytes => Holder::Nobody,
+    async fn locate(&self, blob: Digest, claim: &mut Claim, need: Need<'_>) -> Location {
+        let location = match need {
+            Need::Nothing => return Location::Target,
+            Need::Anew => return Location::Nowhere,
+            Need::Mount(holder) => Location::Other(holder.clone()),
+            Need::Bytes => Location::Nowhere,
         };
         // A claim that is made only now may be waited for by those who claimed before, so that waiting for another
         // repository's commit could go in circles. The mere arrival of a blob waits for nobody.
         let mut is_first_claim = true;
         loop {
             match claim {
-                Claim::Mine(_) => return holder,
+                Claim::Mine(_) => return location,
                 Claim::Theirs(other) if other.repository.as_ref() == self.repository() => {
                     if other.reaches(Progress::Arrived).await {
-                        return Holder::Target;
+                        return Location::Target;
                     }
                 }
                 Claim::Theirs(other) => {
                     let may_mount = is_first_claim && matches!(need, Need::Bytes) && self.may_mount();
                     return match &other.repository.clone() {
                         Some(from) if may_mount && other.reaches(Progress::Committed).await => {
-                            Holder::Other(from.clone())
+                            Location::Other(from.clone())
                         }
-                        _ => holder,
+                        _ => location,
                     };
                 }
             }

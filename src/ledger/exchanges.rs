@@ -8,14 +8,14 @@ use crate::event::Exchange;
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
     /// How many requests there were of each kind. As many kinds as the configuration's hosts, times a few.
-    pub requests: BTreeMap<Request, u64>,
+    pub requests: BTreeMap<RequestKey, u64>,
     /// How many were tried again, and why.
-    pub retries: BTreeMap<Retry, u64>,
+    pub retries: BTreeMap<RetryKey, u64>,
 }
 
 /// What requests are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Request {
+pub struct RequestKey {
     /// The host.
     pub registry: String,
     /// The HTTP method.
@@ -26,7 +26,7 @@ pub struct Request {
 
 /// What retries are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Retry {
+pub struct RetryKey {
     /// The host.
     pub registry: String,
     /// Why, one of a few words.
@@ -38,11 +38,11 @@ impl Exchanges {
         match exchange {
             Exchange::Requested { host, method, status } => {
                 let (registry, method) = (host.to_owned(), method.to_owned());
-                let request = Request { registry, method, status: status_class(status) };
+                let request = RequestKey { registry, method, status: status_class(status) };
                 *self.requests.entry(request).or_default() += 1;
             }
             Exchange::Retried { host, reason } => {
-                *self.retries.entry(Retry { registry: host.to_owned(), reason }).or_default() += 1;
+                *self.retries.entry(RetryKey { registry: host.to_owned(), reason }).or_default() += 1;
             }
         }
     }

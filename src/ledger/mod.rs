@@ -18,6 +18,6 @@ mod tests;
 
 pub use counts::{Counts, Durations};
 pub use entry::Entry;
-pub use exchanges::{Exchanges, Request, Retry};
+pub use exchanges::{Exchanges, RequestKey, RetryKey};
 pub use record::{Failure, Newest, PassRecord, Progress, Record, State, TagState, TagStatus, Transition};
 pub use records::{Configured, Ledger};

@@ -12,7 +12,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
 use crate::config::Shard;
-use crate::ledger::{Entry, Exchanges, Ledger, Record, Request, Retry};
+use crate::ledger::{Entry, Exchanges, Ledger, Record, RequestKey, RetryKey};
 
 /// What one scrape sees.
 #[derive(Debug)]
@@ -101,11 +101,11 @@ impl Page {
     fn exchanges(&self, writer: &mut Writer<'_, '_>) -> fmt::Result {
         let help = "Requests to registries and to the AWS API, by host, method and status class; `none` had no answer";
         let requests = self.exchanges.requests.iter().map(|(request, number)| {
-            let Request { registry, method, status } = request;
+            let RequestKey { registry, method, status } = request;
             ([("registry", registry.as_str()), ("method", method), ("status", status)], *number)
         });
         writer.counters("requests", help, requests)?;
-        let retries = self.exchanges.retries.iter().map(|(Retry { registry, reason }, number)| {
+        let retries = self.exchanges.retries.iter().map(|(RetryKey { registry, reason }, number)| {
             ([("registry", registry.as_str()), ("reason", reason)], *number)
         });
         writer.counters("retries", "Requests that were tried again, by host and reason", retries)

@@ -10,7 +10,7 @@ use crate::copy::Copied;
 use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
-use crate::pass::{Error, Pass, Reason, Stop};
+use crate::pass::{Error, Pass, Stop, StopReason};
 use crate::plan::{Action, Step};
 use crate::text::chain;
 
@@ -89,7 +89,7 @@ impl Pass<'_> {
         if stopped == summary.failed() && !reason.is_failure() {
             summary.ending = Ending::Stopped;
         }
-        if reason != Reason::Told {
+        if reason != StopReason::Told {
             summary.error = Some(Error::Stopped(reason).fault());
         }
     }
@@ -138,7 +138,7 @@ enum StepError {
     #[error("not started: {0}")]
     NotStarted(Cause),
     #[error("dropped: {0}; the tag is as it was, the next run goes on")]
-    Dropped(Reason),
+    Dropped(StopReason),
     #[error(transparent)]
     Copy(copy::Error),
 }
@@ -147,7 +147,7 @@ enum StepError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Cause {
     #[error(transparent)]
-    Stop(Reason),
+    Stop(StopReason),
     #[error("access was denied for another tag")]
     Denial,
 }

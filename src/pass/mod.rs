@@ -28,7 +28,7 @@ use crate::target;
 use crate::text::internal_error;
 
 pub use self::memory::Memory;
-pub use self::stop::{Reason, Stop};
+pub use self::stop::{Stop, StopReason};
 
 /// How far a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +72,10 @@ enum Error {
     #[error("cannot prepare the target's repository")]
     Ensure(#[source] target::Error),
     #[error("stopped before its end{}", match .0 {
-        Reason::Told => String::new(),
+        StopReason::Told => String::new(),
         reason => format!(": {reason}"),
     })]
-    Stopped(Reason),
+    Stopped(StopReason),
     #[error("{0}")]
     Internal(String),
 }
@@ -161,7 +161,7 @@ impl Pass<'_> {
         // What was in flight is dropped, and those who waited for it learn so. A tag is written last, so none is left wrong.
         let work = AssertUnwindSafe(self.pass(mode, stop, started)).catch_unwind().instrument(span.clone());
         if let Some(deadline) = self.deadline {
-            stop.end_in(deadline, Reason::Deadline(deadline));
+            stop.end_in(deadline, StopReason::Deadline(deadline));
         }
         let done = tokio::select! {
             biased;

@@ -23,12 +23,12 @@ pub struct Stop {
 #[derive(Clone, Copy, Debug)]
 struct End {
     at: Instant,
-    reason: Reason,
+    reason: StopReason,
 }
 
 /// Why a pass ends before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
+pub enum StopReason {
     /// The program ends.
     #[error("tagferry was told to stop")]
     Told,
@@ -43,7 +43,7 @@ pub enum Reason {
     Reconfigured,
 }
 
-impl Reason {
+impl StopReason {
     /// What went wrong, as a word.
     pub(super) fn code(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl Stop {
     }
 
     /// Ends the pass after this time, its copies in flight included, unless it was to end earlier.
-    pub fn end_in(&self, time: Duration, reason: Reason) {
+    pub fn end_in(&self, time: Duration, reason: StopReason) {
         let end = End { at: Instant::now() + time, reason };
         self.end.send_if_modified(|known| {
             let is_earlier = known.is_none_or(|known| end.at < known.at);
@@ -78,9 +78,9 @@ impl Stop {
     }
 
     /// Why the pass ends.
-    pub fn reason(&self) -> Reason {
+    pub fn reason(&self) -> StopReason {
         let end = self.end.borrow().filter(|end| end.at <= Instant::now());
-        end.map_or(Reason::Told, |end| end.reason)
+        end.map_or(StopReason::Told, |end| end.reason)
     }
 
     /// Ends the pass when its time has come.
@@ -120,17 +120,17 @@ mod tests {
         let (one, other) = (all.of_pass(), all.of_pass());
         let start = Instant::now();
         let wait = async {
-            one.end_in(2 * HOUR, Reason::Deadline(2 * HOUR));
+            one.end_in(2 * HOUR, StopReason::Deadline(2 * HOUR));
             tokio::time::sleep(HOUR).await;
-            one.end_in(HOUR / 2, Reason::Reconfigured);
-            one.end_in(HOUR, Reason::Cancelled);
+            one.end_in(HOUR / 2, StopReason::Reconfigured);
+            one.end_in(HOUR, StopReason::Cancelled);
             one.hard.cancelled().await;
         };
         tokio::select! {
             () = wait => {}
             never = one.keep_time() => match never {},
         }
-        assert_eq!((start.elapsed(), one.reason()), (HOUR * 3 / 2, Reason::Reconfigured));
+        assert_eq!((start.elapsed(), one.reason()), (HOUR * 3 / 2, StopReason::Reconfigured));
         assert!(one.soft.is_cancelled() && !other.soft.is_cancelled() && !all.soft.is_cancelled());
     }
 
@@ -138,10 +138,10 @@ mod tests {
     async fn all_passes_end_with_the_program() {
         let all = Stop::default();
         let one = all.of_pass();
-        one.end_in(HOUR, Reason::Cancelled);
+        one.end_in(HOUR, StopReason::Cancelled);
         all.soft.cancel();
         assert!(one.soft.is_cancelled() && !one.hard.is_cancelled());
-        assert_eq!(one.reason(), Reason::Told);
+        assert_eq!(one.reason(), StopReason::Told);
         assert!(one.keep_time().now_or_never().is_none());
     }
 }

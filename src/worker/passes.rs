@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::event::{Fault, RunOutcome};
-use crate::pass::{Reason, Stop};
+use crate::pass::{Stop, StopReason};
 use crate::worker::run::PassState;
 
 /// The most passes that are remembered.
@@ -38,7 +38,7 @@ impl Passes {
     }
 
     /// Ends the pass under way after this time, and gives its number.
-    pub(super) fn stop_in(&self, time: Duration, reason: Reason) -> Option<u64> {
+    pub(super) fn stop_in(&self, time: Duration, reason: StopReason) -> Option<u64> {
         let Running { number, stop } = self.running.as_ref()?;
         stop.end_in(time, reason);
         Some(*number)

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::event::{Fault, Pair, RunOutcome};
 use crate::ledger::{Entry, Record, State};
-use crate::pass::{Mode, Reason, Stop};
+use crate::pass::{Mode, Stop, StopReason};
 use crate::worker::passes::Passes;
 use crate::worker::run::PassState;
 use crate::worker::trigger::Trigger;
@@ -95,12 +95,12 @@ impl Worker {
 
     /// Ends the pass under way, and drops the one that waits for its turn. Gives their numbers.
     pub(super) fn cancel(&self) -> Vec<u64> {
-        let running = self.stop_in(Duration::ZERO, Reason::Cancelled);
+        let running = self.stop_in(Duration::ZERO, StopReason::Cancelled);
         running.into_iter().chain(self.drop_asked(&Dropped::Cancelled)).collect()
     }
 
     /// Ends the pass under way after this time, and gives its number.
-    pub(super) fn stop_in(&self, time: Duration, reason: Reason) -> Option<u64> {
+    pub(super) fn stop_in(&self, time: Duration, reason: StopReason) -> Option<u64> {
         self.passes().stop_in(time, reason)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::UnknownMirror;
 use crate::event::Pair;
 use crate::ledger::{Configured, Ledger};
-use crate::pass::Reason;
+use crate::pass::StopReason;
 use crate::worker::run::{MirrorPass, Run, RunState, RunStatus, Runs};
 use crate::worker::work::Worker;
 
@@ -56,7 +56,7 @@ impl Workers {
         let stays: HashSet<&Pair> =
             configured.iter().filter(|one| !one.is_new).map(|one| &one.entry.pair).collect();
         for worker in known.by_pair.values().filter(|worker| !stays.contains(worker.pair())) {
-            worker.stop_in(grace, Reason::Reconfigured);
+            worker.stop_in(grace, StopReason::Reconfigured);
         }
         drop(known);
         self.ledger.changed();
