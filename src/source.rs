@@ -98,7 +98,7 @@ impl Source {
         }
     }
 
-    /// The same, read by a tag that stands for it.
+    /// The manifest of this digest, read by a tag that stands for it.
     async fn manifest_of(&self, tag: &Tag, digest: Digest) -> Result<Manifest, Error> {
         match self {
             Self::Registry(repository) => Ok(repository.manifest_of(tag, digest).await?),
@@ -166,6 +166,11 @@ impl Source {
 }
 
 impl Sources {
+    /// These, the preferred one first.
+    pub fn new(first: Source, others: impl IntoIterator<Item = Source>) -> Self {
+        Self { first, others: others.into_iter().collect() }
+    }
+
     /// The preferred one.
     pub fn first(&self) -> &Source {
         &self.first
@@ -208,12 +213,6 @@ impl Sources {
         };
         let by_tag = self.first.manifest_of(tag, digest).await;
         by_tag.map_err(|by_tag| if by_tag.is_not_found() { error } else { by_tag })
-    }
-}
-
-impl From<Source> for Sources {
-    fn from(first: Source) -> Self {
-        Self { first, others: Arc::new([]) }
     }
 }
 

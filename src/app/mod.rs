@@ -26,7 +26,7 @@ use crate::pass::{Memory, Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
 use crate::slots::{Slot, Slots};
-use crate::source::Source;
+use crate::source::{Source, Sources};
 use crate::target::Target;
 use crate::text::chain;
 
@@ -244,7 +244,7 @@ impl App {
         let pair = Pair::new(&mirror.name, &mirror.target);
         let pass = Arc::new(PassId { pair, generation: self.generation, number });
         let copier = Copier {
-            sources: source.clone().into(),
+            sources: Sources::new(source.clone(), []),
             target: target.clone(),
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,

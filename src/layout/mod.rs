@@ -17,6 +17,8 @@ mod blobs;
 mod directory;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod index;
 mod known;
 mod manifests;

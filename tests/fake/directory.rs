@@ -33,6 +33,10 @@ impl Directory {
         Self { root: root.to_owned() }
     }
 
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// How it is named in a configuration.
     pub fn endpoint(&self) -> String {
         format!("oci:{}", self.root.display())

@@ -2,16 +2,26 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
-use tagferry::event::RunSummary;
+use tagferry::copy::{Copier, Inflight, Shared, Siblings};
+use tagferry::event::{Emitter, Pair, PassId, RunSummary};
+use tagferry::layout::Layout;
 use tagferry::oci::Digest;
+use tagferry::plan::Root;
+use tagferry::source::{Source, Sources};
+use tagferry::target::Target;
+use tagferry::text::chain;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 use crate::fake::{
-    Directory, Draft, Ecr, Face, Format, IMAGE_NAME, Image, REF_NAME, Registry, attested_index, oci_image,
+    Directory, Draft, Ecr, Face, Format, IMAGE_NAME, Image, REF_NAME, Registry, attested_index, index,
+    oci_image,
 };
-use crate::world::{Side, assert_says, assert_succeeded, mirror_error, only, sync, tag_error};
+use crate::world::program::Program;
+use crate::world::{Bytes, RETRY, Side, assert_says, assert_succeeded, mirror_error, only, sync, tag_error};
 
 /// A configuration of one mirror of all tags from `source` to `target`, and what it says of registries.
 fn mirror(source: &str, target: &str, registries: &[Side]) -> String {
@@ -230,6 +240,72 @@ async fn what_is_missing_or_wrong_in_a_layout_fails_its_tag_and_is_named() {
     }
 }
 
+/// The sources that it gets its content from are layouts; where they are makes no difference.
+fn copier(sources: &[&Directory], target: &Path) -> Copier {
+    let layout = |directory: &&Directory| Source::Layout(Layout::new(directory.root().to_owned()));
+    let pass = PassId {
+        pair: Pair { mirror: "app".to_owned(), target: "oci:target".to_owned() },
+        generation: 1,
+        number: 1,
+    };
+    let shared = Shared {
+        inflight: Inflight::default(),
+        siblings: Siblings::new(Vec::new()),
+        blob_slots: Arc::new(Semaphore::new(1)),
+        retry: RETRY,
+    };
+    Copier {
+        sources: Sources::new(layout(&sources[0]), sources[1..].iter().map(layout)),
+        target: Target::Layout(Layout::new(target.to_owned())),
+        events: Emitter { pass: Arc::new(pass), observer: Arc::new(Bytes::default()) },
+        shared: Arc::new(shared),
+    }
+}
+
+#[tokio::test]
+async fn content_comes_from_the_first_source_that_has_it() {
+    let image = index(Format::Oci, &[("", oci_image(&["one"])), ("", oci_image(&["other"]))]);
+    let [one, other] = &image.children[..] else { panic!("two children") };
+    for damage in [Damage::Lost, Damage::Cut, Damage::Changed] {
+        let (first, second) = (layout(), layout());
+        first.1.push("1", &image);
+        second.1.push("1", &image);
+        // Each lacks what the other has.
+        for (lacks, child) in [(&first, one), (&second, other)] {
+            damage.befall(&lacks.1.blob(child.digest()));
+            damage.befall(&lacks.1.blob(Digest::of(&child.blobs[1])));
+        }
+        let target = tempfile::tempdir().unwrap();
+        let copier = copier(&[&first.1, &second.1], target.path());
+        copier.target.create().await.unwrap();
+        copier.tag(&"1".parse().unwrap(), &Root::Source(image.digest())).await.unwrap();
+        assert_eq!(copier.target.digest(&"1".parse().unwrap()).await.unwrap(), Some(image.digest()));
+    }
+}
+
+#[tokio::test]
+async fn what_no_source_has_fails_with_what_says_more() {
+    let image = oci_image(&["one"]);
+    let layer = Digest::of(&image.blobs[1]);
+    for (damages, words) in [
+        ([Damage::Lost, Damage::Changed], "wrong content"),
+        ([Damage::Changed, Damage::Lost], "wrong content"),
+        ([Damage::Lost, Damage::Lost], "is not in"),
+    ] {
+        let layouts = damages.map(|damage| {
+            let (dir, layout) = layout();
+            layout.push("1", &image);
+            damage.befall(&layout.blob(layer));
+            (dir, layout)
+        });
+        let target = tempfile::tempdir().unwrap();
+        let copier = copier(&[&layouts[0].1, &layouts[1].1], target.path());
+        copier.target.create().await.unwrap();
+        let error = copier.tag(&"1".parse().unwrap(), &Root::Source(image.digest())).await.unwrap_err();
+        assert_says(&chain(&error), &[words]);
+    }
+}
+
 #[tokio::test]
 async fn an_entry_that_leads_out_of_the_directory_is_not_followed() {
     let (_dir, layout) = layout();
@@ -249,6 +325,25 @@ async fn an_entry_that_leads_out_of_the_directory_is_not_followed() {
     std::os::unix::fs::symlink(elsewhere.path().join("blobs"), dir.path().join("blobs")).unwrap();
     let (summary, _) = read(&layout.endpoint()).await;
     assert_says(tag_error(&summary, "1"), &["not a folder"]);
+}
+
+#[test]
+fn the_tags_of_a_layout_are_listed_and_checked() {
+    let (_dir, layout) = layout();
+    layout.push("apps/web:1.10.0", &oci_image(&["a"]));
+    layout.push("apps/web:1.9.0", &oci_image(&["b"]));
+    let source = format!("{}#apps/web", layout.endpoint());
+    let ran = Program::new().run(&["tags", &source]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "1.10.0\n1.9.0\n"), "{}", ran.stderr);
+    let ran = Program::new().run(&["tags", &source, "--output", "json"]);
+    assert!(ran.stdout.contains(r#""name": "apps/web""#), "{}", ran.stdout);
+    let ran = Program::new().run(&["tags", &format!("{}#apps/api", layout.endpoint())]);
+    assert_eq!(ran.code, Some(1));
+    assert_says(&ran.stderr, &["holds no images of `apps/api`; it holds apps/web"]);
+    let target = tempfile::tempdir().unwrap();
+    let config = mirror(&source, &format!("oci:{}", target.path().display()), &[]);
+    let ran = Program::configured(&config).run(&["check", "--online"]);
+    assert_says(&ran.stdout, &[&source, "2 tags"]);
 }
 
 #[tokio::test]

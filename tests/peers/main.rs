@@ -1,4 +1,4 @@
-//! Tests against real, independent programs: CNCF distribution (`docker-registry`), skopeo, ministack, a stand-in
+//! Tests against real, independent programs: CNCF distribution (`docker-registry`), skopeo, umoci, ministack, a stand-in
 //! for Amazon ECR, and a browser. They are a second opinion on what the in-memory fakes of `tests/it/` take for granted.
 //!
 //! `scripts/peers` installs the programs, and `make test` runs everything. Every test starts its own peers on free
@@ -18,6 +18,7 @@ mod ecs;
 mod harness;
 mod image;
 mod kubernetes;
+mod layouts;
 mod metrics;
 mod ministack;
 mod notices;

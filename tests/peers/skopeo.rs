@@ -34,16 +34,24 @@ impl Skopeo<'_> {
 
     /// The digest of the very bytes that `HOST:PORT/REPOSITORY:TAG` answers with; the error is skopeo's own.
     pub(crate) async fn digest(self, image: &str) -> Result<Digest, String> {
+        self.raw(image).await.map(|manifest| Digest::of(&manifest))
+    }
+
+    /// These bytes themselves.
+    pub(crate) async fn raw(self, image: &str) -> Result<Vec<u8>, String> {
         let mut command = self.command("inspect", "");
-        run(command.arg("--raw").arg(format!("docker://{image}"))).await.map(|manifest| Digest::of(&manifest))
+        run(command.arg("--raw").arg(format!("docker://{image}"))).await
+    }
+
+    /// Copies an image with all its platforms between two places of any kind, every byte as it is.
+    pub(crate) async fn copy(self, from: &str, to: &str) -> Result<(), String> {
+        let mut command = self.command("copy", "src-");
+        run(command.args(["--all", "--preserve-digests", from, to])).await.map(drop)
     }
 
     /// Copies an image with all its platforms to a folder, every byte as it is. Fails when anything is missing or wrong.
     pub(crate) async fn copy_to(self, folder: &Path, image: &str) -> Result<(), String> {
-        let mut command = self.command("copy", "src-");
-        command.args(["--all", "--preserve-digests"]);
-        command.arg(format!("docker://{image}")).arg(format!("dir:{}", folder.display()));
-        run(&mut command).await.map(drop)
+        self.copy(&format!("docker://{image}"), &format!("dir:{}", folder.display())).await
     }
 
     /// The options that say how a registry is reached differ by this prefix.

@@ -17,7 +17,7 @@ use tagferry::registry::Retry;
 use crate::fake::{ACCESS_KEY, ACCOUNT, Ecr, Face, PASSWORD, REGION, Registry, USER, image};
 
 /// Faults are retried as often as in real life, and sooner.
-const RETRY: Retry =
+pub(crate) const RETRY: Retry =
     Retry { tries: 5, pause: Duration::from_millis(2), pause_max: Duration::from_millis(10) };
 
 /// Runs a configuration once.
