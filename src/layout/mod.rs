@@ -17,12 +17,9 @@ mod blobs;
 mod directory;
 mod error;
 mod files;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
 mod index;
 mod known;
 mod manifests;
-mod offer;
 mod probe;
 mod reading;
 mod referrers;
@@ -34,4 +31,6 @@ mod unclear;
 
 pub use directory::Layout;
 pub use error::Error;
+#[cfg(any(test, fuzzing))]
+pub use index::fuzzing;
 pub use reading::BlobReader;

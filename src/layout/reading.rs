@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use crate::layout::files::Opened;
-use crate::layout::offer::Offer;
+use crate::layout::index::offer::Offer;
 use crate::layout::{Error, Layout, files};
 use crate::oci::{Descriptor, Digest, Hasher, MANIFEST_MAX_BYTES, Manifest, Reference, Tag};
 

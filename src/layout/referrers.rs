@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::layout::offer::{Offer, Referrers};
+use crate::layout::index::offer::{Offer, Referrers};
 use crate::layout::staged::Staged;
 use crate::layout::{Error, Layout};
 use crate::oci::{Descriptor, Digest, Manifest, Tag, list_referrers};

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::layout::files::{Opened, Stamp};
+use crate::layout::index::offer::Offer;
 use crate::layout::index::{EMPTY, Entry, INDEX_MAX_BYTES, Index};
-use crate::layout::offer::Offer;
 use crate::layout::{Error, Layout, files};
 use crate::oci::{Digest, Manifest, Tag};
 

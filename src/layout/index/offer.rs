@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use crate::layout::index::{Index, Said};
+use crate::layout::index::document::{Index, Said};
 use crate::layout::unclear::{Names, Unclear};
 use crate::oci::{Descriptor, Digest, LayoutName, Tag};
 
 /// What a layout has to offer.
 #[derive(Debug, Default)]
-pub(super) struct Offer {
+pub(in crate::layout) struct Offer {
     /// The images that are called by a tag alone.
     plain: Tags,
     /// Those with a name before it, by that name. An image may be here and there.
@@ -22,17 +22,17 @@ pub(super) struct Offer {
     /// Everything that is listed, called or not.
     listed: Vec<Descriptor>,
     /// What refers to what, once somebody asked.
-    pub(super) referrers: OnceLock<Arc<Referrers>>,
+    pub(in crate::layout) referrers: OnceLock<Arc<Referrers>>,
 }
 
 /// The referrers of each manifest.
-pub(super) type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
+pub(in crate::layout) type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
 
 /// The tags of one repository, each with all entries that claim it.
 type Tags = BTreeMap<Tag, Vec<Said>>;
 
 impl Offer {
-    pub(super) fn of(index: &Index) -> Self {
+    pub(in crate::layout) fn of(index: &Index) -> Self {
         let mut offer = Self::default();
         for said in index.said() {
             offer.add(said);
@@ -60,12 +60,16 @@ impl Offer {
     }
 
     /// The tags of a repository. Those under which referrers are kept are none of them.
-    pub(super) fn tags(&self, name: Option<&LayoutName>) -> Result<Vec<Tag>, Unclear> {
+    pub(in crate::layout) fn tags(&self, name: Option<&LayoutName>) -> Result<Vec<Tag>, Unclear> {
         Ok(self.of_name(name)?.keys().filter(|tag| tag.subject().is_none()).cloned().collect())
     }
 
     /// What a tag points at, none where there is no such tag.
-    pub(super) fn find(&self, name: Option<&LayoutName>, tag: &Tag) -> Result<Option<Descriptor>, Unclear> {
+    pub(in crate::layout) fn find(
+        &self,
+        name: Option<&LayoutName>,
+        tag: &Tag,
+    ) -> Result<Option<Descriptor>, Unclear> {
         let Some(found) = self.of_name(name)?.get(tag) else { return Ok(None) };
         let descriptors = found.iter().filter_map(|said| said.descriptor.as_ref());
         let by_digest: BTreeMap<Digest, &Descriptor> =
@@ -90,7 +94,7 @@ impl Offer {
     }
 
     /// The indexes of referrers, each with the subject that they refer to.
-    pub(super) fn referrers_indexes(&self) -> impl Iterator<Item = (Digest, Digest)> {
+    pub(in crate::layout) fn referrers_indexes(&self) -> impl Iterator<Item = (Digest, Digest)> {
         let tags = self.named.values().chain([&self.plain]).flatten();
         let tags = tags.filter_map(|(tag, found)| Some((tag.subject()?, found)));
         tags.flat_map(|(subject, found)| {
@@ -100,7 +104,7 @@ impl Offer {
     }
 
     /// Everything that is listed, whatever it is called.
-    pub(super) fn listed(&self) -> &[Descriptor] {
+    pub(in crate::layout) fn listed(&self) -> &[Descriptor] {
         &self.listed
     }
 

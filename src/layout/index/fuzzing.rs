@@ -1,8 +1,8 @@
 //! What holds for any `index.json`. See [`crate::oci::fuzzing`].
 #![expect(clippy::missing_panics_doc, reason = "to panic is how a property says that it does not hold")]
 
-use crate::layout::index::Index;
-use crate::layout::offer::Offer;
+use crate::layout::index::document::Index;
+use crate::layout::index::offer::Offer;
 use crate::oci::fuzzing::check_message;
 use crate::oci::{LayoutName, Tag};
 

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use crate::oci::{Descriptor, Digest, Manifest, MediaType};
 
 /// A larger `index.json` is refused: it is read as a whole, and is an index like those in registries.
-pub(super) const INDEX_MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(in crate::layout) const INDEX_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The index of a layout without tags.
-pub(super) const EMPTY: &str =
+pub(in crate::layout) const EMPTY: &str =
     r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 /// The annotation that holds the name of an entry: a tag, or `NAME:TAG`.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -20,7 +20,7 @@ const IMAGE_NAME: &str = "io.containerd.image.name";
 /// The document. What is not ours in it keeps its bytes, whatever it is: other members, other tools' entries and
 /// annotations, entries of other digest algorithms.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(in crate::layout) struct Index {
     members: BTreeMap<String, Box<RawValue>>,
     entries: Vec<Box<RawValue>>,
     /// Where the first entry of a name is. For what we write it alone counts, as for other readers.
@@ -31,7 +31,7 @@ pub(super) struct Index {
 
 /// The entry of a name as we write it.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::layout) struct Entry {
     name: String,
     digest: Digest,
     raw: Box<RawValue>,
@@ -39,17 +39,17 @@ pub(super) struct Entry {
 
 /// What an entry says, whoever wrote it. What cannot be read of it is left out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said {
+pub(in crate::layout) struct Said {
     /// Its name: a tag, or `NAME:TAG`.
-    pub(super) name: Option<String>,
+    pub(in crate::layout) name: Option<String>,
     /// The whole name of the image, where Docker or containerd wrote it.
-    pub(super) image: Option<String>,
+    pub(in crate::layout) image: Option<String>,
     /// What it points at.
-    pub(super) descriptor: Option<Descriptor>,
+    pub(in crate::layout) descriptor: Option<Descriptor>,
 }
 
 impl Entry {
-    pub(super) fn new(name: String, manifest: &Manifest) -> Result<Self, serde_json::Error> {
+    pub(in crate::layout) fn new(name: String, manifest: &Manifest) -> Result<Self, serde_json::Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Document<'a> {
@@ -70,7 +70,7 @@ impl Entry {
 }
 
 impl Index {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(in crate::layout) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(bytes)?;
         let entries: Option<Vec<Box<RawValue>>> =
             members.remove("manifests").map_or(Ok(None), |raw| serde_json::from_str(raw.get()))?;
@@ -81,18 +81,18 @@ impl Index {
     }
 
     /// What each entry says.
-    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
+    pub(in crate::layout) fn said(&self) -> impl Iterator<Item = Said> {
         self.entries.iter().map(|entry| said(entry))
     }
 
     /// What a name points at.
-    pub(super) fn digest(&self, name: &str) -> Option<Digest> {
+    pub(in crate::layout) fn digest(&self, name: &str) -> Option<Digest> {
         let entry = self.entries.get(*self.places.get(name)?)?;
         serde_json::from_str::<Descriptor>(entry.get()).ok().map(|descriptor| descriptor.digest)
     }
 
     /// Puts the entry in the place of the one of its name, if there is one, and tells whether that changed anything.
-    pub(super) fn set(&mut self, entry: &Entry) -> bool {
+    pub(in crate::layout) fn set(&mut self, entry: &Entry) -> bool {
         let Entry { name, digest, raw } = entry;
         if self.digest(name) == Some(*digest) {
             return false;
@@ -111,7 +111,7 @@ impl Index {
         true
     }
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+    pub(in crate::layout) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         let entries = serde_json::value::to_raw_value(&self.entries)?;
         let mut members: BTreeMap<&str, &RawValue> =
             self.members.iter().map(|(name, raw)| (name.as_str(), &**raw)).collect();
