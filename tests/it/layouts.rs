@@ -302,7 +302,7 @@ async fn what_no_source_has_fails_with_what_says_more() {
         let copier = copier(&[&layouts[0].1, &layouts[1].1], target.path());
         copier.target.create().await.unwrap();
         let error = copier.tag(&"1".parse().unwrap(), &Root::Source(image.digest())).await.unwrap_err();
-        assert_says(&chain(&error), &[words]);
+        assert_says(chain(&error), &[words]);
     }
 }
 

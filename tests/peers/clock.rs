@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::process::{Child, ChildStderr, Command};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -20,14 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// A daemon whose log is read.
 struct Daemon {
     _process: Child,
+    _nobody: TcpSocket,
     _folder: TempDir,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Daemon {
     /// Starts one with these schedules, by mirror.
-    async fn start(schedules: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
-        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    fn start(schedules: &[(&str, &str)], variables: &[(&str, &str)]) -> Self {
+        // Nobody listens there, and nobody else can as long as this is kept.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let nobody = socket.local_addr().unwrap();
         let mirror = |(name, schedule): &(&str, &str)| {
             format!(
                 "  - {{name: {name}, source: {nobody}/a, target: 'oci:{name}', tags: [{{match: .}}], schedule: {schedule}}}\n"
@@ -50,7 +54,7 @@ impl Daemon {
             .spawn()
             .unwrap();
         let log = BufReader::new(process.stderr.take().unwrap()).lines();
-        Self { _process: process, _folder: folder, log }
+        Self { _process: process, _nobody: socket, _folder: folder, log }
     }
 
     /// When the next pass begins, by the daemon's clock, and of which mirror.
@@ -94,7 +98,7 @@ const HOURLY: (&str, &str) = ("hourly", "{cron: 0 * * * *, timezone: Europe/Berl
 #[tokio::test]
 async fn a_time_in_the_skipped_hour_runs_after_it() {
     let clock = [("FAKETIME", "@2027-03-28 00:20:00 x900"), ("TZ", "UTC")];
-    let mut daemon = Daemon::start(&[HALF_PAST_TWO, HOURLY], &clock).await;
+    let mut daemon = Daemon::start(&[HALF_PAST_TWO, HOURLY], &clock);
     let mut passes = daemon.hours_before("2027-03-28T04:00:00Z").await;
     passes.sort_unstable();
     assert_eq!(passes, ["daily 01", "hourly 01", "hourly 02", "hourly 03"]);
@@ -103,7 +107,7 @@ async fn a_time_in_the_skipped_hour_runs_after_it() {
 #[tokio::test]
 async fn a_time_in_the_doubled_hour_runs_once() {
     let clock = [("FAKETIME", "@2026-10-24 23:40:00 x900"), ("TZ", "UTC")];
-    let mut daemon = Daemon::start(&[HALF_PAST_TWO, HOURLY], &clock).await;
+    let mut daemon = Daemon::start(&[HALF_PAST_TWO, HOURLY], &clock);
     let mut passes = daemon.hours_before("2026-10-25T03:00:00Z").await;
     passes.sort_unstable();
     // 00:30 in UTC is the first 02:30 in Berlin.
@@ -122,7 +126,7 @@ async fn a_clock_that_is_set_forward_runs_once_and_one_that_is_set_back_runs_aga
     ];
     // In two seconds, two and a half minutes and so on; never at the turn of an hour.
     let mut daemon =
-        Daemon::start(&[("often", "{cron: '*/2 * * * * *'}"), ("rarely", "{cron: 0 0 1 1 *}")], &clock).await;
+        Daemon::start(&[("often", "{cron: '*/2 * * * * *'}"), ("rarely", "{cron: 0 0 1 1 *}")], &clock);
     assert_eq!(daemon.pass().await.1, "often");
     fs::write(&file, "+400d").unwrap();
     let mut seen = Vec::new();

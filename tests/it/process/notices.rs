@@ -24,10 +24,10 @@ use tokio::time::Instant;
 
 use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
 use crate::world::program::{Program, Ran};
-use crate::world::{APP, Side, mirror};
+use crate::world::{APP, Side, clock, mirror};
 
 /// Nothing that is meant to happen takes longer.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(1);
 const PATH: &str = "/services/T0001/path-of-the-hook?token=query-of-the-hook";
 const TOKEN: &str = "header-of-the-hook";
 
@@ -106,10 +106,11 @@ async fn receive(State(shared): State<Shared>, request: Request) -> Response {
     response
 }
 
+/// Whoever answers is never given up for being slow.
 const PATIENCE: Patience = Patience {
     retry: Retry { tries: 3, pause: Duration::from_millis(2), pause_max: Duration::from_millis(10) },
-    answer: Duration::from_millis(300),
-    total: Duration::from_secs(20),
+    answer: clock::STALL,
+    total: Duration::from_hours(1),
 };
 
 /// What is told of a mirror, `java/jdk`.
@@ -156,11 +157,15 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
     }
 }
 
-/// Tells these receivers of passes that failed so, and returns when all is delivered or given up.
-async fn tell(receivers: &[&Receiver], errors: &[&str]) {
+/// The notices of a configuration that go to these receivers.
+fn to(receivers: &[&Receiver]) -> String {
     let notice = |receiver: &&Receiver| format!("  - webhook: {{url: '{}'}}\n", receiver.url());
-    let notices = receivers.iter().map(notice).collect::<Vec<_>>().concat();
-    let Told { ledger, notifier, delivery } = Told::by(&notices);
+    receivers.iter().map(notice).collect::<Vec<_>>().concat()
+}
+
+/// Tells this receiver of passes that failed so, and returns when all is delivered or given up.
+async fn tell(receiver: &Receiver, errors: &[&str]) {
+    let Told { ledger, notifier, delivery } = Told::by(&to(&[receiver]));
     for error in errors {
         pass(&ledger, &notifier, Some(error));
     }
@@ -171,7 +176,7 @@ async fn tell(receivers: &[&Receiver], errors: &[&str]) {
 #[tokio::test]
 async fn what_fails_at_first_is_sent_again() {
     let mut receiver = Receiver::start(vec![Answer::Status(503), Answer::Status(500)]).await;
-    tell(&[&receiver], &["denied"]).await;
+    tell(&receiver, &["denied"]).await;
     let first = receiver.next().await.json;
     assert_eq!((&first["kind"], &first["error"]), (&"failed".into(), &"denied".into()));
     assert_eq!([receiver.next().await.json, receiver.next().await.json], [first.clone(), first]);
@@ -182,7 +187,7 @@ async fn what_fails_at_first_is_sent_again() {
 async fn tries_are_bounded_and_the_next_notice_has_its_own() {
     let answers = [503, 503, 503].map(Answer::Status);
     let mut receiver = Receiver::start(answers.into()).await;
-    tell(&[&receiver], &["first", "second"]).await;
+    tell(&receiver, &["first", "second"]).await;
     for expected in ["first", "first", "first", "second"] {
         assert_eq!(receiver.next().await.json["error"], expected);
     }
@@ -194,7 +199,7 @@ async fn a_receiver_that_asks_for_a_pause_gets_it() {
     let busy = Answer::With(429, Some((RETRY_AFTER, "1".to_owned())), "slower");
     let mut receiver = Receiver::start(vec![busy]).await;
     let start = Instant::now();
-    tell(&[&receiver], &["denied"]).await;
+    tell(&receiver, &["denied"]).await;
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
     let (first, second) = (receiver.next().await, receiver.next().await);
     assert_eq!(first.json, second.json);
@@ -204,7 +209,7 @@ async fn a_receiver_that_asks_for_a_pause_gets_it() {
 async fn a_pause_that_is_too_long_is_not_made() {
     let closed = Answer::With(503, Some((RETRY_AFTER, "86400".to_owned())), "");
     let mut receiver = Receiver::start(vec![closed]).await;
-    tell(&[&receiver], &["denied"]).await;
+    tell(&receiver, &["denied"]).await;
     receiver.next().await;
     receiver.assert_empty();
 }
@@ -213,7 +218,7 @@ async fn a_pause_that_is_too_long_is_not_made() {
 async fn a_refusal_is_not_sent_again() {
     for status in [400, 401, 403, 404, 410] {
         let mut receiver = Receiver::start(vec![Answer::Status(status)]).await;
-        tell(&[&receiver], &["denied"]).await;
+        tell(&receiver, &["denied"]).await;
         receiver.next().await;
         receiver.assert_empty();
     }
@@ -225,7 +230,7 @@ async fn a_redirect_is_not_followed() {
     let location = || Some((LOCATION, elsewhere.url()));
     for status in [301, 302, 307, 308] {
         let mut receiver = Receiver::start(vec![Answer::With(status, location(), "")]).await;
-        tell(&[&receiver], &["denied"]).await;
+        tell(&receiver, &["denied"]).await;
         receiver.next().await;
         receiver.assert_empty();
     }
@@ -236,20 +241,30 @@ async fn a_redirect_is_not_followed() {
 async fn a_receiver_that_never_answers_is_given_up_and_holds_up_no_other() {
     let mut silent = Receiver::start(vec![Answer::Never, Answer::Never, Answer::Never]).await;
     let mut other = Receiver::start(Vec::new()).await;
-    tell(&[&silent, &other], &["first", "second"]).await;
-    for expected in ["first", "second"] {
-        assert_eq!(other.next().await.json["error"], expected);
+    let Told { ledger, notifier, delivery } = Told::by(&to(&[&silent, &other]));
+    for error in ["first", "second"] {
+        pass(&ledger, &notifier, Some(error));
     }
-    for expected in ["first", "first", "first", "second"] {
-        assert_eq!(silent.next().await.json["error"], expected);
-    }
+    drop(notifier);
+    let watch = async {
+        for expected in ["first", "second"] {
+            assert_eq!(other.next().await.json["error"], expected);
+        }
+        for _ in 0..PATIENCE.retry.tries {
+            assert_eq!(silent.next().await.json["error"], "first");
+            clock::pass(PATIENCE.answer).await;
+        }
+        assert_eq!(silent.next().await.json["error"], "second");
+    };
+    tokio::join!(delivery.with_patience(PATIENCE).run(), watch);
+    silent.assert_empty();
+    other.assert_empty();
 }
 
 #[tokio::test]
 async fn a_receiver_is_told_while_its_owner_goes_on() {
     let mut receiver = Receiver::start(Vec::new()).await;
-    let Told { ledger, notifier, delivery } =
-        Told::by(&format!("  - webhook: {{url: '{}'}}\n", receiver.url()));
+    let Told { ledger, notifier, delivery } = Told::by(&to(&[&receiver]));
     let owner = async {
         pass(&ledger, &notifier, Some("denied"));
         assert_eq!(receiver.next().await.json["kind"], "failed");

@@ -21,7 +21,7 @@ registries: {'SOURCE': {plain_http: true}}
 ";
 
 /// What is told is told within this time.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A daemon with two mirrors that run only when asked.
 struct Daemon {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fake::{Action, Face, Fault, Gate, Match, PASSWORD, Registry, image};
 use crate::world::daemon::{PATIENCE, SERVE, World, passes};
 use crate::world::program::Program;
-use crate::world::{APP, mirror};
+use crate::world::{APP, mirror, nobody};
 
 #[tokio::test]
 async fn a_start_is_a_pass_and_the_mirror_is_told_to_be_fresh() {
@@ -62,9 +62,8 @@ async fn sync_now_waits_and_ends_as_the_run_does() {
 
 #[tokio::test]
 async fn sync_now_says_where_nobody_answers() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/tagferry", nobody.local_addr().unwrap());
-    drop(nobody);
+    let (_socket, nobody) = nobody();
+    let url = format!("http://{nobody}/tagferry");
     let ran = Program::new().run_online(&["sync-now", "--url", &url]).await;
     assert!(ran.assert_code(3).stderr.contains(&format!("at {url}/api/v1/sync: ")), "{}", ran.stderr);
     let ran = Program::new().run_online(&["health", "--url", &url]).await;

@@ -9,8 +9,8 @@ use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
 use crate::world::program::{Program, Running};
 use crate::world::{APP, mirror};
 
-/// A program that is told to stop and then ends within this time did not wait for anything.
-const SOON: Duration = Duration::from_secs(8);
+/// A program that is told to stop and then ends within this time did not wait for a grace of an hour.
+const SOON: Duration = Duration::from_mins(1);
 
 /// A run whose first tag waits for the bytes of a layer.
 struct Stuck {
@@ -64,7 +64,7 @@ fn tag<'a>(document: &'a Value, name: &str) -> (&'a str, &'a str) {
 #[tokio::test]
 async fn a_copy_in_flight_is_finished_and_the_next_one_not_started() {
     for signal in ["TERM", "INT"] {
-        let mut stuck = Stuck::start(&["2", "1"], "1m").await;
+        let mut stuck = Stuck::start(&["2", "1"], "1h").await;
         stuck.signal(signal).await;
         stuck.gate.open();
         let (document, source, ecr) = stuck.ended(1).await;
@@ -84,7 +84,7 @@ async fn a_copy_in_flight_is_finished_and_the_next_one_not_started() {
 
 #[tokio::test]
 async fn a_run_that_finishes_all_in_the_grace_has_succeeded() {
-    let mut stuck = Stuck::start(&["1"], "1m").await;
+    let mut stuck = Stuck::start(&["1"], "1h").await;
     stuck.signal("TERM").await;
     stuck.gate.open();
     let (document, source, ecr) = stuck.ended(0).await;

@@ -20,10 +20,7 @@ const STEP: Duration = Duration::from_secs(1);
 pub(crate) async fn hurry<T>(work: impl Future<Output = T>) -> T {
     let time = async {
         loop {
-            turns().await;
-            tokio::time::pause();
-            let _frozen = Frozen;
-            tokio::time::advance(STEP).await;
+            pass(STEP).await;
         }
     };
     tokio::select! {
@@ -42,7 +39,16 @@ impl Drop for Frozen {
     }
 }
 
-async fn turns() {
+/// Lets time pass at once for everything on this runtime, after all that can go on without it has gone on.
+pub(crate) async fn pass(time: Duration) {
+    settled().await;
+    tokio::time::pause();
+    let _frozen = Frozen;
+    tokio::time::advance(time).await;
+}
+
+/// Returns when all on this runtime that can go on without time has gone on.
+pub(crate) async fn settled() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
     }
@@ -59,10 +65,7 @@ pub(crate) async fn outlast(server: &Server, pattern: &Match) -> Infallible {
         let asked = server.count(pattern);
         let mut is_given_up = false;
         while !is_given_up {
-            turns().await;
-            tokio::time::pause();
-            tokio::time::advance(STALL).await;
-            tokio::time::resume();
+            pass(STALL).await;
             let anew = server.wait_for(pattern, asked + 1);
             is_given_up = tokio::time::timeout(ONCE_MORE, anew).await.is_ok();
         }

@@ -10,7 +10,7 @@ use crate::world::{APP, mirror};
 
 pub(crate) const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
 /// What is awaited comes within this time, or never.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A daemon between two registries.
 pub(crate) struct World {
