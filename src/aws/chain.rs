@@ -20,8 +20,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use crate::aws::config::behavior;
 use crate::aws::credential_process;
-use crate::aws::credentials::Late;
+use crate::aws::credentials::{Checked, Late};
 use crate::aws::http::Http;
+use crate::aws::profiles;
 use crate::process::PATIENCE;
 
 /// The metadata service has all of that time to answer in: some instances take more than the second that the SDK gives
@@ -64,6 +65,8 @@ pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsPr
         chain.or_else("Profile", process)
     } else {
         let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();
+        let inner = SharedCredentialsProvider::new(profile);
+        let profile = Checked { inner, fault: profiles::check().await.err() };
         chain.or_else("Profile", Bounded::new(profile, "the profile in AWS' files".to_owned()))
     };
     let token = format!("the web identity token, for which {sts} is asked");

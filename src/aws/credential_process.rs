@@ -6,18 +6,17 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use aws_config::profile::{self, Profile};
+use aws_config::profile::Profile;
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_types::os_shim_internal::{Env, Fs};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
 use crate::aws::credentials::Late;
+use crate::aws::profiles;
 use crate::process;
 use crate::text::excerpt;
 
@@ -51,8 +50,7 @@ struct Failed {
 
 /// That of the profile that counts, where its credentials come from a program.
 pub(super) async fn of_profile() -> Option<CredentialProcess> {
-    // What is wrong with the files, the SDK says when it reads them.
-    let profiles = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await.ok()?;
+    let profiles = profiles::load().await?;
     let profile = profiles.get_profile(profiles.selected_profile())?;
     let command = command(profile)?.to_owned();
     Some(CredentialProcess { command, profile: profile.name().to_owned() })

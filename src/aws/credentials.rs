@@ -13,6 +13,13 @@ use url::Url;
 
 use crate::process::PATIENCE;
 
+/// Which characters a part of credentials may have.
+type Fit = fn(char) -> bool;
+
+/// The parts of credentials by their names in AWS' files.
+pub(super) const KEYS: [(&str, Fit); 3] =
+    [("aws_access_key_id", is_sent), ("aws_secret_access_key", is_hashed), ("aws_session_token", is_sent)];
+
 /// Where the SDK looks for the region, in this order.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// How names of variables with the address of an API start.
@@ -31,9 +38,9 @@ pub(super) enum Unfit {
         "the environment variable `{0}` is not an address such as `https://HOST`, without white space around it"
     )]
     Endpoint(String),
-    #[error("{what} of {origin} is empty")]
+    #[error("`{what}` of {origin} is empty")]
     Empty { what: &'static str, origin: String },
-    #[error("{what} of {origin} has {} inside, which cannot be sent: write that value alone", name(*character))]
+    #[error("`{what}` of {origin} has {} inside, which cannot be sent: write that value alone", name(*character))]
     Character { what: &'static str, origin: String, character: char },
 }
 
@@ -136,9 +143,9 @@ impl Names {
         let has = |sought: &[Feature]| features.iter().any(|feature| sought.contains(feature));
         let json = |origin: &str| Self {
             origin: origin.to_owned(),
-            key: "`AccessKeyId`",
-            secret: "`SecretAccessKey`",
-            token: "`SessionToken`",
+            key: "AccessKeyId",
+            secret: "SecretAccessKey",
+            token: "SessionToken",
         };
         if has(&[Feature::CredentialsProcess, Feature::CredentialsProfileProcess]) {
             return json("the output of `credential_process`");
@@ -152,17 +159,17 @@ impl Names {
         if has(&[Feature::CredentialsEnvVars]) {
             return Self {
                 origin: "the environment".to_owned(),
-                key: "`AWS_ACCESS_KEY_ID`",
-                secret: "`AWS_SECRET_ACCESS_KEY`",
-                token: "`AWS_SESSION_TOKEN`",
+                key: "AWS_ACCESS_KEY_ID",
+                secret: "AWS_SECRET_ACCESS_KEY",
+                token: "AWS_SESSION_TOKEN",
             };
         }
         if has(&[Feature::CredentialsProfile]) {
             return Self {
                 origin: "the profile in AWS' files".to_owned(),
-                key: "`aws_access_key_id`",
-                secret: "`aws_secret_access_key`",
-                token: "`aws_session_token`",
+                key: KEYS[0].0,
+                secret: KEYS[1].0,
+                token: KEYS[2].0,
             };
         }
         json("the AWS credentials")
@@ -172,17 +179,15 @@ impl Names {
 /// The credentials without white space around their parts, where these can be sent then.
 fn clean(credentials: Credentials) -> Result<Credentials, Unfit> {
     let names = Names::of(&credentials);
-    let part = |what, text: &str, is_fit: fn(char) -> bool| {
+    let part = |what, text: &str, is_fit: Fit| {
         let text = trim(text);
         let origin = || names.origin.clone();
-        match text.chars().find(|&character| !is_fit(character)) {
+        match unfit(text, is_fit) {
             Some(character) => Err(Unfit::Character { what, origin: origin(), character }),
             None if text.is_empty() => Err(Unfit::Empty { what, origin: origin() }),
             None => Ok(text.to_owned()),
         }
     };
-    // The secret is hashed and never sent.
-    let (is_sent, is_hashed) = (|c: char| c.is_ascii_graphic(), |c: char| !c.is_control());
     let key = part(names.key, credentials.access_key_id(), is_sent)?;
     let secret = part(names.secret, credentials.secret_access_key(), is_hashed)?;
     let token = credentials.session_token().filter(|token| !trim(token).is_empty());
@@ -200,6 +205,20 @@ fn clean(credentials: Credentials) -> Result<Credentials, Unfit> {
     cleaned.set_account_id(credentials.account_id().cloned());
     cleaned.set_expiry(credentials.expiry());
     Ok(cleaned.build())
+}
+
+/// The first character of a part that it may not have.
+pub(super) fn unfit(text: &str, is_fit: Fit) -> Option<char> {
+    text.chars().find(|&character| !is_fit(character))
+}
+
+fn is_sent(character: char) -> bool {
+    character.is_ascii_graphic()
+}
+
+/// The secret is hashed and never sent.
+fn is_hashed(character: char) -> bool {
+    !character.is_control()
 }
 
 /// Without white space and byte order marks around it.

@@ -7,6 +7,7 @@ mod credential_process;
 mod credentials;
 mod error;
 mod http;
+mod profiles;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use crate::control::answer::ErrorBody;
+use crate::proxy::{Proxies, ProxyError};
 use crate::text::chain;
 use crate::worker::RunStatus;
 
@@ -31,6 +32,9 @@ pub enum ClientError {
     /// The address is not that of a daemon. It is not repeated: it may hold a password.
     #[error("the daemon's address has to be like http://127.0.0.1:8080, and its login is TAGFERRY_API_TOKEN")]
     Address,
+    /// Nobody knows which way to go.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// Nobody is there.
     #[error(
         "cannot reach a tagferry daemon at {url}: {cause}; is `tagferry serve` running, and does it listen there?"
@@ -68,11 +72,13 @@ impl Client {
         {
             return Err(ClientError::Address);
         }
-        let mut builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
-        if is_loopback(&url) {
+        let builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+        let builder = if is_loopback(&url) {
             // No proxy gets to this machine, though the environment may name one for the registries.
-            builder = builder.no_proxy();
-        }
+            builder.no_proxy()
+        } else {
+            Proxies::of_process()?.apply(builder)
+        };
         match builder.build() {
             Ok(http) => Ok(Self { url, token, http }),
             Err(error) => Err(ClientError::Unreachable { url, cause: chain(&error) }),

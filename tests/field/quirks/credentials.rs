@@ -29,6 +29,8 @@ struct Row {
 const SECRET: (&str, &[u8]) = ("AWS_SECRET_ACCESS_KEY", b"secret");
 /// The file of profiles is read instead of variables, where there are none.
 const PROFILES: (&str, &[u8]) = ("AWS_CONFIG_FILE", b"profiles");
+/// A profile in it that takes a role as another one, whose keys are in `SOURCE`.
+const ROLE: (&str, &[u8]) = ("AWS_PROFILE", b"lead");
 
 const ROWS: &[Row] = &[
     Row {
@@ -102,6 +104,40 @@ const ROWS: &[Row] = &[
         expect: Refused(3, &["`AccessKeyId` of the output of `credential_process` has a line break inside"]),
     },
     Row {
+        id: "a profile whose key goes on in the next line",
+        seen: "boto/botocore#2001",
+        variables: &[PROFILES, ROLE, ("SOURCE", b"aws_access_key_id = KEY\n  hunter2")],
+        expect: Refused(
+            3,
+            &["`aws_access_key_id` of the profile `base` in AWS' files has a line break inside"],
+        ),
+    },
+    Row {
+        id: "a profile whose token has a dash of a text",
+        seen: "VirtueSecurity/aws-extender-cli#3",
+        variables: &[
+            PROFILES,
+            ROLE,
+            ("SOURCE", b"aws_access_key_id = KEY\naws_session_token = hunter2\xe2\x80\x93"),
+        ],
+        expect: Refused(
+            3,
+            &["`aws_session_token` of the profile `base` in AWS' files has the character U+2013"],
+        ),
+    },
+    Row {
+        id: "such a profile, where the variables have other keys",
+        seen: "brother of the above",
+        variables: &[
+            PROFILES,
+            ROLE,
+            ("AWS_ACCESS_KEY_ID", b"KEY"),
+            SECRET,
+            ("SOURCE", b"aws_access_key_id = KEY\n  hunter2"),
+        ],
+        expect: Copied,
+    },
+    Row {
         id: "region with a blank",
         seen: "awslabs/aws-sdk-rust#85",
         variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_REGION", b" eu-central-1\n")],
@@ -138,8 +174,15 @@ async fn credentials_are_cleaned_or_refused_by_name() {
         let mut program = Program::configured(&config).variable("AWS_EC2_METADATA_DISABLED", "true");
         let script = "#!/bin/sh\nprintf '{\"Version\":1,\"AccessKeyId\":\"%s\",\"SecretAccessKey\":\"s\"}' \"$KEY_OUTPUT\"\n";
         fs::write(program.folder().join("process"), script).unwrap();
-        fs::write(program.folder().join("profiles"), "[default]\ncredential_process = /bin/sh process\n")
-            .unwrap();
+        let source = variables.iter().find(|(name, _)| *name == "SOURCE");
+        let source = source.map_or_else(OsString::new, |(_, value)| with_key(value));
+        let profiles = format!(
+            "[default]\ncredential_process = /bin/sh process\n\
+             [profile lead]\nrole_arn = arn:aws:iam::123456789012:role/mirror\nsource_profile = base\n\
+             [profile base]\naws_secret_access_key = secret\n{}\n",
+            source.to_str().unwrap()
+        );
+        fs::write(program.folder().join("profiles"), profiles).unwrap();
         for (name, value) in *variables {
             program = program.raw_variable(name, with_key(value));
         }

@@ -7,7 +7,7 @@ use tagferry::proxy::Proxies;
 
 use crate::fake::{Action, Face, Fault, Match, Registry, Reply};
 use crate::world::program::Program;
-use crate::world::{APP, assert_says, mirror, three_tags};
+use crate::world::{APP, assert_says, mirror, nobody, three_tags};
 
 /// Which addresses go through the proxy, and which do not.
 struct Row {
@@ -201,15 +201,33 @@ fn a_variable_that_means_no_proxy_is_refused_by_its_name() {
     }
 }
 
+const PROXY_VARIABLES: [&str; 6] =
+    ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
+
 #[tokio::test]
 async fn nothing_starts_with_a_proxy_that_cannot_be_used() {
     let source = three_tags(Face::Open).await;
     let target = Registry::start(Face::Open).await;
-    let program =
-        Program::configured(&mirror(&source, &target, APP)).variable("ALL_PROXY", "socks5h://127.0.0.1:1");
-    let ran = program.run_online(&["sync"]).await;
-    assert_says(&ran.assert_code(3).stderr, &["`ALL_PROXY` names a proxy by `socks5h://`"]);
+    for (variable, scheme) in PROXY_VARIABLES.into_iter().zip(["socks5h", "socks5", "socks4a"].iter().cycle())
+    {
+        let program = Program::configured(&mirror(&source, &target, APP))
+            .variable(variable, &format!("{scheme}://127.0.0.1:1"));
+        let ran = program.run_online(&["sync"]).await;
+        let words =
+            format!("`{variable}` names a proxy by `{scheme}://`: only `http://` and `https://` work");
+        assert_says(&ran.assert_code(3).stderr, &[&words]);
+    }
     assert!(source.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_daemon_is_not_asked_by_a_proxy_that_cannot_be_used() {
+    for variable in PROXY_VARIABLES {
+        let program = Program::new().variable(variable, "socks5h://127.0.0.1:1");
+        let ran = program.run_online(&["sync-now", "--url", "http://daemon.test:8080"]).await;
+        assert_ne!(ran.code, Some(0));
+        assert_says(&ran.stderr, &[&format!("`{variable}` names a proxy by `socks5h://`")]);
+    }
 }
 
 /// docker/for-win#4607, docker/for-win#9080: people looked for the fault at the registry.
@@ -217,7 +235,7 @@ async fn nothing_starts_with_a_proxy_that_cannot_be_used() {
 async fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
     let source = three_tags(Face::Open).await;
     let target = Registry::start(Face::Open).await;
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_socket, closed) = nobody();
     let program = Program::configured(&mirror(&source, &target, APP))
         .variable("HTTP_PROXY", &format!("http://me:p%40hunter2@{closed}"));
     let ran = program.run_online(&["check", "--online"]).await;

@@ -39,7 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("worker", &["config", "event", "ledger", "pass", "app"]),
-    ("control", &["text", "oci", "event", "config", "ledger", "report", "metrics", "worker"]),
+    ("control", &["text", "proxy", "oci", "event", "config", "ledger", "report", "metrics", "worker"]),
     ("daemon", &["text", "config", "event", "ledger", "pass", "notice", "app", "worker", "control"]),
     (
         "cli",
