@@ -11,6 +11,7 @@ use crate::layout;
 use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference, Tag};
 use crate::registry;
+pub use crate::registry::Heads;
 
 /// A larger config is not read: no image has one.
 const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
@@ -71,10 +72,11 @@ impl Source {
         }
     }
 
-    /// The same for a tag that is in the list.
-    pub async fn listed(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+    /// The same for a tag that is in the list. With the same `heads` for all tags, none of them repeats what another one
+    /// has shown of the registry.
+    pub async fn listed(&self, tag: &Tag, heads: &Heads) -> Result<Option<Digest>, Error> {
         match self {
-            Self::Registry(repository) => Ok(repository.listed(tag).await?),
+            Self::Registry(repository) => Ok(repository.listed(tag, heads).await?),
             Self::Layout(layout) => Ok(layout.head(&tag.clone().into()).await?),
         }
     }

@@ -13,10 +13,13 @@ use crate::plan::{Choice, Root, Step, Wanted};
 use crate::select;
 use crate::select::{Selection, Verdict};
 use crate::source;
+use crate::source::Heads;
 use crate::target::Held;
 
 /// The most tags that are asked for at the source at a time; its own limits come on top.
 const QUESTIONS_MAX: usize = 32;
+/// The same of the first tags: where access is refused, it is refused for all, and a few show it.
+const FIRST_QUESTIONS: usize = 8;
 /// The most tags that one warning names.
 const TAGS_NAMED_MAX: usize = 5;
 
@@ -119,10 +122,16 @@ impl Pass<'_> {
         let unasked = |verdict: &Verdict| Wanted { tag: verdict.tag.clone(), root: None };
         let mut asked = Answers { wanted: known.into_iter().map(unasked).collect(), ..Answers::default() };
         let mut choices = Choices::default();
-        let ask = |tag: Tag| async move { (self.root(&tag, held.get(&tag).copied()).await, tag) };
-        let unknown = unknown.into_iter().map(|verdict| verdict.tag.clone());
+        let heads = &Heads::default();
+        let ask = |verdict: &Verdict| {
+            let tag = verdict.tag.clone();
+            async move { (self.root(&tag, held.get(&tag).copied(), heads).await, tag) }
+        };
         // In the order of the selection, the newest first: that is also the order of copying.
-        let mut answers = stream::iter(unknown).map(ask).buffered(QUESTIONS_MAX);
+        let (first, rest) = unknown.split_at(unknown.len().min(FIRST_QUESTIONS));
+        let first = stream::iter(first.iter().copied()).map(ask).buffered(FIRST_QUESTIONS);
+        let rest = stream::iter(rest.iter().copied()).map(ask).buffered(QUESTIONS_MAX);
+        let mut answers = first.chain(rest);
         while let Some((answer, tag)) = answers.next().await {
             match answer {
                 Ok((listed, choice)) => {
@@ -146,9 +155,14 @@ impl Pass<'_> {
     }
 
     /// Asks the source what a tag is, and works out what the target's tag, which is `held` now, is to be.
-    async fn root(&self, tag: &Tag, held: Option<Digest>) -> Result<(Digest, Choice), TagError> {
+    async fn root(
+        &self,
+        tag: &Tag,
+        held: Option<Digest>,
+        heads: &Heads,
+    ) -> Result<(Digest, Choice), TagError> {
         let source = self.copier.sources.first();
-        let listed = source.listed(tag).await.map_err(TagError::Source)?;
+        let listed = source.listed(tag, heads).await.map_err(TagError::Source)?;
         let digest = listed.ok_or(TagError::Vanished)?;
         if self.mirror.platforms.is_empty() {
             return Ok((digest, Choice { root: Root::Source(digest), missing: Vec::new() }));

@@ -4,12 +4,25 @@ use std::collections::BTreeSet;
 
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
+use tokio::sync::OnceCell;
 
 use crate::oci::{Digest, MANIFEST_MAX_BYTES, Manifest, MediaType, Reference, Tag};
 use crate::registry::Repository;
 use crate::registry::error::{Error, Kind};
 use crate::registry::request::Request;
 use crate::text::excerpt;
+
+/// What `HEAD` turned out to be good for while the tags of one repository are asked for.
+#[derive(Debug, Default)]
+pub struct Heads(OnceCell<Verdict>);
+
+#[derive(Debug)]
+enum Verdict {
+    /// `HEAD` is refused where `GET` is not, so only that is asked from now on.
+    Useless,
+    /// Access is refused, for all tags alike.
+    Denied(Error),
+}
 
 impl Repository {
     /// The digest that a reference stands for, none where there is no such manifest.
@@ -24,24 +37,35 @@ impl Repository {
     }
 
     /// The same for a tag that the registry has listed: there, even that it is missing takes a `GET` to be believed.
-    pub async fn listed(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+    ///
+    /// Where `HEAD` is refused as such, or access is, one `GET` decides for all tags that are asked for with these `heads`.
+    pub async fn listed(&self, tag: &Tag, heads: &Heads) -> Result<Option<Digest>, Error> {
         let reference = tag.clone().into();
-        match self.ask(&reference).await {
-            Err(error) if error.is_status(StatusCode::NOT_FOUND) => self.digest(&reference).await,
-            result => result,
+        if heads.0.get().is_none() {
+            match self.digest_of_head(&reference).await {
+                Ok(Some(digest)) => return Ok(Some(digest)),
+                Err(error) if is_about_repository(&error) => {}
+                Err(error) if !is_about_head(&error) && !error.is_status(StatusCode::NOT_FOUND) => {
+                    return Err(error);
+                }
+                Ok(None) | Err(_) => return self.digest(&reference).await,
+            }
         }
+        heads.decide(|| self.digest(&reference)).await
     }
 
     async fn ask(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
-        let answer = match self.client.send(&self.manifest_request(Method::HEAD, reference)).await {
-            Ok(answer) => answer,
-            Err(error) if is_about_head(&error) => return self.digest(reference).await,
-            Err(error) => return Err(error),
-        };
-        match answer.header("docker-content-digest").and_then(|digest| digest.trim().parse().ok()) {
-            Some(digest) => Ok(Some(digest)),
-            None => self.digest(reference).await,
+        match self.digest_of_head(reference).await {
+            Ok(Some(digest)) => Ok(Some(digest)),
+            Err(error) if !is_about_head(&error) => Err(error),
+            Ok(None) | Err(_) => self.digest(reference).await,
         }
+    }
+
+    /// What the answer to a `HEAD` says, none where it says no digest.
+    async fn digest_of_head(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
+        let answer = self.client.send(&self.manifest_request(Method::HEAD, reference)).await?;
+        Ok(answer.header("docker-content-digest").and_then(|digest| digest.trim().parse().ok()))
     }
 
     /// The same by reading the manifest and hashing it.
@@ -94,7 +118,8 @@ impl Repository {
         let host = self.host();
         match error.refusal()?.status {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(format!(
-                "the target does not take `{}`, and a manifest is never converted: another registry may take it, or                  another kind of image at the source",
+                "the target does not take `{}`, and a manifest is never converted: another registry may take it, or \
+                 another kind of image at the source",
                 excerpt(manifest.media_type().as_str())
             )),
             StatusCode::PAYLOAD_TOO_LARGE => Some(format!(
@@ -122,6 +147,42 @@ impl Repository {
         let media_type = types.first().filter(|_| types.len() == 1).cloned();
         Ok((bytes, media_type))
     }
+}
+
+impl Heads {
+    /// Gives the answer of `get`, unless another tag's has shown that it will be refused.
+    async fn decide<F>(&self, get: impl Fn() -> F) -> Result<Option<Digest>, Error>
+    where
+        F: Future<Output = Result<Option<Digest>, Error>>,
+    {
+        let mut own = None;
+        let first = async {
+            let answer = get().await;
+            let verdict = match &answer {
+                Err(error) if error.is_denied() => Verdict::Denied(error.clone()),
+                _ => Verdict::Useless,
+            };
+            own = Some(answer);
+            verdict
+        };
+        let verdict = self.0.get_or_init(|| first).await;
+        match (own, verdict) {
+            (Some(answer), _) => answer,
+            (None, Verdict::Denied(error)) => Err(error.clone()),
+            (None, Verdict::Useless) => get().await,
+        }
+    }
+}
+
+/// Whether a refused `HEAD` is refused for every tag: access is denied, or the method is not known.
+fn is_about_repository(error: &Error) -> bool {
+    let statuses = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::NOT_IMPLEMENTED,
+    ];
+    error.refusal().is_some_and(|refusal| statuses.contains(&refusal.status))
 }
 
 /// Whether a refused `HEAD` says nothing about what a `GET` would bring. Where a registry is overloaded, or wants to be

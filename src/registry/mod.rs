@@ -29,6 +29,7 @@ pub use blobs::reader::BlobReader;
 pub use blobs::upload::{Started, Upload};
 pub use client::{BuildError, Client, Options};
 pub use error::{Error, Kind};
+pub use manifests::Heads;
 pub use refusal::{ApiError, Refusal};
 pub use repository::Repository;
 pub use transport::limit::Limits;

@@ -164,8 +164,8 @@ async fn licensed(licence: Licence) -> (Registry, Registry, String) {
 async fn a_licence_that_is_not_accepted_fails_its_mirror_alone_and_soon() {
     for (licence, words, requests_max) in [
         (Licence::AtRealm, ["cannot read the tags of the source", "401 Unauthorized"], 2),
-        // Of a hundred tags: those that are asked for at once, each by `HEAD` and then by `GET`.
-        (Licence::AtManifest, ["the source refuses to show tag 1.", "403 Forbidden"], 70),
+        // The list of a hundred tags with its login, `HEAD` of the first eight, and one `GET` that decides.
+        (Licence::AtManifest, ["the source refuses to show tag 1.", "403 Forbidden"], 13),
     ] {
         let (source, target, config) = licensed(licence).await;
         let summary = sync(&config).await;

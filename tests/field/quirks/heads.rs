@@ -5,7 +5,8 @@ use tagferry::oci::Digest;
 
 use super::Ends::{Copied, MirrorFails, TagFails};
 use super::{Row, answer, check, one, row};
-use crate::fake::{Action, Face, Fault, Match, Registry, Reply};
+use crate::fake::{Action, Face, Fault, Match, Registry, Reply, image};
+use crate::world::{APP, assert_says, assert_succeeded, mirror, mirror_error, plan};
 
 /// `HEAD` is answered so, `GET` rightly.
 fn head(id: &'static str, seen: &'static str, reply: Reply) -> Row {
@@ -39,6 +40,36 @@ async fn where_head_is_refused_a_get_decides() {
         ),
     ])
     .await;
+}
+
+/// Of a registry, or what is before it: after the first tags it is asked no `HEAD` any more.
+#[tokio::test]
+async fn where_head_is_refused_it_is_not_tried_for_each_tag() {
+    for status in [401, 403, 405, 501] {
+        let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+        for number in 0..40 {
+            source.push("app", &format!("1.{number}"), &image(&["layer"]));
+        }
+        answer(&source, Match::manifest_head(), Reply::status(status));
+        assert_succeeded(&plan(&mirror(&source, &target, APP)).await);
+        assert!(source.count(&Match::manifest_head()) <= 8, "{status}");
+        assert_eq!(source.count(&Match::manifest_get()), 40, "{status}");
+    }
+}
+
+/// Seen in a mirror of a licensed repository with many tags: each was refused twice.
+#[tokio::test]
+async fn where_access_is_refused_one_get_says_so_for_all_tags() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    for number in 0..40 {
+        source.push("app", &format!("1.{number}"), &image(&["layer"]));
+    }
+    answer(&source, Match::manifest_head(), Reply::status(403));
+    answer(&source, Match::manifest_get(), Reply::error(403, "DENIED", "no licence"));
+    let summary = plan(&mirror(&source, &target, APP)).await;
+    assert_says(mirror_error(&summary), &["the source refuses to show tag 1.39", "DENIED: no licence"]);
+    assert!(source.count(&Match::manifest_head()) <= 8);
+    assert_eq!(source.count(&Match::manifest_get()), 1);
 }
 
 #[tokio::test]
@@ -141,9 +172,9 @@ async fn the_answer_to_get_is_what_is_told() {
             "aws/containers-roadmap#2671",
             |source, target| {
                 one(source);
-                target.push("app", "0.9", &crate::fake::image(&["layer"]));
+                target.push("app", "0.9", &image(&["layer"]));
                 target.storage().fault(Fault::new(Match::any(), Action::status(401)));
-                source.push("app", "0.9", &crate::fake::image(&["layer"]));
+                source.push("app", "0.9", &image(&["layer"]));
             },
             Copied,
         )
