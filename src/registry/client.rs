@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue, LOCATION};
+use http::header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
@@ -271,7 +271,7 @@ impl Client {
                 return Err(answer.fail(Kind::RefusedElsewhere(refusal)));
             }
             if login_retry.is_none() {
-                login_retry = self.second_try(request, &answer, &refusal, sent_at)?;
+                login_retry = self.second_try(request, &answer, &refusal, sent_at).await?;
                 if login_retry.is_some() {
                     continue;
                 }
@@ -281,7 +281,7 @@ impl Client {
     }
 
     /// Whether a refused request may succeed with another login, and with which.
-    fn second_try(
+    async fn second_try(
         &self,
         request: &Request,
         answer: &Answer,
@@ -294,7 +294,9 @@ impl Client {
             // Sent unasked, the login needs no challenge to be renewed.
             (StatusCode::UNAUTHORIZED, Some(sent_at)) if auth.is_unasked() => Ok(Some(newer(sent_at))),
             (StatusCode::UNAUTHORIZED, _) => {
-                let asked = auth.learn(root, &wire.private_redirects, &request.scope, answer.headers())?;
+                let at_root = self.challenge_at_root(answer).await;
+                let headers = at_root.as_ref().unwrap_or(answer).headers();
+                let asked = auth.learn(root, &wire.private_redirects, &request.scope, headers)?;
                 let freshness = sent_at.map_or(Freshness::Cached, Freshness::After);
                 Ok(asked.map(|asked| LoginRetry { asked: Some(asked), freshness }))
             }
@@ -305,6 +307,22 @@ impl Client {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The answer of `/v2/`, which Docker asks first, where a refusal has no challenge and none is known:
+    /// `container-registry` has it there alone.
+    async fn challenge_at_root(&self, refused: &Answer) -> Option<Answer> {
+        let Inner { root, wire, auth, .. } = &*self.0;
+        if auth.knows_challenge() || refused.header(WWW_AUTHENTICATE.as_str()).is_some() {
+            return None;
+        }
+        let mut url = root.clone();
+        url.set_path("v2/");
+        let (method, headers) = (&Method::GET, HeaderMap::new());
+        let request =
+            WireRequest { method, url: &url, headers, body: Body::Empty, is_blob: false, retries: 0 };
+        // Where it says nothing useful, the refusal does.
+        wire.exchange(request).await.ok().filter(|answer| answer.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// Sends a body that cannot be sent again: one try, with the login at hand.

@@ -16,3 +16,5 @@ pub const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
 pub const TAG_INVALID: &str = "TAG_INVALID";
 /// Come back later.
 pub(super) const TOO_MANY_REQUESTS: &str = "TOOMANYREQUESTS";
+/// The registry does not do what was asked.
+pub(super) const UNSUPPORTED: &str = "UNSUPPORTED";

@@ -24,6 +24,8 @@ pub struct Quirks {
     pub ranges: bool,
     pub location: Location,
     pub patch: Patch,
+    /// A `PUT` of an upload with a body is answered so.
+    pub put_refused: Option<Reply>,
     /// Uploads with more bytes than this in one request are answered so.
     pub body_refused_above: Option<(usize, Reply)>,
     /// The `OCI-Chunk-Min-Length` of an upload.
@@ -57,6 +59,7 @@ impl Default for Quirks {
             ranges: true,
             location: Location::Relative,
             patch: Patch::Standard,
+            put_refused: None,
             body_refused_above: None,
             chunk_min: None,
             part_min: 0,
@@ -126,6 +129,10 @@ pub enum Location {
     Absolute,
     /// `//HOST/…`
     WithoutScheme,
+    /// The last part of the path alone.
+    Bare,
+    /// Outside of `/v2/`, as at Google's Artifact Registry.
+    Outside,
     /// At another `HOST:PORT`.
     Elsewhere(String),
 }

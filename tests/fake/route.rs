@@ -35,6 +35,9 @@ pub struct Route {
     pub reference: String,
 }
 
+/// Where uploads go on that leave `/v2/`: `OUTSIDE NAME/uploads/ID`.
+pub const OUTSIDE: &str = "/artifacts-uploads/";
+
 /// The separators between a repository and what is asked of it, longest first.
 const SEPARATORS: &[(&str, Kind)] = &[
     ("/blobs/uploads/", Kind::Upload),
@@ -53,6 +56,10 @@ impl Route {
         };
         if let Some(target) = head.header("x-amz-target") {
             return route(Kind::Api, "", target.rsplit('.').next().unwrap_or_default());
+        }
+        let outside = head.path.strip_prefix(OUTSIDE).and_then(|path| path.rsplit_once("/uploads/"));
+        if let Some((name, id)) = outside {
+            return route(Kind::Upload, name, id);
         }
         let Some(path) = head.path.strip_prefix("/v2").and_then(|path| path.strip_prefix('/')) else {
             // The query APIs of AWS (STS) name their operation in the body; only one of them is served.

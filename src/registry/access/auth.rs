@@ -150,6 +150,11 @@ impl Auth {
         Ok(None)
     }
 
+    /// Whether the registry has said how it wants to be asked.
+    pub(in crate::registry) fn knows_challenge(&self) -> bool {
+        self.lock().scheme.is_some()
+    }
+
     /// Whether the login is sent with every request.
     pub(in crate::registry) fn is_unasked(&self) -> bool {
         self.credentials.manner() == Manner::Unasked

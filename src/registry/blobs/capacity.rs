@@ -1,10 +1,11 @@
 //! How a blob is sent: in one request, or in chunks as large as a registry and the proxies in front of it take.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use http::StatusCode;
 
+use crate::registry::code;
 use crate::registry::error::Error;
 use crate::registry::refusal::Refusal;
 
@@ -33,16 +34,21 @@ pub(in crate::registry) struct Capacity {
     chunks: Chunks,
     /// The smallest request that was refused.
     refused: AtomicU64,
+    /// Whether a `PUT` with a body was refused as such: all of a blob goes into one `PATCH` then, as Docker sends it.
+    patches: AtomicBool,
 }
 
 impl Capacity {
     pub(in crate::registry) fn new(chunks: Chunks) -> Self {
-        Self { chunks, refused: AtomicU64::new(u64::MAX) }
+        Self { chunks, refused: AtomicU64::new(u64::MAX), patches: AtomicBool::new(false) }
     }
 
     /// How a blob is sent to a registry that wants no smaller chunks than this; none where no way is left.
     pub(super) fn form(&self, size: u64, chunk_min: u64) -> Option<Form> {
         let refused = self.refused.load(Relaxed);
+        if size < refused && self.patches.load(Relaxed) {
+            return Some(Form::Chunks(size));
+        }
         if size < refused || self.chunks == Chunks::Never {
             return (size < refused).then_some(Form::Whole);
         }
@@ -57,9 +63,17 @@ impl Capacity {
         }
     }
 
+    /// Remembers that a `PUT` with a body was refused as such. False where nothing else may be tried.
+    pub(super) fn refuse_put(&self) -> bool {
+        let is_allowed = self.chunks == Chunks::WhereNeeded;
+        self.patches.fetch_or(is_allowed, Relaxed);
+        is_allowed
+    }
+
     /// The registry takes no chunks: the next blob is tried in one request again.
     pub(super) fn forget(&self) {
         self.refused.store(u64::MAX, Relaxed);
+        self.patches.store(false, Relaxed);
     }
 }
 
@@ -71,6 +85,15 @@ pub(super) fn is_too_large(error: &Error) -> bool {
     };
     let statuses = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::RANGE_NOT_SATISFIABLE];
     error.refusal().is_some_and(|refusal| statuses.contains(&refusal.status) && !is_quota(refusal))
+}
+
+/// Whether a registry does not know uploads by one `PUT`; `container-registry` says so with 500.
+pub(super) fn is_no_put_taken(error: &Error) -> bool {
+    let says = |refusal: &Refusal| {
+        refusal.has_code(code::UNSUPPORTED)
+            || ["not supported", "unsupported"].iter().any(|words| refusal.says(words))
+    };
+    is_no_chunk_taken(error) || error.refusal().is_some_and(says)
 }
 
 /// Whether chunks are refused as such.
@@ -105,9 +128,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_as_a_put_is_one_patch_as_long_as_it_is_not_too_large() {
+        let capacity = Capacity::new(Chunks::WhereNeeded);
+        assert!(capacity.refuse_put());
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Chunks(100 * MIB)));
+        assert_eq!(capacity.form(0, 0), Some(Form::Chunks(0)));
+        capacity.refuse(100 * MIB);
+        assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Chunks(32 * MIB)));
+        assert_eq!(capacity.form(MIB, 0), Some(Form::Chunks(MIB)));
+    }
+
+    #[test]
     fn who_takes_no_chunks_gets_none() {
         let capacity = Capacity::new(Chunks::Never);
         capacity.refuse(1);
+        assert!(!capacity.refuse_put());
         assert_eq!(capacity.form(100 * MIB, 0), Some(Form::Whole));
     }
 }

@@ -1,5 +1,5 @@
 //! Blobs, written: `POST`, then one streaming `PUT` with the whole body; in `chunks` where that is too large for a proxy on
-//! the way.
+//! the way, or the registry takes no `PUT` with a body.
 //!
 //! ECR gets no chunks: it answers `PATCH` with the wrong status and range (aws/containers-roadmap#2831). No resumption
 //! inside a blob: a broken upload starts over with a new `POST`.
@@ -97,19 +97,20 @@ impl Repository {
             };
             let Err(error) = sent else { return Ok(()) };
             smallest = smallest.min(bytes);
-            let tried = || hint::too_large(self.host(), &error, blob.size, smallest);
+            let limit = || hint::too_large(self.host(), &error, blob.size, smallest);
             if form != Form::Whole && capacity::is_no_chunk_taken(&error) {
                 capacity.forget();
-                let hint = tried();
-                return Err(error.with_hint(Some(hint)));
+                let hint = (smallest < blob.size).then(limit);
+                return Err(error.with_hint(hint));
             }
-            if !capacity::is_too_large(&error) {
+            if capacity::is_too_large(&error) {
+                capacity.refuse(bytes);
+                if capacity.form(blob.size, chunk_min).is_none_or(|next| next == form) {
+                    let hint = limit();
+                    return Err(error.with_hint(Some(hint)));
+                }
+            } else if form != Form::Whole || !capacity::is_no_put_taken(&error) || !capacity.refuse_put() {
                 return Err(error);
-            }
-            capacity.refuse(bytes);
-            if capacity.form(blob.size, chunk_min).is_none_or(|next| next == form) {
-                let hint = tried();
-                return Err(error.with_hint(Some(hint)));
             }
             upload = match self.start_upload(blob.digest, None).await? {
                 Started::Mounted => return Ok(()),

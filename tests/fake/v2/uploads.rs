@@ -5,7 +5,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use tagferry::oci::Digest;
 
 use crate::fake::quirks::{Location, Mount, Patch};
-use crate::fake::route::Route;
+use crate::fake::route::{OUTSIDE, Route};
 use crate::fake::store::{Store, Upload};
 use crate::fake::wire::{Broken, Head, Payload, Reply};
 
@@ -65,6 +65,9 @@ impl V2 {
 
     pub(super) async fn put_upload(&self, head: &Head, route: &Route, payload: &mut Payload) -> Reply {
         let Ok(body) = body(head, payload).await else { return Reply::status(400) };
+        if let Some(refusal) = self.quirks.put_refused.as_ref().filter(|_| !body.is_empty()) {
+            return refusal.clone();
+        }
         let Some(digest) = head.query("digest") else {
             return Reply::error(400, "DIGEST_INVALID", "digest missing");
         };
@@ -110,6 +113,8 @@ impl V2 {
         let path = format!("/v2/{name}/blobs/uploads/{id}?_state={state}");
         match &self.quirks.location {
             Location::Relative => path,
+            Location::Bare => format!("{id}?_state={state}"),
+            Location::Outside => format!("{OUTSIDE}{name}/uploads/{id}?_state={state}"),
             Location::Absolute => format!("http://{}{path}", head.host()),
             Location::WithoutScheme => format!("//{}{path}", head.host()),
             Location::Elsewhere(host) => format!("http://{host}{path}"),

@@ -2,7 +2,7 @@
 
 use super::Ends::{Copied, MirrorFails, TagFails};
 use super::{Row, answer, check, one, row};
-use crate::fake::{Action, Bearer, Face, Fault, Match, Registry, Reply, Scope};
+use crate::fake::{Action, Bearer, Face, Fault, Kind, Match, Registry, Reply, Scope};
 
 /// A registry with tokens challenges in these words. `R` is its realm.
 fn challenge(id: &'static str, seen: &'static str, text: &'static str) -> Row {
@@ -53,6 +53,29 @@ async fn challenges_are_read_however_they_are_written() {
         basic("no realm", "lysine-dev/okhttp#4249", "Basic"),
     ])
     .await;
+}
+
+/// `/v2/` is where Docker asks first; what is below it need not repeat what it says.
+#[tokio::test]
+async fn a_challenge_that_a_refusal_lacks_is_asked_for_where_docker_asks() {
+    for (face, requests) in [(Face::Basic, 1), (Face::Token, 1)] {
+        let silent = |source: &Registry| {
+            for requests in [Match::tags(), Match::manifest_head(), Match::manifest_get(), Match::blob_get()]
+            {
+                source.fault(Fault::new(requests, Action::WithoutHeader("www-authenticate")));
+            }
+        };
+        let given = move |source: &Registry, _: &Registry| {
+            one(source);
+            silent(source);
+        };
+        check(vec![
+            row("no challenge but at /v2/", "container-registry 0.3.1", given, Copied)
+                .source(Registry::builder(face))
+                .then(move |source, _| assert_eq!(source.count(&Match::kind(Kind::Ping)), requests)),
+        ])
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod sources;
 mod tls;
 mod tokens;
 mod told;
+mod transfers;
 mod types;
 mod uploads;
 
