@@ -16,6 +16,7 @@ use crate::image::Image;
 use crate::ministack::{ACCOUNT, KEY, Ministack, REGION};
 use crate::realm::{PASSWORD, USERNAME};
 use crate::skopeo::Skopeo;
+use crate::tagferry::root;
 
 const TEMPLATE: &str = "deploy/ecs/tagferry.yaml";
 /// How often a stack is looked at before it has to be there; each look is a process of its own and takes a second.
@@ -162,10 +163,6 @@ impl Account {
             probes: probe.into_iter().map(|command| json!({"command": command[1..]})).collect(),
         }
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn text(value: &Value) -> String {

@@ -55,6 +55,24 @@ impl Image {
         Self { media_type: OCI_INDEX, manifest: pretty(&manifest), blobs: vec![], children }
     }
 
+    /// An OCI index of two platforms, whose images hold one file, `/architecture`, with the name of theirs.
+    pub(crate) fn unpackable(name: &str) -> Self {
+        let types = Types { layer: "application/vnd.oci.image.layer.v1.tar", ..OCI };
+        let (mut children, mut manifests) = (vec![], vec![]);
+        for architecture in ["amd64", "arm64"] {
+            let layer = archive("architecture", architecture.as_bytes());
+            let mut config = config(name, architecture);
+            config["rootfs"]["diff_ids"] = json!([Digest::of(&layer)]);
+            let image = types.image(&config, vec![layer]);
+            let mut entry = image.descriptor();
+            entry["platform"] = json!({"os": "linux", "architecture": architecture});
+            manifests.push(entry);
+            children.push(image);
+        }
+        let manifest = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+        Self { media_type: OCI_INDEX, manifest: pretty(&manifest), blobs: vec![], children }
+    }
+
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(&self.manifest)
     }
@@ -110,7 +128,7 @@ fn config(name: &str, architecture: &str) -> Value {
     })
 }
 
-fn descriptor(media_type: &str, content: &[u8]) -> Value {
+pub(crate) fn descriptor(media_type: &str, content: &[u8]) -> Value {
     json!({"mediaType": media_type, "size": content.len(), "digest": Digest::of(content)})
 }
 
@@ -121,4 +139,29 @@ fn pretty(manifest: &Value) -> Vec<u8> {
 
 fn filler(name: &str, size: usize) -> Vec<u8> {
     format!("a layer of {name}\n").into_bytes().into_iter().cycle().take(size).collect()
+}
+
+/// A tar archive of one file: a header, the content in blocks of 512 bytes, and two empty blocks.
+fn archive(path: &str, content: &[u8]) -> Vec<u8> {
+    fn put(header: &mut [u8; 512], at: usize, text: &str) {
+        header[at..at + text.len()].copy_from_slice(text.as_bytes());
+    }
+    let mut header = [0; 512];
+    put(&mut header, 0, path);
+    put(&mut header, 100, "0000644");
+    put(&mut header, 108, "0000000");
+    put(&mut header, 116, "0000000");
+    put(&mut header, 124, &format!("{:011o}", content.len()));
+    put(&mut header, 136, "00000000000");
+    put(&mut header, 156, "0");
+    put(&mut header, 257, "ustar");
+    put(&mut header, 263, "00");
+    // The sum of all bytes, with blanks where it is to be written.
+    put(&mut header, 148, &" ".repeat(8));
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    put(&mut header, 148, &format!("{sum:06o}\0 "));
+    let blocks = content.len().div_ceil(512) + 2;
+    let mut archive = [&header[..], content].concat();
+    archive.resize((1 + blocks) * 512, 0);
+    archive
 }

@@ -17,6 +17,7 @@ use crate::image::Image;
 use crate::ministack::{ACCOUNT, KEY, Ministack, REGION};
 use crate::realm::{PASSWORD, USERNAME};
 use crate::skopeo::Skopeo;
+use crate::tagferry::root;
 
 const MIRRORS: [&str; 2] = ["java/jdk", "database/free"];
 
@@ -103,10 +104,6 @@ impl Kustomization {
         let documents = serde_yaml::Deserializer::from_str(&text);
         documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect()
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Runs a script with `kubectl` at hand. Gives what it printed.

@@ -8,25 +8,18 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::distribution::Distribution;
-use crate::image::{Image, OCI_INDEX, OCI_MANIFEST};
+use crate::image::{Image, OCI_INDEX};
+use crate::signed::{Signed, fallback, signed};
 use crate::skopeo::Skopeo;
-use crate::tagferry::Tagferry;
-
-const SYNC: &[&str] = &["sync", "--output", "json"];
+use crate::tagferry::{SYNC, Tagferry};
 
 /// A folder for layouts, which is removed at the end.
 fn folder() -> TempDir {
     TempDir::with_prefix("layouts-").unwrap()
 }
 
-/// A mirror of all tags but for lists of referrers, with what the registry's settings are.
 fn mirror(source: &str, target: &str, registry: &Distribution) -> Tagferry {
-    let rules = "[{match: ., except: ^sha256-}]";
-    Tagferry::configured(&format!(
-        "mirrors:\n  - {{source: '{source}', target: '{target}', referrers: true, tags: {rules}}}\n\
-         registries:\n  \"{}\": {{plain_http: true}}\n",
-        registry.address()
-    ))
+    Tagferry::mirror(source, target, &format!("\"{}\": {{plain_http: true}}", registry.address()))
 }
 
 async fn umoci(arguments: &[&str]) -> String {
@@ -87,62 +80,6 @@ async fn what_umoci_writes_is_mirrored() {
             .await
             .unwrap();
     }
-}
-
-/// An image with a signature that has a signature, in a registry that has no API for referrers.
-struct Signed {
-    registry: Distribution,
-    image: Image,
-    referrers: Vec<Image>,
-}
-
-async fn signed() -> Signed {
-    let registry = Distribution::open().await;
-    let image = Image::layered("signed", 1, 3_000);
-    registry.pusher().push("app", "1.0", &image).await;
-    let mut referrers: Vec<Image> = Vec::new();
-    for name in ["signature", "signature of the signature"] {
-        let subject = referrers.last().unwrap_or(&image);
-        let referrer = artifact(name, subject);
-        registry.pusher().push("app", &fallback(subject), &list(&referrer)).await;
-        referrers.push(referrer);
-    }
-    Signed { registry, image, referrers }
-}
-
-fn descriptor(media_type: &str, content: &[u8]) -> Value {
-    json!({"mediaType": media_type, "digest": Digest::of(content), "size": content.len()})
-}
-
-fn artifact(name: &str, subject: &Image) -> Image {
-    let blobs = vec![b"{}".to_vec(), name.as_bytes().to_vec()];
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": "application/vnd.example.signature",
-        "config": descriptor("application/vnd.oci.empty.v1+json", &blobs[0]),
-        "layers": [descriptor("text/plain", &blobs[1])],
-        "subject": descriptor(subject.media_type, &subject.manifest),
-    });
-    Image { media_type: OCI_MANIFEST, manifest: manifest.to_string().into_bytes(), blobs, children: vec![] }
-}
-
-/// The list that the distribution specification asks clients to keep.
-fn list(referrer: &Image) -> Image {
-    let manifests = [descriptor(referrer.media_type, &referrer.manifest)];
-    let manifest = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
-    let Image { media_type, manifest: bytes, blobs, .. } = referrer;
-    let child = Image { media_type, manifest: bytes.clone(), blobs: blobs.clone(), children: vec![] };
-    Image {
-        media_type: OCI_INDEX,
-        manifest: manifest.to_string().into_bytes(),
-        blobs: vec![],
-        children: vec![child],
-    }
-}
-
-fn fallback(subject: &Image) -> String {
-    subject.digest().to_string().replace(':', "-")
 }
 
 fn blob(dir: &Path, digest: Digest) -> PathBuf {

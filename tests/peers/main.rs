@@ -1,5 +1,6 @@
-//! Tests against real, independent programs: CNCF distribution (`docker-registry`), skopeo, umoci, ministack, a stand-in
-//! for Amazon ECR, and a browser. They are a second opinion on what the in-memory fakes of `tests/it/` take for granted.
+//! Tests against real, independent programs: the registries of CNCF distribution (`docker-registry`) and of the crate
+//! `container-registry`; skopeo, umoci, buildah and oras, which read what arrived; ministack, a stand-in for Amazon ECR;
+//! a browser. They are a second opinion on what the in-memory fakes of `tests/it/` take for granted.
 //!
 //! `scripts/peers` installs the programs, and `make test` runs everything. Every test starts its own peers on free
 //! loopback ports, with all their files in a temporary folder, and stops them when it ends.
@@ -10,9 +11,11 @@ mod fake;
 
 mod authority;
 mod browser;
+mod buildah;
 mod clock;
 mod cluster;
 mod container;
+mod container_registry;
 mod distribution;
 mod ecs;
 mod harness;
@@ -23,10 +26,12 @@ mod metrics;
 mod ministack;
 mod notices;
 mod openapi;
+mod oras;
 mod proxy;
 mod push;
 mod realm;
 mod server;
+mod signed;
 mod skopeo;
 mod sync;
 mod tagferry;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ use tagferry::plan::{Action, Root, Step};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+
+use crate::tagferry::root;
 
 /// A name that has to be escaped on the page.
 const ODD: &str = r#"a "quoted" \ name"#;
@@ -120,10 +122,6 @@ async fn promtool(arguments: &[&str], file: &Path) {
     let output = output.expect("run `scripts/peers` first");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{}", said.concat());
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
 #[tokio::test]

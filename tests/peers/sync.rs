@@ -10,9 +10,8 @@ use crate::image::Image;
 use crate::ministack::{ACCOUNT, Ministack, REGION};
 use crate::realm::PASSWORD;
 use crate::skopeo::Skopeo;
-use crate::tagferry::Tagferry;
+use crate::tagferry::{SYNC, Tagferry};
 
-const SYNC: &[&str] = &["sync", "--output", "json"];
 const PLAN: &[&str] = &["plan", "--output", "json"];
 const LAYER_BYTES: usize = 8 * 1024 * 1024;
 

@@ -1,6 +1,7 @@
 //! The program itself, run as users run it.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,9 +11,15 @@ use tokio::process::{Child, Command};
 use crate::ministack::{KEY, REGION};
 use crate::realm::{PASSWORD, USERNAME};
 
+pub(crate) const SYNC: &[&str] = &["sync", "--output", "json"];
 pub(crate) const RUN_MAX: Duration = Duration::from_mins(2);
 const SERVES_MAX: Duration = Duration::from_secs(30);
 const POLL_EVERY: Duration = Duration::from_millis(20);
+
+/// The folder of this repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 /// The program with its configuration, in a home folder of its own.
 pub(crate) struct Tagferry {
@@ -31,6 +38,14 @@ impl Tagferry {
         let home = TempDir::with_prefix("tagferry-").unwrap();
         fs::write(home.path().join("tagferry.yaml"), yaml).unwrap();
         Self { home }
+    }
+
+    /// Mirrors all tags but for lists of referrers, and with the referrers. `registries` says how the hosts are reached.
+    pub(crate) fn mirror(source: &str, target: &str, registries: &str) -> Self {
+        Self::configured(&format!(
+            "mirrors:\n  - {{source: '{source}', target: '{target}', referrers: true, \
+             tags: [{{match: ., except: ^sha256-}}]}}\nregistries:\n  {registries}\n"
+        ))
     }
 
     /// Runs the program. It sees this environment and no other, so no configuration of Docker or AWS on this machine.
