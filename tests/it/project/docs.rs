@@ -111,6 +111,21 @@ fn links_lead_somewhere() {
     assert_eq!(dead, [""; 0]);
 }
 
+/// The figure moves with nobody's row: it is a lower bound.
+#[test]
+fn as_many_public_reports_are_rows_as_the_page_on_reliability_says() {
+    let report = Regex::new(r"[\w.-]+/[\w.-]+#[0-9]+").unwrap();
+    let mut reports = BTreeSet::new();
+    for entry in fs::read_dir(root().join("tests/field/quirks")).unwrap() {
+        let rows = fs::read_to_string(entry.unwrap().path()).unwrap();
+        reports.extend(report.find_iter(&rows).map(|found| found.as_str().to_owned()));
+    }
+    let page = fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+    let figure = Regex::new(r"(?m)^\| public reports .* \| ([0-9]+) \|$").unwrap();
+    let figure: usize = figure.captures(&page).expect("the figure is missing")[1].parse().unwrap();
+    assert!(reports.len() >= figure, "{} reports, and the page says {figure}", reports.len());
+}
+
 /// A fragment as a whole configuration; none where it is something else.
 fn configuration(text: &str) -> Option<String> {
     let key = text.lines().find(|line| !line.trim_start().starts_with('#') && line.contains(':'))?;
