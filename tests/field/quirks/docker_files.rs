@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -14,6 +14,7 @@ use crate::fake::{Face, Registry};
 use crate::world::program::Program;
 use crate::world::{APP, Side, mirror, three_tags};
 
+const ROOT: u32 = 0;
 /// Owns no file.
 const NOBODY: u32 = 65534;
 
@@ -313,13 +314,15 @@ async fn a_home_that_may_not_be_read_counts_as_none_and_a_folder_that_was_named_
         fs::create_dir(&docker).unwrap();
         fs::set_permissions(&docker, Permissions::from_mode(0o000)).unwrap();
         let mut command = program.command(&["plan"]);
-        if fs::read_dir(&docker).is_ok() {
-            // We are root, whom permissions do not bind; the program is somebody else.
+        let owner = fs::metadata(program.folder()).unwrap().uid();
+        if owner == ROOT {
+            // Permissions do not bind us; the program is somebody else.
             command.uid(NOBODY);
         }
         let output = tokio::process::Command::from(command).kill_on_drop(true).output().await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains(words) && !stderr.contains(other), "{stderr}");
+        let is_told = stderr.contains(words) && !stderr.contains(other);
+        assert!(is_told, "{variables:?}, of user {owner}, {}: {stderr}", output.status);
     }
 }
 
