@@ -25,11 +25,11 @@ mod scenarios;
 mod tls;
 
 #[expect(dead_code, reason = "the tests use all of it")]
-#[path = "../../tests/peers/authority.rs"]
+#[path = "../../tests/peers/fixtures/authority.rs"]
 mod authority;
 #[path = "../../tests/fake/mod.rs"]
 mod fake;
-#[path = "../../tests/peers/server.rs"]
+#[path = "../../tests/peers/fixtures/server.rs"]
 mod server;
 
 use std::error::Error;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image};
-use crate::tagferry::{Serving, Tagferry};
-use crate::webdriver::{Browser, Scripts};
+use crate::programs::tagferry::{Serving, Tagferry};
+use crate::programs::webdriver::{Browser, Scripts};
 
 const CARD: &str = "[id^='mirror-java/jdk-']";
 const BUTTON: &str = "[id^='mirror-java/jdk-'] button";

@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::container::Container;
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::ministack::{ACCOUNT, KEY, Ministack, REGION};
-use crate::realm::{PASSWORD, USERNAME};
-use crate::skopeo::Skopeo;
-use crate::tagferry::root;
+use crate::fixtures::image::Image;
+use crate::fixtures::realm::{PASSWORD, USERNAME};
+use crate::programs::container::Container;
+use crate::programs::distribution::Distribution;
+use crate::programs::ministack::{ACCOUNT, KEY, Ministack, REGION};
+use crate::programs::skopeo::Skopeo;
+use crate::programs::tagferry::root;
 
 const TEMPLATE: &str = "deploy/ecs/tagferry.yaml";
 /// How often a stack is looked at before it has to be there; each look is a process of its own and takes a second.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use reqwest::{StatusCode, header};
 use tempfile::TempDir;
 
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::ministack::{ACCOUNT, Ministack};
-use crate::skopeo::Skopeo;
+use crate::fixtures::image::Image;
+use crate::programs::distribution::Distribution;
+use crate::programs::ministack::{ACCOUNT, Ministack};
+use crate::programs::skopeo::Skopeo;
 
 #[tokio::test]
 async fn a_registry_like_oracles_answers_with_oracles_challenge() {

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::cluster::Cluster;
-use crate::container::{Container, Mounted};
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::ministack::{ACCOUNT, KEY, Ministack, REGION};
-use crate::realm::{PASSWORD, USERNAME};
-use crate::skopeo::Skopeo;
-use crate::tagferry::root;
+use crate::fixtures::image::Image;
+use crate::fixtures::realm::{PASSWORD, USERNAME};
+use crate::programs::cluster::Cluster;
+use crate::programs::container::{Container, Mounted};
+use crate::programs::distribution::Distribution;
+use crate::programs::ministack::{ACCOUNT, KEY, Ministack, REGION};
+use crate::programs::skopeo::Skopeo;
+use crate::programs::tagferry::root;
 
 const MIRRORS: [&str; 2] = ["java/jdk", "database/free"];
 

@@ -7,11 +7,11 @@ use tagferry::oci::Digest;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::distribution::Distribution;
-use crate::image::{Image, OCI_INDEX};
-use crate::signed::{Signed, fallback, signed};
-use crate::skopeo::Skopeo;
-use crate::tagferry::{SYNC, Tagferry};
+use crate::fixtures::image::{Image, OCI_INDEX};
+use crate::fixtures::signed::{Signed, fallback, signed};
+use crate::programs::distribution::Distribution;
+use crate::programs::skopeo::Skopeo;
+use crate::programs::tagferry::{SYNC, Tagferry};
 
 /// A folder for layouts, which is removed at the end.
 fn folder() -> TempDir {

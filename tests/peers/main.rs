@@ -9,31 +9,16 @@
 #[path = "../fake/mod.rs"]
 mod fake;
 
-mod authority;
 mod browser;
-mod buildah;
 mod clock;
-mod cluster;
-mod container;
-mod container_registry;
-mod distribution;
 mod ecs;
+mod fixtures;
 mod harness;
-mod image;
 mod kubernetes;
 mod layouts;
 mod metrics;
-mod ministack;
 mod notices;
 mod openapi;
-mod oras;
-mod proxy;
-mod push;
-mod realm;
-mod server;
-mod signed;
-mod skopeo;
+mod programs;
 mod sync;
-mod tagferry;
 mod tls;
-mod webdriver;

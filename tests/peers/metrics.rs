@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::tagferry::root;
+use crate::programs::tagferry::root;
 
 /// A name that has to be escaped on the page.
 const ODD: &str = r#"a "quoted" \ name"#;

@@ -4,10 +4,10 @@ use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
 
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::ministack::{ACCOUNT, KEY, Ministack, REGION};
-use crate::tagferry::Tagferry;
+use crate::fixtures::image::Image;
+use crate::programs::distribution::Distribution;
+use crate::programs::ministack::{ACCOUNT, KEY, Ministack, REGION};
+use crate::programs::tagferry::Tagferry;
 
 /// What SQS has the AWS SDK for is asked by plain HTTP: two operations of its JSON protocol.
 async fn sqs(ministack: &Ministack, operation: &str, input: Value) -> Value {

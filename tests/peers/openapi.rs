@@ -8,7 +8,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Command;
 
 use crate::fake::{Face, Registry, image};
-use crate::tagferry::{Serving, Tagferry};
+use crate::programs::tagferry::{Serving, Tagferry};
 
 /// How many requests are made up for each operation, always the same.
 const EXAMPLES: &str = "15";

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::ministack::{ACCOUNT, Ministack, REGION};
-use crate::realm::PASSWORD;
-use crate::skopeo::Skopeo;
-use crate::tagferry::{SYNC, Tagferry};
+use crate::fixtures::image::Image;
+use crate::fixtures::realm::PASSWORD;
+use crate::programs::distribution::Distribution;
+use crate::programs::ministack::{ACCOUNT, Ministack, REGION};
+use crate::programs::skopeo::Skopeo;
+use crate::programs::tagferry::{SYNC, Tagferry};
 
 const PLAN: &[&str] = &["plan", "--output", "json"];
 const LAYER_BYTES: usize = 8 * 1024 * 1024;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::authority::Authority;
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::proxy::{Proxy, Stall};
-use crate::skopeo::Skopeo;
-use crate::tagferry::{Ran, Tagferry};
+use crate::fixtures::authority::Authority;
+use crate::fixtures::image::Image;
+use crate::fixtures::proxy::{Proxy, Stall};
+use crate::programs::distribution::Distribution;
+use crate::programs::skopeo::Skopeo;
+use crate::programs::tagferry::{Ran, Tagferry};
 
 const LAYERS: usize = 8;
 const LAYER_BYTES: usize = 8_000_000;

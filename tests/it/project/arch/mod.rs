@@ -128,7 +128,8 @@ fn every_allowed_arrow_is_used() {
 #[test]
 fn no_folder_is_crowded() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = ["src", "tests/it", "tests/fake", "benches"].map(|folder| root.join(folder)).to_vec();
+    let mut folders =
+        ["src", "tests/it", "tests/peers", "tests/fake", "benches"].map(|folder| root.join(folder)).to_vec();
     let mut crowded = Vec::new();
     while let Some(folder) = folders.pop() {
         let paths = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use aws_sdk_ecr::config::{BehaviorVersion, Credentials, Region};
 
-use crate::push::Pusher;
-use crate::server::Server;
+use crate::fixtures::push::Pusher;
+use crate::fixtures::server::Server;
 
 pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const REGION: &str = "us-east-1";

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::authority::Authority;
-use crate::push::Pusher;
-use crate::realm::{Realm, SERVICE, TOKEN};
-use crate::server::Server;
+use crate::fixtures::authority::Authority;
+use crate::fixtures::push::Pusher;
+use crate::fixtures::realm::{Realm, SERVICE, TOKEN};
+use crate::fixtures::server::Server;
 
 const IN_MEMORY: &str = "storage: {inmemory: {}}";
 

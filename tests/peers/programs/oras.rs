@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::distribution::Distribution;
-use crate::signed::{Signed, fallback, signed};
-use crate::tagferry::{SYNC, Tagferry, root};
+use crate::fixtures::signed::{Signed, fallback, signed};
+use crate::programs::distribution::Distribution;
+use crate::programs::tagferry::{SYNC, Tagferry, root};
 
 const RUN_MAX: Duration = Duration::from_mins(1);
 
-/// Runs `tests/peers/artifacts.py`.
+/// Runs `tests/peers/programs/artifacts.py`.
 async fn oras(arguments: &[&str]) -> Value {
     let mut command = Command::new(root().join("target/peers/bin/python"));
-    command.arg(root().join("tests/peers/artifacts.py")).args(arguments).kill_on_drop(true);
+    command.arg(root().join("tests/peers/programs/artifacts.py")).args(arguments).kill_on_drop(true);
     let output = tokio::time::timeout(RUN_MAX, command.output()).await.expect("oras takes too long");
     let output = output.expect("run `scripts/peers` first");
     assert!(output.status.success(), "oras {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -11,7 +11,7 @@ use thirtyfour::extensions::query::{ElementPollerWithTimeout, IntoElementPoller}
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
 
-use crate::server::Server;
+use crate::fixtures::server::Server;
 
 /// Without a display, and without a word to anybody but the page.
 const ARGUMENTS: &[&str] = &[

@@ -14,12 +14,12 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::realm::{PASSWORD, USERNAME};
-use crate::server::Server;
-use crate::skopeo::Skopeo;
-use crate::tagferry::{SYNC, Tagferry, root};
+use crate::fixtures::image::Image;
+use crate::fixtures::realm::{PASSWORD, USERNAME};
+use crate::fixtures::server::Server;
+use crate::programs::distribution::Distribution;
+use crate::programs::skopeo::Skopeo;
+use crate::programs::tagferry::{SYNC, Tagferry, root};
 
 const LAYER_BYTES: usize = 8 * 1024 * 1024;
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::ministack::{KEY, REGION};
-use crate::realm::{PASSWORD, USERNAME};
+use crate::fixtures::realm::{PASSWORD, USERNAME};
+use crate::programs::ministack::{KEY, REGION};
 
 pub(crate) const SYNC: &[&str] = &["sync", "--output", "json"];
 pub(crate) const RUN_MAX: Duration = Duration::from_mins(2);

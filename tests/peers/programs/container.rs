@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::tagferry::{RUN_MAX, Ran};
+use crate::programs::tagferry::{RUN_MAX, Ran};
 
 /// What is said of a container by whatever runs it.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Container {
         }
         command
             .args(["--mount", "--", "python3"])
-            .arg(root.join("tests/peers/container.py"))
+            .arg(root.join("tests/peers/programs/container.py"))
             .arg(env!("CARGO_BIN_EXE_tagferry"))
             .arg(root.join("Dockerfile"))
             .arg(&path)

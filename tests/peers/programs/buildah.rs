@@ -8,10 +8,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::distribution::Distribution;
-use crate::image::Image;
-use crate::ministack::{ACCOUNT, Ministack, REGION};
-use crate::tagferry::{SYNC, Tagferry};
+use crate::fixtures::image::Image;
+use crate::programs::distribution::Distribution;
+use crate::programs::ministack::{ACCOUNT, Ministack, REGION};
+use crate::programs::tagferry::{SYNC, Tagferry};
 
 const RUN_MAX: Duration = Duration::from_mins(1);
 

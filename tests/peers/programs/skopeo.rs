@@ -9,7 +9,7 @@ use serde_json::Value;
 use tagferry::oci::Digest;
 use tokio::process::Command;
 
-use crate::realm::{PASSWORD, USERNAME};
+use crate::fixtures::realm::{PASSWORD, USERNAME};
 
 const RUN_MAX: Duration = Duration::from_mins(1);
 
