@@ -260,6 +260,14 @@ impl Error {
         matches!(self, Self::Registry(error) if matches!(error.kind(), registry::Kind::StartOver(_)))
     }
 
+    /// Whether it may pass by itself.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Registry(error) => ecr::is_transient(error),
+            Self::Layout(error) => error.is_transient(),
+        }
+    }
+
     /// What went wrong, as a word.
     pub fn code(&self) -> Cow<'static, str> {
         match self {

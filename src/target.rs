@@ -275,6 +275,15 @@ impl Error {
         }
     }
 
+    /// Whether it may pass by itself.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Registry(error) => ecr::is_transient(error),
+            Self::Ecr(error) => error.is_transient(),
+            Self::Layout(error) => error.is_transient(),
+        }
+    }
+
     /// What went wrong, as a word.
     pub fn code(&self) -> Cow<'static, str> {
         match self {

@@ -190,7 +190,7 @@ impl App {
         // Held for the whole run, also between its passes.
         let shared = self.shared();
         let passes = self.config.mirrors.iter().zip(&self.sides).map(|(mirror, sides)| {
-            let pass = self.pass_of(mirror, sides, number, Arc::clone(&shared));
+            let pass = self.pass_of(mirror, sides, (number, 0), Arc::clone(&shared));
             let stop = stop.of_pass();
             async move { pass.run(mode, &stop).await }
         });
@@ -219,14 +219,14 @@ impl App {
         self.slots.acquire().await
     }
 
-    /// The pass of this number over a mirror and target, for which the slot has to be held. None where there is no such
-    /// mirror, or it has another target.
-    pub fn pass(&self, _: &Slot<'_>, pair: &Pair, number: u64) -> Option<Pass<'_>> {
+    /// The pass of this number over a mirror and target, which is this retry of one before, or 0; the slot has to be held
+    /// for it. None where there is no such mirror, or it has another target.
+    pub fn pass(&self, _: &Slot<'_>, pair: &Pair, number: u64, retry: usize) -> Option<Pass<'_>> {
         let mut sides = self.config.mirrors.iter().zip(&self.sides);
         let is_meant =
             |mirror: &Mirror| mirror.name == pair.mirror && mirror.target.to_string() == pair.target;
         let (mirror, sides) = sides.find(|(mirror, _)| is_meant(mirror))?;
-        Some(self.pass_of(mirror, sides, number, self.shared()))
+        Some(self.pass_of(mirror, sides, (number, retry), self.shared()))
     }
 
     /// Which configuration of the process this is, counted from 1.
@@ -238,11 +238,11 @@ impl App {
         &self,
         mirror: &'a Mirror,
         Sides { source, target, memory }: &'a Sides,
-        number: u64,
+        (number, retry): (u64, usize),
         shared: Arc<Shared>,
     ) -> Pass<'a> {
         let pair = Pair::new(&mirror.name, &mirror.target);
-        let pass = Arc::new(PassId { pair, generation: self.generation, number });
+        let pass = Arc::new(PassId { pair, generation: self.generation, number, retry });
         let copier = Copier {
             sources: Sources::new(source.clone(), []),
             target: target.clone(),

@@ -12,6 +12,7 @@ use aws_sdk_ecr::operation::RequestId;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, trace_span};
 
+use crate::aws::chain::Late;
 use crate::text::markup;
 
 /// Of AWS' own messages, this much is shown.
@@ -192,6 +193,16 @@ impl Error {
         )
     }
 
+    /// Whether it may pass by itself: no matter of permissions, names and settings.
+    pub fn is_transient(&self) -> bool {
+        match &self.kind {
+            Kind::Throttled | Kind::Timeout | Kind::Unreachable => true,
+            Kind::Other { code, .. } => is_of_server(code),
+            Kind::Credentials => self.source.as_deref().is_some_and(|error| is_late(error)),
+            _ => false,
+        }
+    }
+
     /// A repository that has to exist and does not.
     pub(crate) fn repository_missing(call: Call) -> Self {
         Self { call, kind: Kind::RepositoryMissing, request_id: None, source: None }
@@ -257,6 +268,21 @@ fn kind_of_failure(error: &(dyn StdError + 'static)) -> Kind {
         Some(_) => Kind::Credentials,
         None => Kind::Unsent,
     }
+}
+
+/// Whether AWS says that the fault is its own.
+fn is_of_server(code: &str) -> bool {
+    let codes =
+        ["ServerException", "ServiceUnavailableException", "ServiceUnavailable", "InternalServerError"];
+    codes.contains(&code) || code.starts_with("Internal") || code.starts_with("HTTP status 5")
+}
+
+/// Whether whoever has the credentials did not answer in time.
+fn is_late(error: &(dyn StdError + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&cause| cause.source());
+    causes.any(|cause| {
+        cause.is::<Late>() || matches!(cause.downcast_ref(), Some(CredentialsError::ProviderTimedOut(_)))
+    })
 }
 
 fn kind_of_answer(code: Option<&str>, message: Option<&str>, status: u16) -> Kind {
@@ -329,6 +355,30 @@ mod tests {
             [("ThrottlingException", 400), ("Throttling", 400), ("TooManyRequestsException", 429), ("x", 429)]
         {
             assert!(judge(code, status).contains("throttled"), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_aws_says_of_itself_may_pass_and_what_it_says_of_the_caller_may_not() {
+        let judge = |code: &str, status| {
+            let call = Call { service: "ecr", operation: "BatchGetImage", resource: "*".to_owned() };
+            let kind = kind_of_answer((!code.is_empty()).then_some(code), None, status);
+            Error { call, kind, request_id: None, source: None }.is_transient()
+        };
+        for (code, status) in
+            [("ThrottlingException", 400), ("ServerException", 500), ("", 503), ("InternalFailure", 500)]
+        {
+            assert!(judge(code, status), "{code} {status}");
+        }
+        for code in [
+            "AccessDeniedException",
+            "ExpiredTokenException",
+            "RepositoryNotFoundException",
+            "KmsException",
+            "InvalidParameterException",
+            "LimitExceededException",
+        ] {
+            assert!(!judge(code, 400), "{code}");
         }
     }
 

@@ -128,6 +128,10 @@ pub(super) struct Schedule {
     pub(super) jitter: Option<String>,
     /// Also run when `tagferry serve` starts, and when a reload adds the mirror. Default: false.
     pub(super) on_start: Option<bool>,
+    /// How long after a failed pass it is tried again, once for each span, where its failure may pass by itself; `never`
+    /// for not before the next time. Default: `[1m, 5m, 15m, 30m]`.
+    #[schemars(example = ["1m", "5m", "15m", "30m"])]
+    pub(super) retry: Option<OneOrMore>,
 }
 
 /// Settings of one registry.

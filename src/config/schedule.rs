@@ -12,6 +12,16 @@ use jiff::{Timestamp, Zoned};
 use crate::config::raw;
 use crate::yaml::{Document, Path};
 
+/// In place of spans: a failed pass is not tried again before the next time.
+const NO_RETRY: &str = "never";
+/// Most of what passes by itself does so within the hour.
+const RETRY_DEFAULT: [Duration; 4] =
+    [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15), Duration::from_mins(30)];
+/// More tries than this are a schedule of their own.
+const RETRIES_MAX: usize = 20;
+/// Whoever failed is not asked again at once.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+
 /// When a mirror runs: at the times of a cron expression in a time zone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
@@ -25,6 +35,8 @@ pub struct Schedule {
     pub jitter: Duration,
     /// Whether the mirror also runs when the daemon starts.
     pub on_start: bool,
+    /// How long after a failed pass it is tried again, and after the next one, and so on; never where there are none.
+    pub retry: Vec<Duration>,
 }
 
 impl Schedule {
@@ -43,10 +55,12 @@ impl Schedule {
     pub(super) fn new(raw: raw::Schedule, path: &Path, document: &mut Document) -> Option<Self> {
         let timezone = timezone(raw.timezone, &path.key("timezone"), document);
         let jitter = document.duration(raw.jitter, &path.key("jitter")).unwrap_or_default();
+        let retry = retry(raw.retry, &path.key("retry"), document);
         let cron_path = path.key("cron");
         let text = document.required(raw.cron, &cron_path, "say when, such as `cron: \"0 */6 * * *\"`")?;
         let cron = parse(&text).map_err(|what| document.report(&cron_path, what)).ok()?;
-        Some(Self { cron, text, timezone: timezone?, jitter, on_start: raw.on_start.unwrap_or(false) })
+        let on_start = raw.on_start.unwrap_or(false);
+        Some(Self { cron, text, timezone: timezone?, jitter, on_start, retry: retry? })
     }
 }
 
@@ -54,6 +68,37 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.text, self.timezone.iana_name().unwrap_or("UTC"))
     }
+}
+
+fn retry(raw: Option<raw::OneOrMore>, path: &Path, document: &mut Document) -> Option<Vec<Duration>> {
+    let spans = match raw {
+        None => return Some(RETRY_DEFAULT.to_vec()),
+        Some(raw::OneOrMore::One(word)) if word == NO_RETRY => return Some(Vec::new()),
+        Some(raw::OneOrMore::One(_)) => {
+            document.report(path, format!("expected a list such as `[1m, 5m]`, or `{NO_RETRY}`"));
+            return None;
+        }
+        Some(raw::OneOrMore::More(spans)) => spans,
+    };
+    if spans.is_empty() {
+        document.report(path, format!("no span: write `{NO_RETRY}` if that is meant"));
+        return None;
+    }
+    if spans.len() > RETRIES_MAX {
+        document.report(path, format!("more than {RETRIES_MAX} spans"));
+        return None;
+    }
+    let span = |(index, text)| {
+        let path = path.index(index);
+        let span = document.duration(Some(text), &path)?;
+        if span < RETRY_MIN {
+            document.report(&path, "shorter than a second");
+            return None;
+        }
+        Some(span)
+    };
+    // All of them are looked at, so that all faults are told.
+    spans.into_iter().enumerate().map(span).collect::<Vec<_>>().into_iter().collect()
 }
 
 fn timezone(name: Option<String>, path: &Path, document: &mut Document) -> Option<TimeZone> {

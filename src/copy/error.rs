@@ -78,14 +78,19 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Source { step, cause } => {
-                Fault::new(step.operation, cause.code(), self).at(Side::Source, cause.request_id())
+                let fault = Fault::new(step.operation, cause.code(), self);
+                fault.at(Side::Source, cause.request_id()).transient(cause.is_transient())
             }
             Self::Target { step, cause } => {
-                Fault::new(step.operation, cause.code(), self).at(Side::Target, cause.request_id())
+                let fault = Fault::new(step.operation, cause.code(), self);
+                fault.at(Side::Target, cause.request_id()).transient(cause.is_transient())
             }
             Self::Image(_) => Fault::new("read image", "unusable", self).at(Side::Source, None),
             Self::Conflict(_) => Fault::new("set tag", "conflict", self).at(Side::Target, None),
-            Self::Unverified(_) => Fault::new("verify tag", "unverified", self).at(Side::Target, None),
+            // Somebody else may have moved it.
+            Self::Unverified(_) => {
+                Fault::new("verify tag", "unverified", self).at(Side::Target, None).transient(true)
+            }
         }
     }
 

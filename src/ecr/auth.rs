@@ -81,10 +81,21 @@ fn lifetime(data: &AuthorizationData, now: SystemTime) -> Duration {
 /// By this id, the registry finds the failed request in its own logs; AWS does, where it was AWS that did not give the
 /// login for the registry.
 pub fn request_id(error: &registry::Error) -> Option<&str> {
-    let registry::Kind::Credentials(cause) = error.kind() else { return error.request_id() };
+    let registry::Kind::Credentials(_) = error.kind() else { return error.request_id() };
+    of_aws(error)?.request_id.as_deref()
+}
+
+/// Whether the failure may pass by itself, be it AWS' that did not give the login.
+pub fn is_transient(error: &registry::Error) -> bool {
+    error.may_pass() || of_aws(error).is_some_and(Error::is_transient)
+}
+
+/// The failure of AWS for which there was no login, if that is what it was.
+fn of_aws(error: &registry::Error) -> Option<&Error> {
+    let registry::Kind::Credentials(cause) = error.kind() else { return None };
     let first: &(dyn std::error::Error + 'static) = cause.as_ref();
     let mut causes = std::iter::successors(Some(first), |&cause| cause.source());
-    causes.find_map(|cause| cause.downcast_ref::<Error>())?.request_id.as_deref()
+    causes.find_map(|cause| cause.downcast_ref::<Error>())
 }
 
 #[cfg(test)]

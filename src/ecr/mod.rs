@@ -13,7 +13,7 @@ mod target;
 mod testing;
 
 pub use crate::aws::Error;
-pub use auth::{EcrCredentials, request_id};
+pub use auth::{EcrCredentials, is_transient, request_id};
 pub use client::{Api, Options as ApiOptions};
 pub use host::EcrHost;
 pub use presence::Presence;

@@ -27,6 +27,9 @@ pub struct Fault {
     pub hint: Option<String>,
     /// By this id, AWS or the registry finds the request in its own logs.
     pub request_id: Option<String>,
+    /// Whether it may pass by itself, so that trying again is worth it.
+    #[serde(skip)]
+    pub is_transient: bool,
 }
 
 /// One of the two sides of a mirror.
@@ -51,7 +54,13 @@ impl Fault {
     /// An error that ended an operation, told with all its causes.
     pub fn new(operation: &'static str, code: impl Into<Cow<'static, str>>, error: &dyn Error) -> Self {
         let (what, hint) = text::told(error);
-        Self { side: None, operation, code: code.into(), what, hint, request_id: None }
+        Self { side: None, operation, code: code.into(), what, hint, request_id: None, is_transient: false }
+    }
+
+    /// The same, which may pass by itself or not.
+    #[must_use]
+    pub fn transient(self, is_transient: bool) -> Self {
+        Self { is_transient, ..self }
     }
 
     /// The same on this side; `request_id` is that of the request that failed, where it has one.

@@ -39,6 +39,8 @@ pub struct PassId {
     pub generation: u64,
     /// Passes over one pair are counted from 1, from the start of the program.
     pub number: u64,
+    /// Which try of one that failed it is; 0 for a pass that was asked for.
+    pub retry: usize,
 }
 
 impl Pair {

@@ -188,6 +188,12 @@ impl MirrorSummary {
         self.warnings.iter().map(named)
     }
 
+    /// Whether it failed, and some of that may pass by itself.
+    pub fn is_worth_a_retry(&self) -> bool {
+        let of_tags = self.tags.iter().filter_map(|tag| tag.error.as_ref());
+        self.ending == Ending::Finished && self.error.iter().chain(of_tags).any(|fault| fault.is_transient)
+    }
+
     /// How many tags are not in the target as they should be, be it that nothing was tried.
     pub fn failed(&self) -> u64 {
         self.count(TagOutcome::Failed) + self.count(TagOutcome::NotStarted)

@@ -160,6 +160,18 @@ impl Error {
         matches!(self, Self::Digest { .. } | Self::Size { .. })
     }
 
+    /// Whether it may pass by itself: a network's file system that does not answer, a source that broke off.
+    pub fn is_transient(&self) -> bool {
+        use io::ErrorKind::{Interrupted, ResourceBusy, StaleNetworkFileHandle, TimedOut};
+        match self {
+            Self::Io { cause, .. } => {
+                [Interrupted, ResourceBusy, StaleNetworkFileHandle, TimedOut].contains(&cause.kind())
+            }
+            Self::Body { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether access was refused: the same will happen to every tag.
     pub fn is_denied(&self) -> bool {
         let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];

@@ -18,7 +18,9 @@ pub struct Counts {
     pub succeeded: u64,
     /// Passes that failed.
     pub failed: u64,
-    /// Failed passes since the last success.
+    /// Passes that tried a failed one again.
+    pub retried: u64,
+    /// Failed passes since the last success, without those that tried one again.
     pub failed_in_a_row: u64,
     /// When the last pass ended.
     pub last_pass_at: Option<Timestamp>,

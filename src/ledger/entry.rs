@@ -50,6 +50,11 @@ impl Entry {
         self.update(|record| record.next_run = next);
     }
 
+    /// Says when the last pass is tried again, if it is.
+    pub fn set_next_retry(&self, next: Option<Timestamp>) {
+        self.update(|record| record.next_retry = next);
+    }
+
     pub(super) fn update<T>(&self, update: impl FnOnce(&mut Record) -> T) -> T {
         let mut page = self.page();
         page.version += 1;

@@ -27,6 +27,7 @@ impl Record {
         if matches!(kind, EventKind::PassStarted) {
             self.state = State::Running;
             self.progress = Some(Progress::new(pass, at));
+            self.next_retry = None;
             return;
         }
         let is_about_this = pass.generation >= self.since;
@@ -113,6 +114,7 @@ impl Record {
         self.by_name = Vec::new();
         self.last_run = self.progress.as_ref().map(|progress| PassRecord {
             pass: progress.pass.number,
+            retry: progress.pass.retry,
             started_at: progress.started_at,
             finished_at: at,
             outcome: summary.outcome,
@@ -122,7 +124,8 @@ impl Record {
         });
         // One that only failed because it was told to stop says nothing of the mirror.
         if summary.ending == Ending::Finished {
-            self.counts.pass_finished(summary.outcome, took, at);
+            let is_retry = self.last_run.as_ref().is_some_and(|run| run.retry > 0);
+            self.counts.pass_finished(summary.outcome, is_retry, took, at);
             self.conclude(summary, at);
         }
     }
@@ -172,8 +175,9 @@ impl Record {
 }
 
 impl Counts {
-    fn pass_finished(&mut self, outcome: RunOutcome, took: Duration, at: Timestamp) {
+    fn pass_finished(&mut self, outcome: RunOutcome, is_retry: bool, took: Duration, at: Timestamp) {
         self.durations.add(took);
+        self.retried += u64::from(is_retry);
         self.last_pass_at = Some(at);
         match outcome {
             RunOutcome::Succeeded => {
@@ -182,7 +186,7 @@ impl Counts {
             }
             RunOutcome::Failed => {
                 self.failed += 1;
-                self.failed_in_a_row += 1;
+                self.failed_in_a_row += u64::from(!is_retry);
             }
         }
     }

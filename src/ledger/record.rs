@@ -30,6 +30,8 @@ pub struct Record {
     pub state: State,
     /// When it runs next by its schedule, jitter included.
     pub next_run: Option<Timestamp>,
+    /// When the last pass, which failed, is tried again; none where it is not before the next run.
+    pub next_retry: Option<Timestamp>,
     /// The last pass that ended.
     pub last_run: Option<PassRecord>,
     /// When everything selected was last found or put into the target.
@@ -92,6 +94,8 @@ pub enum State {
 pub struct PassRecord {
     /// The number of the pass.
     pub pass: u64,
+    /// Which try of one that failed it was; 0 for a pass that was asked for, by a schedule or a person.
+    pub retry: usize,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -207,6 +211,7 @@ impl Record {
             schedule: mirror.schedule.as_ref().map(Schedule::to_string),
             state: State::Idle,
             next_run: None,
+            next_retry: None,
             last_run: None,
             last_success_at: None,
             selected: None,
@@ -237,7 +242,7 @@ impl Record {
         if is_same {
             self.schedule = new.schedule;
             // Whoever keeps the schedules says it again, if there still is one.
-            self.next_run = None;
+            (self.next_run, self.next_retry) = (None, None);
         } else {
             let troubles = std::mem::take(&mut self.troubles);
             self.replace(new, troubles);

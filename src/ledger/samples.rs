@@ -97,7 +97,7 @@ impl Story {
     pub(crate) fn start(&mut self, mirror: &str) -> PassId {
         self.passes += 1;
         let pair = Pair::new(mirror, &"target.test/a");
-        let pass = PassId { pair, generation: self.generation, number: self.passes };
+        let pass = PassId { pair, generation: self.generation, number: self.passes, retry: 0 };
         self.tell(&pass, EventKind::PassStarted);
         pass
     }

@@ -214,6 +214,7 @@ fn the_record_is_the_document_of_the_api() {
       "schedule": null,
       "state": "running",
       "next_run": null,
+      "next_retry": null,
       "last_run": null,
       "last_success_at": null,
       "selected": 2,

@@ -116,9 +116,11 @@ fn passes(writer: &mut Writer<'_, '_>) -> fmt::Result {
     writer.counter_by("passes", "Passes that ended, by outcome", "outcome", |record| {
         [("succeeded", record.counts.succeeded), ("failed", record.counts.failed)]
     })?;
+    let help = "Passes that tried a failed one again, by `schedule.retry`; they are among those that ended";
+    writer.counter("retried_passes", help, None, |record| record.counts.retried)?;
     writer.gauge(
         "consecutive_failed_passes",
-        "Passes that failed since the last success",
+        "Passes that failed since the last success, without those that tried one again",
         None,
         |record| Some(record.counts.failed_in_a_row),
     )?;

@@ -94,7 +94,10 @@ fn the_page_after_a_pass_that_failed_for_some_tags() {
     # TYPE tagferry_passes counter
     tagferry_passes_total{mirror="java/jdk",target="target.test/a",outcome="succeeded"} 0
     tagferry_passes_total{mirror="java/jdk",target="target.test/a",outcome="failed"} 1
-    # HELP tagferry_consecutive_failed_passes Passes that failed since the last success
+    # HELP tagferry_retried_passes Passes that tried a failed one again, by `schedule.retry`; they are among those that ended
+    # TYPE tagferry_retried_passes counter
+    tagferry_retried_passes_total{mirror="java/jdk",target="target.test/a"} 0
+    # HELP tagferry_consecutive_failed_passes Passes that failed since the last success, without those that tried one again
     # TYPE tagferry_consecutive_failed_passes gauge
     tagferry_consecutive_failed_passes{mirror="java/jdk",target="target.test/a"} 1
     # HELP tagferry_last_pass_timestamp_seconds When a pass last ended, whatever its outcome, in seconds since 1970; no sample before

@@ -133,17 +133,20 @@ impl Error {
             Self::TooFew(too_few) => Fault::new("select", too_few.code(), self).at(Side::Source, None),
             Self::Target(cause) => self.at_target("ask target", cause),
             Self::Ensure(cause) => self.at_target("prepare repository", cause),
-            Self::Stopped(reason) => Fault::new("pass", reason.code(), self),
+            // What arrived until then need not be sent again.
+            Self::Stopped(reason) => Fault::new("pass", reason.code(), self).transient(reason.is_failure()),
             Self::Internal(_) => Fault::new("pass", "internal", self),
         }
     }
 
     fn at_source(&self, operation: &'static str, cause: &source::Error) -> Fault {
-        Fault::new(operation, cause.code(), self).at(Side::Source, cause.request_id())
+        let fault = Fault::new(operation, cause.code(), self).at(Side::Source, cause.request_id());
+        fault.transient(cause.is_transient())
     }
 
     fn at_target(&self, operation: &'static str, cause: &target::Error) -> Fault {
-        Fault::new(operation, cause.code(), self).at(Side::Target, cause.request_id())
+        let fault = Fault::new(operation, cause.code(), self).at(Side::Target, cause.request_id());
+        fault.transient(cause.is_transient())
     }
 }
 

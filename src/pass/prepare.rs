@@ -60,9 +60,14 @@ impl TagError {
     fn fault(&self) -> Fault {
         match self {
             Self::Source(cause) => {
-                Fault::new("ask for tag", cause.code(), self).at(Side::Source, cause.request_id())
+                let fault =
+                    Fault::new("ask for tag", cause.code(), self).at(Side::Source, cause.request_id());
+                fault.transient(cause.is_transient())
             }
-            Self::Vanished => Fault::new("ask for tag", "vanished", self).at(Side::Source, None),
+            // It went while it was listed, or is not quite there.
+            Self::Vanished => {
+                Fault::new("ask for tag", "vanished", self).at(Side::Source, None).transient(true)
+            }
             Self::Platforms(_) => Fault::new("choose platforms", "unusable", self).at(Side::Source, None),
         }
     }

@@ -239,6 +239,17 @@ impl Error {
         }
     }
 
+    /// Whether it may be otherwise in a while. More than what is tried again within a request: wrong bytes may be those of
+    /// a cache in between, and a quota is renewed.
+    pub fn may_pass(&self) -> bool {
+        let kind = self.kind();
+        self.transient().is_some()
+            || matches!(
+                kind,
+                Kind::Digest { .. } | Kind::Size { .. } | Kind::StartOver(_) | Kind::PullsUsedUp(_)
+            )
+    }
+
     /// Whether a new upload of the same blob may succeed. Only the `PUT` of a body is sent just once; everything
     /// else was tried as often as it is worth.
     pub fn is_worth_new_upload(&self) -> bool {

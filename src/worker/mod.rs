@@ -5,7 +5,10 @@
 //! [`Workers`] remembers who asked for which. What passes find out is in the ledger.
 
 mod passes;
+mod retry;
 mod run;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod work;
 mod workers;

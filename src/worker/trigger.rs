@@ -54,6 +54,13 @@ impl Trigger {
         })
     }
 
+    /// Begins a pass that nobody may have asked for, and gives its number.
+    pub(super) fn begin_unasked(&self) -> u64 {
+        let mut counts = self.counts();
+        counts.begun += 1;
+        counts.begun
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,6 +81,14 @@ mod tests {
         assert_eq!(trigger.begin(), Some(1));
         assert_eq!(trigger.asked().now_or_never(), None);
         assert_eq!(trigger.begin(), None);
+    }
+
+    #[test]
+    fn a_pass_that_nobody_asked_for_answers_whoever_asks_before_it() {
+        let trigger = Trigger::default();
+        assert_eq!(trigger.begin_unasked(), 1);
+        assert_eq!((trigger.fire(), trigger.begin_unasked()), (2, 2));
+        assert!(!trigger.is_asked());
     }
 
     #[test]

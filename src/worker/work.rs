@@ -3,13 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
+use tracing::info;
 
 use crate::app::App;
+use crate::config::Schedule;
 use crate::event::{Fault, Pair, RunOutcome};
 use crate::ledger::{Entry, Record, State};
 use crate::pass::{Mode, Stop, StopReason};
 use crate::worker::passes::Passes;
+use crate::worker::retry::Retry;
 use crate::worker::run::PassState;
 use crate::worker::trigger::Trigger;
 
@@ -60,28 +64,49 @@ impl Worker {
 
     /// Makes passes until told to stop; a pass under way comes to its end first. Each takes the newest configuration.
     ///
+    /// One that failed, and may go better in a while, is tried again as `schedule.retry` says. Whatever else starts a pass,
+    /// and a reload, ends that.
+    ///
     /// Passes tell what they do as events; `changed` is called after each.
     pub async fn work(&self, mut apps: watch::Receiver<Arc<App>>, stop: &Stop, changed: impl Fn()) {
+        let mut retry = Retry::default();
         loop {
             tokio::select! {
                 biased;
                 () = stop.soft.cancelled() => break,
+                reloaded = apps.changed() => match reloaded {
+                    Ok(()) => {
+                        self.entry.set_next_retry(None);
+                        retry = Retry::default();
+                        continue;
+                    }
+                    Err(_) => return,
+                },
                 () = self.trigger.asked() => {}
+                () = retry.wait() => {}
             }
-            let app = Arc::clone(&apps.borrow_and_update());
+            let app = Arc::clone(&apps.borrow());
             let slot = tokio::select! {
                 biased;
                 () = stop.soft.cancelled() => break,
-                changed = apps.changed() => match changed {
-                    Ok(()) => continue,
+                reloaded = apps.changed() => match reloaded {
+                    Ok(()) => {
+                        // What that ends is said above.
+                        apps.mark_changed();
+                        continue;
+                    }
                     Err(_) => return,
                 },
                 slot = app.slot() => slot,
             };
             let stop = stop.of_pass();
-            let Some(number) = self.begin(&stop) else { continue };
-            if let Some(pass) = app.pass(&slot, self.pair(), number) {
+            let Some((number, tried)) = self.begin(&stop, retry) else { continue };
+            retry = Retry::default();
+            if let Some(pass) = app.pass(&slot, self.pair(), number, tried) {
                 let summary = pass.run(Mode::Sync, &stop).await;
+                if summary.is_worth_a_retry() {
+                    retry = self.retry(tried, pass.mirror.schedule.as_ref());
+                }
                 self.passes().end(summary.outcome, summary.error);
             } else {
                 self.passes().end(RunOutcome::Failed, Some(Dropped::Gone.fault()));
@@ -126,11 +151,30 @@ impl Worker {
         self.passes().state(number)
     }
 
-    fn begin(&self, stop: &Stop) -> Option<u64> {
+    /// Begins the pass that was asked for, or else this retry; gives its number, and which try it is. None where it is
+    /// time for neither.
+    fn begin(&self, stop: &Stop, retry: Retry) -> Option<(u64, usize)> {
         let mut passes = self.passes();
-        let number = self.trigger.begin()?;
+        let asked = self.trigger.begin().map(|number| (number, 0));
+        let unasked = || retry.is_due().then(|| (self.trigger.begin_unasked(), retry.number));
+        let (number, tried) = asked.or_else(unasked)?;
         passes.begin(number, stop.clone());
-        Some(number)
+        Some((number, tried))
+    }
+
+    /// The next try after this one, or a pass that was asked for, failed; none that would come after the next run.
+    fn retry(&self, failed: usize, schedule: Option<&Schedule>) -> Retry {
+        let spans = schedule.map(|schedule| &*schedule.retry).unwrap_or_default();
+        let Some((retry, span)) = Retry::after(failed, spans) else { return Retry::default() };
+        let Ok(at) = Timestamp::now().checked_add(span) else { return Retry::default() };
+        if self.entry.look(|record| record.next_run.is_some_and(|next| next <= at)) {
+            return Retry::default();
+        }
+        let (mirror, number, of) = (&self.pair().mirror, retry.number, spans.len());
+        let span = humantime::format_duration(span);
+        info!(mirror, "Trying {mirror} again in {span}, as it may go better then (retry {number} of {of})");
+        self.entry.set_next_retry(Some(at));
+        retry
     }
 
     /// Drops the pass that waits for its turn, and gives its number. It found out nothing.

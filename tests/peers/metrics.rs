@@ -82,7 +82,7 @@ fn after_a_pass() -> String {
         EventKind::PassFinished { summary: pass, took: Duration::from_secs(1) },
     ];
     let pair = Pair::new(mirror, &TARGET);
-    let id = PassId { pair, generation: 1, number: 1 };
+    let id = PassId { pair, generation: 1, number: 1, retry: 0 };
     for kind in story {
         ledger.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }
@@ -148,6 +148,7 @@ async fn the_page_is_openmetrics_with_help_type_and_unit() {
         ("tagferry_pass_duration_seconds", "histogram", "seconds"),
         ("tagferry_passes", "counter", ""),
         ("tagferry_requests", "counter", ""),
+        ("tagferry_retried_passes", "counter", ""),
         ("tagferry_retries", "counter", ""),
         ("tagferry_selected_tags", "gauge", ""),
         ("tagferry_stale_tags", "gauge", ""),

@@ -75,6 +75,18 @@ fn the_schedule_for_all_is_that_of_mirrors_without_their_own() {
 }
 
 #[test]
+fn a_failed_pass_is_tried_again_four_times_within_the_hour_unless_told_otherwise() {
+    let retry = |retry: &str| {
+        let yaml = format!("{MIRROR}    tags: [{{match: .}}]\nschedule: {{cron: 0 0 * * *{retry}}}\n");
+        let retry = parse(&yaml).unwrap().mirrors.remove(0).schedule.unwrap().retry;
+        retry.iter().map(Duration::as_secs).collect::<Vec<_>>()
+    };
+    assert_eq!(retry(""), [60, 300, 900, 1800]);
+    assert_eq!(retry(", retry: [30s, 2h]"), [30, 7200]);
+    assert_eq!(retry(", retry: never"), [0_u64; 0]);
+}
+
+#[test]
 fn a_variable_is_not_read_as_yaml() {
     let registry = parse(EXAMPLE).unwrap().registry(&host("container-registry.oracle.com"));
     let Some(Credentials::Password { username, password }) = registry.credentials else {

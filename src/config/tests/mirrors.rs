@@ -357,6 +357,20 @@ fn schedules_are_checked() {
         ],
     );
     check_mirror(
+        &["schedule: {cron: 0 0 * * *, retry: [1m, 0s, often]}"],
+        &[
+            "5:41: schedule.retry[1]: shorter than a second",
+            "5:45: schedule.retry[2]: expected a number and a unit, such as `30s`, `5m` or `1h 30m`",
+        ],
+    );
+    for (retry, fault) in [
+        ("5m", "expected a list such as `[1m, 5m]`, or `never`"),
+        ("[]", "no span: write `never` if that is meant"),
+    ] {
+        let schedule = format!("schedule: {{cron: 0 0 * * *, retry: {retry}}}");
+        check_mirror(&[&schedule], &[&format!("5:36: schedule.retry: {fault}")]);
+    }
+    check_mirror(
         &["    schedule: {cron: 0 0 31 2 *}"],
         &["5:22: mirrors[0].schedule.cron: this schedule never fires: no such day is in the calendar"],
     );

@@ -223,6 +223,7 @@ fn next_run(record: &Record, now: Timestamp) -> Markup {
             Some(next) => (time(next, now)),
             None => "when asked",
         }
+        @if let Some(retry) = record.next_retry { small { "tries again " (time(retry, now)) } }
         @if let Some(schedule) = &record.schedule { small { (schedule) } }
     }
 }

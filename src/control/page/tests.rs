@@ -45,6 +45,7 @@ fn tag_status(name: &str, state: TagState) -> TagStatus {
 fn passed(outcome: RunOutcome, error: Option<&str>) -> PassRecord {
     PassRecord {
         pass: 3,
+        retry: 0,
         started_at: at("2026-08-01T09:00:00Z"),
         finished_at: at("2026-08-01T09:00:05Z"),
         outcome,
@@ -87,7 +88,7 @@ fn running(name: &str) -> Record {
             size: 188_951_345,
             tags_done: 1,
             tags: Some(2),
-            pass: PassId { pair: Pair::new(name, &"target.test/a"), generation: 1, number: 1 },
+            pass: PassId { pair: Pair::new(name, &"target.test/a"), generation: 1, number: 1, retry: 0 },
             copying: BTreeMap::new(),
         }),
         tags: vec![tag_status("21.0.10", TagState::Copying), tag_status("21.0.9", TagState::Current)],

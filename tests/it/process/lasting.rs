@@ -177,3 +177,39 @@ async fn a_token_from_a_file_may_end_in_a_line_break() {
     passes(&world, 1).await;
     world.stop().await;
 }
+
+/// A daemon whose mirror runs at the start and then in January, unless what failed is tried again.
+async fn impatient(fault: Fault) -> World {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1", &image(&["1"]));
+    source.fault(fault);
+    let config = mirror(&source, &target, APP);
+    let config = config + "schedule: {cron: 0 0 1 1 *, on_start: true, retry: [1s]}\n";
+    World::of(source, target, Program::configured(&config)).await
+}
+
+#[tokio::test]
+async fn a_pass_that_may_go_better_is_tried_again_without_being_asked() {
+    // The tag was listed, and then there is nothing under it: for once.
+    let world = impatient(Fault::new(Match::manifest_head(), Action::status(404)).once()).await;
+    let mirror = passes(&world, 2).await;
+    let last = &mirror["last_run"];
+    assert_eq!((&last["retry"], &last["outcome"]), (&1.into(), &"succeeded".into()), "{mirror:#}");
+    assert_eq!(mirror["next_retry"], Value::Null);
+    let (_, page) = world.get("/metrics").await;
+    let samples = |name: &str| page.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(samples("tagferry_retried_passes_total").ends_with(" 1"), "{page}");
+    let log = world.stop().await;
+    assert!(log.contains("Trying app again in 1s"), "{log}");
+}
+
+#[tokio::test]
+async fn what_somebody_has_to_mend_is_not_tried_again() {
+    let world = impatient(Fault::new(Match::tags(), Action::status(403))).await;
+    let mirror = passes(&world, 1).await;
+    assert_eq!(mirror["last_run"]["outcome"], "failed");
+    // Before the next pass, it is decided what comes of the first one.
+    assert_eq!(world.sync_now(&["--wait"]).await.code, Some(1));
+    let log = world.stop().await;
+    assert!(!log.contains("Trying"), "{log}");
+}
