@@ -12,7 +12,7 @@ use aws_sdk_ecr::operation::RequestId;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, trace_span};
 
-use crate::aws::chain::Late;
+use crate::aws::credentials::Late;
 use crate::text::markup;
 
 /// Of AWS' own messages, this much is shown.
