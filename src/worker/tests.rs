@@ -14,7 +14,6 @@ use crate::config::Config;
 use crate::event::{Event, EventKind, Observer, Observers};
 use crate::ledger::Ledger;
 use crate::pass::Stop;
-use crate::registry::Retry;
 
 /// A worker whose source nobody listens at, so that each of its passes fails as it may not in a while.
 struct Failing {
@@ -46,7 +45,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 async fn app(yaml: &str, ledger: &Arc<Ledger>, seen: &Arc<Seen>) -> Arc<App> {
     let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
-    let options = Options { retry: Retry { tries: 1, ..Retry::default() }, ..Options::default() };
+    let mut options = Options::default();
+    options.retry.tries = 1;
     let observers = Observers(vec![Arc::clone(ledger) as _, Arc::clone(seen) as _]);
     Arc::new(App::new(config, options, Arc::new(observers)).await.unwrap())
 }
