@@ -26,7 +26,7 @@ const SECOND_US: u64 = 1_000_000;
 enum Ask {
     /// Tokens, lists, `HEAD`s and manifests, all of one source.
     Source,
-    BatchGetImage,
+    DescribeImages,
     BatchCheckLayerAvailability,
     InitiateLayerUpload,
     CompleteLayerUpload,
@@ -39,8 +39,8 @@ impl Ask {
     /// Calls a second that Amazon allows an account in a region by default (ECR guide, service quotas).
     fn quota(self) -> Option<u64> {
         match self {
-            Self::Source | Self::Verify => None,
-            Self::BatchGetImage => Some(2000),
+            // Of `DescribeImages` no figure is published.
+            Self::Source | Self::Verify | Self::DescribeImages => None,
             Self::BatchCheckLayerAvailability => Some(1000),
             Self::InitiateLayerUpload | Self::CompleteLayerUpload => Some(100),
             Self::PutImage => Some(10),
@@ -53,7 +53,7 @@ impl Ask {
         match self {
             Self::Source => Some(0),
             Self::InitiateLayerUpload | Self::PutImage | Self::Verify => Some(1),
-            Self::BatchGetImage | Self::BatchCheckLayerAvailability | Self::CompleteLayerUpload => None,
+            Self::DescribeImages | Self::BatchCheckLayerAvailability | Self::CompleteLayerUpload => None,
         }
     }
 
@@ -66,9 +66,10 @@ impl Ask {
 type Phase = (Ask, u32);
 
 /// A token and the list; what the target has; what the tags are now.
-const OBSERVE: &[Phase] = &[(Ask::Source, 1), (Ask::Source, 1), (Ask::BatchGetImage, 1), (Ask::Source, TAGS)];
+const OBSERVE: &[Phase] =
+    &[(Ask::Source, 1), (Ask::Source, 1), (Ask::DescribeImages, 1), (Ask::Source, TAGS)];
 /// The same where upstream never moves a tag.
-const OBSERVE_IMMUTABLE: &[Phase] = &[(Ask::Source, 1), (Ask::Source, 1), (Ask::BatchGetImage, 1)];
+const OBSERVE_IMMUTABLE: &[Phase] = &[(Ask::Source, 1), (Ask::Source, 1), (Ask::DescribeImages, 1)];
 /// An index of two platforms: a config and a new layer each; their base is there.
 const COPY: &[Phase] = &[
     (Ask::Source, 1),

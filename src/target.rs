@@ -10,7 +10,7 @@ use http::StatusCode;
 use crate::ecr;
 use crate::layout;
 use crate::layout::Layout;
-use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
+use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Stored, Tag};
 use crate::registry;
 use crate::registry::{Refusal, Started, code};
 
@@ -62,8 +62,27 @@ pub enum Put {
 pub struct Held {
     /// What tags point at; those that are not there are left out.
     pub digests: BTreeMap<Tag, Digest>,
+    /// What the target tells besides, of some or none of them.
+    pub stored: BTreeMap<Tag, Stored>,
     /// Whether there is no repository to hold anything.
     pub is_repository_missing: bool,
+}
+
+/// What one look at a target showed, be it nothing.
+#[derive(Clone, Debug)]
+pub struct Look(ecr::Look);
+
+impl Look {
+    /// Takes that a tag was written since.
+    pub fn wrote(&mut self, tag: &Tag, digest: Digest) {
+        if matches!(self.0, ecr::Look::Missing) {
+            // Somebody made it.
+            self.0 = ecr::Look::Page(ecr::Page { is_whole: true, ..ecr::Page::default() });
+        }
+        if let ecr::Look::Page(page) = &mut self.0 {
+            page.wrote(tag, digest);
+        }
+    }
 }
 
 /// Which tags of a target cannot be moved.
@@ -102,23 +121,52 @@ impl Target {
         }
     }
 
-    /// What the tags point at. A missing repository is an empty one, until something is to be written.
-    pub async fn held(&self, tags: &[Tag]) -> Result<Held, Error> {
-        let (mut digests, unsure): (_, Vec<Tag>) = match self {
-            Self::Registry(_) => (BTreeMap::new(), tags.to_vec()),
-            Self::Ecr(repository) => match repository.presence(tags).await? {
-                Some(presence) => (presence.held, presence.doubtful.into_iter().collect()),
-                None => return Ok(Held { is_repository_missing: true, ..Held::default() }),
-            },
-            Self::Layout(layout) => (layout.digests(tags).await?, Vec::new()),
+    /// Looks at all that it holds, where one question does for that.
+    pub async fn look(&self) -> Result<Look, Error> {
+        match self {
+            Self::Ecr(repository) => Ok(Look(repository.look().await?)),
+            Self::Registry(_) | Self::Layout(_) => Ok(Look(ecr::Look::Nothing)),
+        }
+    }
+
+    /// What the tags point at, as far as the look does not say that already. A missing repository is an empty one, until
+    /// something is to be written.
+    pub async fn held(&self, tags: &[Tag], look: Look) -> Result<Held, Error> {
+        let (mut stored, mut digests, mut unsure) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let missing = Held { is_repository_missing: true, ..Held::default() };
+        let unseen = match look.0 {
+            ecr::Look::Missing => return Ok(missing),
+            ecr::Look::Nothing => tags.to_vec(),
+            ecr::Look::Page(mut page) => {
+                let (doubtful, others): (Vec<_>, _) =
+                    tags.iter().cloned().partition(|tag| page.doubtful.contains(tag));
+                unsure = doubtful;
+                let known = |tag: &Tag| Some((tag.clone(), page.tags.remove(tag)?));
+                stored = others.iter().filter_map(known).collect();
+                digests.extend(stored.iter().map(|(tag, stored)| (tag.clone(), stored.digest)));
+                let is_unseen = |tag: &Tag| !page.is_whole && !stored.contains_key(tag);
+                others.into_iter().filter(is_unseen).collect()
+            }
         };
+        match self {
+            _ if unseen.is_empty() => {}
+            Self::Registry(_) => unsure.extend(unseen),
+            Self::Ecr(repository) => match repository.presence(&unseen).await? {
+                Some(presence) => {
+                    digests.extend(presence.held);
+                    unsure.extend(presence.doubtful);
+                }
+                None => return Ok(missing),
+            },
+            Self::Layout(layout) => digests.extend(layout.digests(&unseen).await?),
+        }
         let ask = |tag: Tag| async move { Ok::<_, Error>((self.digest(&tag).await?, tag)) };
         let mut answers = futures_util::stream::iter(unsure).map(ask).buffer_unordered(QUESTIONS_MAX);
         while let Some((digest, tag)) = answers.try_next().await? {
             digests.extend(digest.map(|digest| (tag, digest)));
         }
         drop(answers);
-        Ok(Held { digests, is_repository_missing: false })
+        Ok(Held { digests, stored, is_repository_missing: false })
     }
 
     /// What one tag points at now, from the data plane: it has the last word.

@@ -44,6 +44,8 @@ pub(super) struct Clients {
     ranges: Ranges,
     registries: BTreeMap<Host, Client>,
     apis: BTreeMap<Host, ecr::Api>,
+    /// Mirrors into one repository share what is known of it.
+    repositories: BTreeMap<Name, ecr::Repository>,
     /// Mirrors into one directory share what is known of it.
     layouts: BTreeMap<PathBuf, Layout>,
     /// An ECR token serves every registry that its caller may use in a region.
@@ -53,9 +55,16 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(config: &Config, options: Options, observer: RequestObserver) -> Self {
         let ranges = Ranges::new(config.concurrency.ranges, options.slow);
-        let (registries, apis, layouts, tokens) =
-            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { options, observer, ranges, registries, apis, layouts, tokens }
+        Self {
+            options,
+            observer,
+            ranges,
+            registries: BTreeMap::new(),
+            apis: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            layouts: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        }
     }
 
     /// A repository of any registry, with what the configuration says of its host.
@@ -82,7 +91,9 @@ impl Clients {
         let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };
         let api = self.api(&name.host, &settings).await;
         let create = settings.create_repositories.then_some(settings.repository);
-        Ok(Target::Ecr(Box::new(ecr::Repository::new(api, data, create))))
+        let repository = self.repositories.entry(name.clone());
+        let repository = repository.or_insert_with(|| ecr::Repository::new(api, data, create));
+        Ok(Target::Ecr(Box::new(repository.clone())))
     }
 
     fn layout(&mut self, dir: &Path, name: Option<&LayoutName>) -> Layout {

@@ -14,11 +14,12 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::aws;
 use crate::config;
 use crate::config::{Config, Ecr, Endpoint, Mirror, Shard};
-use crate::copy::{Copier, Inflight, Shared, Siblings};
+use crate::copy::{Copier, Inflight, Looks, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, MirrorSummary, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
@@ -243,19 +244,21 @@ impl App {
     ) -> Pass<'a> {
         let pair = Pair::new(&mirror.name, &mirror.target);
         let pass = Arc::new(PassId { pair, generation: self.generation, number, retry });
+        let Config { concurrency, timeouts, .. } = &self.config;
         let copier = Copier {
             sources: Sources::new(source.clone(), []),
             target: target.clone(),
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
+            ends_at: timeouts.pass.map(|pass| Instant::now() + pass),
         };
-        let Config { concurrency, timeouts, .. } = &self.config;
         Pass { mirror, copier, memory, concurrent_tags: concurrency.tags, deadline: timeouts.pass }
     }
 
     fn shared(&self) -> Arc<Shared> {
         self.shared.join(|blob_slots| Shared {
             inflight: Inflight::default(),
+            looks: Looks::default(),
             siblings: Siblings::new(self.sides.iter().map(|sides| sides.target.clone()).collect()),
             blob_slots,
             retry: self.options.retry,

@@ -44,7 +44,7 @@ impl SharedState {
 
 #[cfg(test)]
 mod tests {
-    use crate::copy::{Inflight, Siblings};
+    use crate::copy::{Inflight, Looks, Siblings};
     use crate::registry::Retry;
 
     use super::*;
@@ -52,6 +52,7 @@ mod tests {
     fn join(shared: &SharedState) -> Arc<Shared> {
         shared.join(|blob_slots| Shared {
             inflight: Inflight::default(),
+            looks: Looks::default(),
             siblings: Siblings::new(Vec::new()),
             blob_slots,
             retry: Retry::default(),

@@ -203,6 +203,15 @@ impl Error {
         }
     }
 
+    /// Whether the caller may not do this, or nobody may there: some stand-ins of AWS lack calls.
+    pub(crate) fn is_call_missing(&self) -> bool {
+        match &self.kind {
+            Kind::Denied(_) => true,
+            Kind::Other { code, .. } => code == "UnknownOperationException" || code == "InvalidAction",
+            _ => false,
+        }
+    }
+
     /// A repository that has to exist and does not.
     pub(crate) fn repository_missing(call: Call) -> Self {
         Self { call, kind: Kind::RepositoryMissing, request_id: None, source: None }

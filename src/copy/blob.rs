@@ -9,6 +9,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, Span, trace_span};
 
 use crate::copy::inflight::{Claim, Progress};
+use crate::copy::pace::Pace;
 use crate::copy::{Copier, Error};
 use crate::event::{Arrival, EventKind};
 use crate::oci::{Descriptor, Digest, Repository, Tag};
@@ -182,7 +183,8 @@ impl Copier {
         let body = || {
             // A body that was given up for another way of sending did not break by itself.
             broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-            self.body(tag.clone(), source.blob(blob), Arc::clone(&broken))
+            let pace = Pace::new(blob, self.ends_at);
+            self.body(tag.clone(), (source.blob(blob), pace), Arc::clone(&broken))
         };
         let result = self.target.put_blob(blob, from, body).await;
         if let Some(cause) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -195,7 +197,7 @@ impl Copier {
     fn body(
         &self,
         tag: Tag,
-        reader: BlobReader,
+        reader: (BlobReader, Pace),
         broken: Arc<Mutex<Option<source::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
         let events = self.events.clone();
@@ -204,12 +206,13 @@ impl Copier {
         futures_util::stream::unfold(Some(reader), move |reader| {
             let (events, tag, broken) = (events.clone(), tag.clone(), broken.clone());
             let work = async move {
-                let mut reader = reader?;
+                let (mut reader, mut pace) = reader?;
                 match events.within(reader.chunk()).await {
                     Ok(Some(chunk)) => {
                         let bytes = chunk.len() as u64;
                         events.emit(EventKind::BytesCopied { tag: &tag, bytes });
-                        Some((Ok(chunk), Some(reader)))
+                        pace.add(bytes);
+                        Some((Ok(chunk), Some((reader, pace))))
                     }
                     Ok(None) => None,
                     Err(error) => {

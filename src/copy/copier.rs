@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::copy::inflight::Inflight;
+use crate::copy::looks::Looks;
 use crate::copy::siblings::Siblings;
 use crate::event::Emitter;
 use crate::registry::Retry;
@@ -19,6 +21,8 @@ pub(super) const MANIFESTS_MAX: usize = 8;
 pub struct Shared {
     /// Which blobs are on their way.
     pub inflight: Inflight,
+    /// What the targets hold.
+    pub looks: Looks,
     /// Where else in the target's registry blobs may be.
     pub siblings: Siblings,
     /// How many of them at once.
@@ -38,4 +42,6 @@ pub struct Copier {
     pub events: Emitter,
     /// What all mirrors of a run share.
     pub shared: Arc<Shared>,
+    /// When the pass ends, whatever has arrived; never where there is none.
+    pub ends_at: Option<Instant>,
 }

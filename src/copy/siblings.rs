@@ -59,19 +59,15 @@ impl Copier {
 
     /// Whether it is worth to ask the target for a mount.
     pub(super) fn may_mount(&self) -> bool {
-        !self.declined().contains(&self.key())
+        !self.declined().contains(&self.place())
     }
 
     /// Remembers that the target did not mount.
     pub(super) fn decline_mounts(&self) {
-        self.declined().insert(self.key());
+        self.declined().insert(self.place());
     }
 
     fn declined(&self) -> MutexGuard<'_, HashSet<(String, Option<Repository>)>> {
         self.shared.siblings.declined.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn key(&self) -> (String, Option<Repository>) {
-        (self.target.registry().into_owned(), self.repository().cloned())
     }
 }

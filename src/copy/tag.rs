@@ -133,6 +133,10 @@ impl Copier {
     async fn put(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
         let result = self.target.put_manifest(manifest, reference).await;
         match (result, reference) {
+            (Ok(()), Reference::Tag(tag)) => {
+                self.wrote(tag, manifest.digest()).await;
+                Ok(())
+            }
             // The tag may be there already, by a try whose answer was lost: ECR refuses even the same again.
             (Err(cause), Reference::Tag(tag)) if cause.is_immutable_tag() => {
                 let step = Step::from(("set tag", tag));

@@ -1,6 +1,7 @@
 //! The client of the ECR API for one registry.
 
 use std::fmt;
+use std::sync::{Arc, Once};
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
@@ -10,11 +11,11 @@ use aws_sdk_ecr::config::interceptors::{
 };
 use aws_sdk_ecr::config::{Builder, ConfigBag, Intercept, RuntimeComponents, SharedCredentialsProvider};
 use aws_sdk_ecr::error::BoxError;
-use tracing::info;
+use tracing::{info, warn};
 use url::Url;
 
 use crate::aws;
-use crate::aws::Call;
+use crate::aws::{Call, Error};
 use crate::oci::Repository;
 use crate::registry::{Exchange, RequestObserver};
 
@@ -48,6 +49,8 @@ pub struct Api {
     pub(super) client: Client,
     pub(super) account: String,
     region: String,
+    /// Whether it was told that tags have to be asked for one by one.
+    warned: Arc<Once>,
 }
 
 impl Api {
@@ -71,7 +74,22 @@ impl Api {
             builder.set_use_fips(options.fips.then_some(true).or(config.use_fips()));
             builder.set_use_dual_stack(options.dual_stack.then_some(true).or(config.use_dual_stack()));
         }
-        Self { client: Client::from_conf(builder.build()), account: options.account, region: options.region }
+        Self {
+            client: Client::from_conf(builder.build()),
+            account: options.account,
+            region: options.region,
+            warned: Arc::default(),
+        }
+    }
+
+    /// Says once why there is no look at all images of a repository.
+    pub(super) fn warn_of_questions(&self, error: &Error) {
+        self.warned.call_once(|| {
+            warn!(
+                error = %error,
+                "Asking ECR for tags a hundred at a time, which may count as pulls and tells no push times: {error}"
+            );
+        });
     }
 
     /// Names a call on a repository, for errors.
@@ -171,7 +189,7 @@ fn host(bag: &ConfigBag) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use aws_credential_types::provider::error::CredentialsError;
     use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};

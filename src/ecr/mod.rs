@@ -5,6 +5,7 @@
 mod auth;
 mod client;
 mod host;
+mod images;
 mod presence;
 mod repository;
 mod settings;
@@ -16,6 +17,7 @@ pub use crate::aws::Error;
 pub use auth::{EcrCredentials, is_transient, request_id};
 pub use client::{Api, Options as ApiOptions};
 pub use host::EcrHost;
+pub use images::Page;
 pub use presence::Presence;
 pub use settings::{Encryption, RepositorySettings, TagMutability};
-pub use target::Repository;
+pub use target::{Look, Repository};

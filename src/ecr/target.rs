@@ -1,9 +1,13 @@
 //! A repository of ECR to copy to: its API for questions in batches, its registry for the bytes.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::aws::Error;
 use crate::ecr::client::Api;
+use crate::ecr::images::Page;
 use crate::ecr::presence::Presence;
 use crate::ecr::settings::{RepositorySettings, TagMutability};
 use crate::oci::{Digest, Tag};
@@ -16,18 +20,51 @@ pub struct Repository {
     data: registry::Repository,
     /// How to make it; none where it must exist.
     create: Option<RepositorySettings>,
+    /// Whether one look does not do: it has too many images, or the caller may not look. A clone knows it, too.
+    has_to_be_asked: Arc<AtomicBool>,
+}
+
+/// What one look at a repository showed.
+#[derive(Clone, Debug)]
+pub enum Look {
+    /// There is no repository.
+    Missing,
+    /// Its images, or a thousand of them.
+    Page(Page),
+    /// Nothing: tags have to be asked for.
+    Nothing,
 }
 
 impl Repository {
     /// The repository of `data`, whose registry is that of `api`. Where it is missing, it is made with the settings of
     /// `create`.
     pub fn new(api: Api, data: registry::Repository, create: Option<RepositorySettings>) -> Self {
-        Self { api, data, create }
+        Self { api, data, create, has_to_be_asked: Arc::default() }
     }
 
     /// The registry that takes blobs and manifests.
     pub fn data(&self) -> &registry::Repository {
         &self.data
+    }
+
+    /// Looks at all images at once, where that does.
+    pub async fn look(&self) -> Result<Look, Error> {
+        if self.has_to_be_asked.load(Relaxed) {
+            return Ok(Look::Nothing);
+        }
+        match self.api.images(self.data.path()).await {
+            Ok(page) => {
+                self.has_to_be_asked.store(!page.is_whole, Relaxed);
+                Ok(Look::Page(page))
+            }
+            Err(error) if error.is_repository_missing() => Ok(Look::Missing),
+            Err(error) if error.is_call_missing() => {
+                self.has_to_be_asked.store(true, Relaxed);
+                self.api.warn_of_questions(&error);
+                Ok(Look::Nothing)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What the tags point at; none where there is no repository.
@@ -50,7 +87,7 @@ impl Repository {
     }
 
     fn missing(&self) -> Error {
-        Error::repository_missing(self.api.call("BatchGetImage", self.data.path()))
+        Error::repository_missing(self.api.call("DescribeImages", self.data.path()))
     }
 
     /// Why [`Repository::create`] would fail, as far as is known without asking.

@@ -1,12 +1,13 @@
 //! What happens during a pass, when, and in which.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::event::summary::{MirrorSummary, TagSummary};
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Stored, Tag};
 use crate::plan::Step;
 use crate::registry::Exchange;
 
@@ -70,6 +71,8 @@ pub enum EventKind<'a> {
         steps: &'a [Step],
         /// The tags that cannot be planned.
         failed: &'a [TagSummary],
+        /// What the target tells of what it has, of some or none.
+        stored: &'a BTreeMap<Tag, Stored>,
     },
     /// The copy of a tag began.
     TagStarted {

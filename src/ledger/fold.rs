@@ -13,7 +13,7 @@ use crate::ledger::counts::Counts;
 use crate::ledger::record::{
     Failure, PassRecord, Progress, Record, State, TagState, TagStatus, Transition, Troubles,
 };
-use crate::oci::Tag;
+use crate::oci::{Stored, Tag};
 
 /// The most failures that a record remembers.
 const FAILURES_MAX: usize = 20;
@@ -48,7 +48,7 @@ impl Record {
                 self.selected = Some(selected);
                 self.newest_first = newest_first.iter().copied().cloned().collect();
             }
-            EventKind::TagsPlanned { steps, failed } => self.planned(steps, failed, at),
+            EventKind::TagsPlanned { steps, failed, stored } => self.planned(steps, failed, stored, at),
             EventKind::TagStarted { tag } => self.tag(tag, at, |tag| tag.state = TagState::Copying),
             EventKind::BytesCopied { bytes, .. } => self.counts.copied_bytes += bytes,
             EventKind::BlobArrived { arrival, .. } => self.counts.arrived(arrival),
@@ -58,13 +58,30 @@ impl Record {
         }
     }
 
-    fn planned(&mut self, steps: &[Step], failed: &[TagSummary], at: Timestamp) {
+    fn planned(
+        &mut self,
+        steps: &[Step],
+        failed: &[TagSummary],
+        stored: &BTreeMap<Tag, Stored>,
+        at: Timestamp,
+    ) {
         let known: HashMap<_, _> =
             self.tags.drain(..).map(|tag| ((tag.tag.clone(), tag.digest), tag)).collect();
         let tag = |tag: &Tag, digest, state, error| {
             let before = known.get(&(tag.clone(), digest));
-            let (size, copied_at) = before.map_or((None, None), |before| (before.size, before.copied_at));
-            TagStatus { tag: tag.clone(), digest, state, size, copied_at, error }
+            let stored = stored.get(tag).filter(|stored| digest == Some(stored.digest));
+            // Of what was copied here the size is that of all blobs, and is known better.
+            let size = before.and_then(|before| before.size).or(stored.and_then(|stored| stored.size));
+            let pushed_at = stored.and_then(|stored| stored.pushed_at);
+            TagStatus {
+                tag: tag.clone(),
+                digest,
+                state,
+                size,
+                pushed_at: pushed_at.or(before.and_then(|before| before.pushed_at)),
+                copied_at: before.and_then(|before| before.copied_at),
+                error,
+            }
         };
         let step = |step: &Step| {
             let state = if step.action == Action::Skip { TagState::Current } else { TagState::Stale };
@@ -84,7 +101,8 @@ impl Record {
         self.tag(&summary.tag, at, |tag| {
             match summary.outcome {
                 Some(TagOutcome::Copied) => {
-                    (tag.state, tag.size, tag.copied_at) = (TagState::Current, size, Some(at));
+                    (tag.state, tag.size) = (TagState::Current, size);
+                    (tag.pushed_at, tag.copied_at) = (Some(at), Some(at));
                 }
                 Some(TagOutcome::UpToDate) => tag.state = TagState::Current,
                 // What the plan said still holds.
@@ -217,7 +235,7 @@ impl Progress {
     /// Takes what the pass does. Gives the bytes of all blobs of a tag that is done, if it was copied.
     fn fold(&mut self, kind: &EventKind<'_>) -> Option<u64> {
         match *kind {
-            EventKind::TagsPlanned { steps, failed } => self.tags = Some(steps.len() + failed.len()),
+            EventKind::TagsPlanned { steps, failed, .. } => self.tags = Some(steps.len() + failed.len()),
             EventKind::TagStarted { tag } => {
                 self.copying.insert(tag.clone(), 0);
             }

@@ -1,6 +1,6 @@
 //! The record: what is known of one mirror and one of its targets.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -131,6 +131,8 @@ pub struct Newest {
     pub source: Option<Tag>,
     /// Of those that the target has as the source has them.
     pub target: Option<Tag>,
+    /// When the target got that one.
+    pub pushed_at: Option<Timestamp>,
 }
 
 /// How far a pass is.
@@ -164,8 +166,11 @@ pub struct TagStatus {
     pub digest: Option<Digest>,
     /// How the target has it.
     pub state: TagState,
-    /// The bytes of all its blobs, known of what this process copied.
+    /// Its bytes: of what this process copied those of all its blobs, else what ECR says, which of an index is its largest
+    /// image.
     pub size: Option<u64>,
+    /// When the target got it, by ECR or by this process.
+    pub pushed_at: Option<Timestamp>,
     /// When this process copied it.
     pub copied_at: Option<Timestamp>,
     /// Why it failed, if it did.
@@ -272,11 +277,13 @@ impl Record {
 
     /// Made ready to be shown.
     pub(super) fn shown(self) -> Self {
-        let current = self.tags.iter().filter(|tag| tag.state == TagState::Current).map(|tag| &tag.tag);
-        let current: HashSet<&Tag> = current.collect();
+        let current = self.tags.iter().filter(|tag| tag.state == TagState::Current);
+        let current: HashMap<&Tag, &TagStatus> = current.map(|tag| (&tag.tag, tag)).collect();
+        let in_target = self.newest_first.iter().find_map(|tag| current.get(tag));
         let newest = Newest {
             source: self.newest_first.first().cloned(),
-            target: self.newest_first.iter().find(|tag| current.contains(tag)).cloned(),
+            target: in_target.map(|tag| tag.tag.clone()),
+            pushed_at: in_target.and_then(|tag| tag.pushed_at),
         };
         Self { newest, ..self }
     }

@@ -1,5 +1,6 @@
 //! Stories of passes, for the tests of everything that is a form of a record.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -119,7 +120,8 @@ impl Story {
         };
         let steps: Vec<_> = steps.iter().map(step).collect();
         let failed: Vec<_> = failed.iter().map(|tag| summary(tag, TagOutcome::Failed)).collect();
-        self.tell(pass, EventKind::TagsPlanned { steps: &steps, failed: &failed });
+        let stored = &BTreeMap::new();
+        self.tell(pass, EventKind::TagsPlanned { steps: &steps, failed: &failed, stored });
     }
 
     pub(crate) fn start_tag(&self, pass: &PassId, text: &str) {

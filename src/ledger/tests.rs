@@ -1,9 +1,12 @@
 //! Stories of passes, and what is known after them.
 
+use jiff::SignedDuration;
+
 use super::samples::{Story, elsewhere, finished, mirrors, summary, tag};
 use super::*;
 use crate::event::fault;
-use crate::event::{Action, Arrival, Ending, EventKind, MirrorSummary, RunOutcome, TagOutcome};
+use crate::event::{Action, Arrival, Ending, EventKind, MirrorSummary, Root, RunOutcome, Step, TagOutcome};
+use crate::oci::{Digest, Stored};
 
 const NONE: Transition = Transition::None;
 const FAILING: Transition = Transition::Failing;
@@ -199,6 +202,33 @@ fn the_size_of_a_copied_tag_is_that_of_its_blobs_and_is_kept_while_its_digest_is
 }
 
 #[test]
+fn after_a_restart_nothing_looks_younger_than_the_target_says() {
+    let mut story = Story::of(&["a"]);
+    let pass = story.start("a");
+    let step = |text: &str, action| Step {
+        tag: tag(text),
+        root: Root::Source(Digest::of(text.as_bytes())),
+        action,
+        reason: String::new(),
+    };
+    let pushed_at = Some(story.now - SignedDuration::from_hours(24 * 40));
+    let of = |text: &str| Stored { digest: Digest::of(text.as_bytes()), size: Some(7), pushed_at };
+    // Under `2` the target has another image: that one's age says nothing of the one to come.
+    let stored = [(tag("1"), of("1")), (tag("2"), of("other"))].into();
+    let newest = [&tag("2"), &tag("1")];
+    story.tell(&pass, EventKind::TagsSelected { listed: 2, selected: 2, newest_first: &newest });
+    let steps = [step("2", Action::Copy), step("1", Action::Skip)];
+    story.tell(&pass, EventKind::TagsPlanned { steps: &steps, failed: &[], stored: &stored });
+    let record = story.record("a");
+    let known: Vec<_> = record.tags.iter().map(|tag| (tag.size, tag.pushed_at, tag.copied_at)).collect();
+    assert_eq!(known, [(None, None, None), (Some(7), pushed_at, None)]);
+    assert_eq!((record.newest.target, record.newest.pushed_at), (Some(tag("1")), pushed_at));
+    story.start_tag(&pass, "2");
+    story.finish_tag(&pass, "2", TagOutcome::Copied);
+    assert_eq!(story.record("a").newest.pushed_at, Some(story.now));
+}
+
+#[test]
 fn the_record_is_the_document_of_the_api() {
     let mut story = Story::of(&["a"]);
     let pass = story.start("a");
@@ -222,7 +252,8 @@ fn the_record_is_the_document_of_the_api() {
       "stale_since": "2026-09-01T00:00:00Z",
       "newest": {
         "source": "2",
-        "target": "1"
+        "target": "1",
+        "pushed_at": null
       },
       "progress": {
         "started_at": "2026-09-01T00:00:00Z",
@@ -237,6 +268,7 @@ fn the_record_is_the_document_of_the_api() {
           "digest": "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
           "state": "stale",
           "size": null,
+          "pushed_at": null,
           "copied_at": null,
           "error": null
         },
@@ -245,6 +277,7 @@ fn the_record_is_the_document_of_the_api() {
           "digest": "sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
           "state": "current",
           "size": null,
+          "pushed_at": null,
           "copied_at": null,
           "error": null
         }

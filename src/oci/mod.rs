@@ -9,6 +9,7 @@ mod manifest;
 mod platform;
 mod reference;
 mod referrers;
+mod stored;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -19,3 +20,4 @@ pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Host, LayoutName, Name, NameError, Reference, Repository, Tag};
 pub use referrers::list_referrers;
+pub use stored::Stored;

@@ -219,8 +219,8 @@ impl Pass<'_> {
             () = stop.soft.cancelled() => Err(Error::Stopped(stop.reason())),
             planned = self.prepare(&mut summary) => planned,
         };
-        if let Ok(Planned { steps, failed, .. }) = &planned {
-            self.emit(EventKind::TagsPlanned { steps, failed });
+        if let Ok(Planned { steps, failed, held, .. }) = &planned {
+            self.emit(EventKind::TagsPlanned { steps, failed, stored: &held.stored });
         }
         let done = match planned {
             Ok(planned) if mode == Mode::Plan => self.show(planned, &mut summary),

@@ -99,7 +99,7 @@ impl Pass<'_> {
         }
         let names: Vec<Tag> = selection.selected().map(|verdict| verdict.tag.clone()).collect();
         let target = &self.copier.target;
-        let held = target.held(&names).await.map_err(Error::Target)?;
+        let held = self.copier.held(&names).await.map_err(Error::Target)?;
         let Answers { wanted, failed, missing } = self.ask_source(selection, &held.digests).await?;
         summary.warnings.extend(missing.iter().map(|(platform, tags)| not_offered(platform, tags)));
         let differs = |Wanted { tag, root }: &Wanted| {

@@ -396,6 +396,9 @@ impl Client {
                 None => error,
             };
         }
+        if error.is_over_quota() {
+            return error.with_hint(Some(hint::over_quota(self.host(), &scope.repository)));
+        }
         if !error.is_unauthorized() {
             return error;
         }

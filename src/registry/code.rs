@@ -6,6 +6,8 @@ pub const BLOB_UNKNOWN: &str = "BLOB_UNKNOWN";
 pub(super) const BLOB_UPLOAD_INVALID: &str = "BLOB_UPLOAD_INVALID";
 /// There is no such upload.
 pub(super) const BLOB_UPLOAD_UNKNOWN: &str = "BLOB_UPLOAD_UNKNOWN";
+/// A quota is used up: of images in a repository, of repositories, of tags of an image.
+pub(super) const LIMIT_EXCEEDED: &str = "LIMIT_EXCEEDED";
 /// The manifest refers to a blob that is not there.
 pub const MANIFEST_BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 /// The manifest is not there, or one that it refers to is not.

@@ -219,8 +219,16 @@ impl Error {
     pub(super) fn is_unauthorized(&self) -> bool {
         match self.kind() {
             Kind::NoToken(refusal) => refusal.transient().is_none(),
-            _ => self.is_status(StatusCode::UNAUTHORIZED) || self.is_status(StatusCode::FORBIDDEN),
+            _ => {
+                self.is_status(StatusCode::UNAUTHORIZED)
+                    || self.is_status(StatusCode::FORBIDDEN) && !self.is_over_quota()
+            }
         }
+    }
+
+    /// Whether a quota is used up, which ECR also says with 403.
+    pub(super) fn is_over_quota(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.has_code(code::LIMIT_EXCEEDED))
     }
 
     /// The word for what may pass by itself, none for what will not.

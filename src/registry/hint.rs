@@ -24,6 +24,14 @@ pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) 
     }
 }
 
+/// The advice where a quota is used up. It is no matter of logins.
+pub(super) fn over_quota(host: &Host, repository: &Repository) -> String {
+    format!(
+        "a quota of {host} is used up, not the login refused: remove images that nobody needs from `{repository}`, best by a \
+         lifecycle policy, or ask for a higher quota (at Amazon ECR: Service Quotas, images per repository)"
+    )
+}
+
 /// The advice for a connection that failed in this way.
 pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> {
     let causes = chain(error);

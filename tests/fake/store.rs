@@ -24,6 +24,10 @@ pub struct Repository {
     pub manifests: BTreeMap<Digest, Stored>,
     pub tags: BTreeMap<String, Digest>,
     pub blobs: BTreeMap<Digest, Bytes>,
+    /// When images were pushed over the wire, or as a test says, in seconds since 1970.
+    pub pushed_at: BTreeMap<Digest, u64>,
+    /// Images that ECR has put away: they keep their tags, and cannot be had at once.
+    pub archived: BTreeSet<Digest>,
     /// What only Amazon ECR has; the defaults elsewhere.
     pub settings: Settings,
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use tagferry::config::Config;
 use tagferry::event::{RunOutcome, RunSummary, TagOutcome};
+use tagferry::ledger::Ledger;
 use tagferry::oci::Digest;
 use tagferry::pass::{Mode, Stop};
 
@@ -90,9 +93,102 @@ async fn a_pass_with_nothing_to_do_costs_its_budget() {
 
     let summary = copy(&source, &ecr).await;
     assert_eq!(summary.totals.up_to_date, 251);
-    assert_eq!(ecr.count(&Match::api("BatchGetImage")), 3);
-    assert_eq!((source.requests().len(), ecr.requests().len()), (1 + 251, 3));
-    assert_eq!(summary.totals.requests, 1 + 251 + 3);
+    assert_eq!(ecr.count(&Match::api("DescribeImages")), 1);
+    assert_eq!((source.requests().len(), ecr.requests().len()), (1 + 251, 1));
+    assert_eq!(summary.totals.requests, 1 + 251 + 1);
+}
+
+/// How often an ECR was asked for all images, and for tags, since it was asked this last.
+fn looks(ecr: &Ecr, before: &mut (usize, usize)) -> (usize, usize) {
+    let now = (ecr.count(&Match::api("DescribeImages")), ecr.count(&Match::api("BatchGetImage")));
+    let since = (now.0 - before.0, now.1 - before.1);
+    *before = now;
+    since
+}
+
+#[tokio::test]
+async fn where_there_are_more_than_a_thousand_images_tags_are_asked_for_and_that_is_remembered() {
+    let (source, ecr) = source_and_ecr(&[]).await;
+    let ours = image(&["ours"]);
+    for tag in 0..150 {
+        let tag = format!("1.{tag}");
+        source.push("app", &tag, &ours);
+        ecr.push("app", &tag, &ours);
+    }
+    for other in 0..1000 {
+        ecr.push("app", &format!("other-{other}"), &image(&[&other.to_string()]));
+    }
+    let app = app(&mirror(&source, &ecr, APP), Arc::new(Bytes::default())).await;
+    let mut before = (0, 0);
+    for expected in [1, 0, 0] {
+        let summary = app.run(Mode::Sync, &Stop::default()).await;
+        assert_eq!(summary.totals.up_to_date, 150);
+        let (all, tags) = looks(&ecr, &mut before);
+        // All tags are of one image, which the first page has or has not.
+        assert!(all == expected && tags <= 2 && (tags == 2 || expected == 1), "{all} and {tags}");
+    }
+}
+
+#[tokio::test]
+async fn without_leave_to_look_at_all_images_tags_are_asked_for_as_before() {
+    let (source, ecr) = source_and_ecr(&["1.0", "1.1"]).await;
+    ecr.deny("ecr:DescribeImages");
+    let app = app(&mirror(&source, with_settings(&ecr), APP), Arc::new(Bytes::default())).await;
+    let mut before = (0, 0);
+    assert_eq!(app.run(Mode::Sync, &Stop::default()).await.totals.copied, 2);
+    assert_eq!(looks(&ecr, &mut before), (1, 1));
+    assert_eq!(app.run(Mode::Sync, &Stop::default()).await.totals.up_to_date, 2);
+    assert_eq!(looks(&ecr, &mut before), (0, 1));
+}
+
+#[tokio::test]
+async fn mirrors_into_one_repository_look_once_in_a_run_and_see_what_the_others_write() {
+    let (source, ecr) = source_and_ecr(&["1.0", "1.1"]).await;
+    source.push("again", "1.0", &image(&["base", "1.0"]));
+    ecr.create("app", Settings::default());
+    let both = APP.to_owned() + &APP.replace("SOURCE/app", "SOURCE/again");
+    let config = mirror(&source, &ecr, &both) + "concurrency: {mirrors: 1}\n";
+    let app = app(&config, Arc::new(Bytes::default())).await;
+    let mut before = (0, 0);
+    let first = app.run(Mode::Sync, &Stop::default()).await;
+    assert_succeeded(&first);
+    // The second mirror finds what the first one wrote, though nobody looked since.
+    assert_eq!((first.totals.copied, first.totals.up_to_date), (2, 1));
+    assert_eq!(looks(&ecr, &mut before), (1, 0));
+    // What somebody else changes is seen by the next run.
+    ecr.edit("app", |app| app.tags.remove("1.1"));
+    let second = app.run(Mode::Sync, &Stop::default()).await;
+    assert_eq!((second.totals.copied, second.totals.up_to_date), (1, 2));
+    assert_eq!(looks(&ecr, &mut before), (1, 0));
+}
+
+#[tokio::test]
+async fn what_ecr_has_archived_is_asked_for_at_its_registry() {
+    let (source, ecr) = source_and_ecr(&["1.0", "1.1"]).await;
+    for tag in ["1.0", "1.1"] {
+        ecr.push("app", tag, &image(&["base", tag]));
+    }
+    ecr.edit("app", |app| app.archived.insert(app.tags["1.0"]));
+    assert_eq!(copy(&source, &ecr).await.totals.up_to_date, 2);
+    assert_eq!(ecr.count(&Match::manifest_head()), 1);
+}
+
+#[tokio::test]
+async fn the_record_has_the_time_and_the_size_that_ecr_tells() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    let app_image = image(&["base", "1.0"]);
+    ecr.push("app", "1.0", &app_image);
+    ecr.edit("app", |app| app.pushed_at.insert(app_image.digest(), 1_750_000_000));
+    let config = mirror(&source, &ecr, APP);
+    let ledger = Arc::new(Ledger::new(Timestamp::now()));
+    let mirrors = Config::parse("test.yaml", &config, &|_| None).unwrap().mirrors;
+    ledger.configure(&mirrors, 1, Timestamp::now());
+    let app = app(&config, ledger.clone()).await;
+    assert_succeeded(&app.run(Mode::Sync, &Stop::default()).await);
+    let record = ledger.entries()[0].record();
+    let pushed_at = Some(Timestamp::from_second(1_750_000_000).unwrap());
+    assert_eq!((record.newest.pushed_at, record.tags[0].pushed_at), (pushed_at, pushed_at));
+    assert!(record.tags[0].size.unwrap() > 0 && record.tags[0].copied_at.is_none());
 }
 
 #[tokio::test]
@@ -164,7 +260,6 @@ async fn a_token_that_expired_between_runs_is_renewed_once() {
 #[tokio::test]
 async fn a_denied_action_fails_the_mirror_and_is_named() {
     for action in [
-        "ecr:BatchGetImage",
         "ecr:BatchCheckLayerAvailability",
         "ecr:CreateRepository",
         "ecr:TagResource",
@@ -182,6 +277,16 @@ async fn a_denied_action_fails_the_mirror_and_is_named() {
         assert!(ecr.tags("app").is_empty(), "{action}");
         assert!(ecr.requests().len() < 60, "{} requests for {action}", ecr.requests().len());
     }
+}
+
+#[tokio::test]
+async fn to_look_at_a_tag_that_was_written_needs_an_action_too() {
+    let (source, ecr) = source_and_ecr(&["1.0"]).await;
+    ecr.deny("ecr:BatchGetImage");
+    assert_says(mirror_error(&copy(&source, with_settings(&ecr)).await), &["ecr:BatchGetImage"]);
+    ecr.deny("ecr:DescribeImages");
+    let summary = copy(&source, with_settings(&ecr)).await;
+    assert_says(mirror_error(&summary), &["cannot ask the target what it has", "ecr:BatchGetImage"]);
 }
 
 #[tokio::test]

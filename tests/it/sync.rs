@@ -38,7 +38,7 @@ async fn the_newest_tags_arrive_and_the_next_run_has_nothing_to_do() {
     let second = sync(&config).await;
     assert_eq!(second.outcome, RunOutcome::Succeeded, "{second:#?}");
     assert_eq!((second.totals.up_to_date, second.totals.bytes), (2, 0));
-    // Tag list, its 401, a token, two HEADs; BatchGetImage. No ECR token: nothing is asked of its registry.
+    // Tag list, its 401, a token, two HEADs; DescribeImages. No ECR token: nothing is asked of its registry.
     assert_eq!(second.totals.requests, 6);
 }
 
@@ -52,5 +52,5 @@ async fn a_plan_writes_nothing_and_says_what_a_sync_would_do() {
     assert_eq!(json["tags"][0]["outcome"], serde_json::Value::Null);
     assert_eq!(json["tags"][0]["reason"], "missing in target");
     assert!(ecr.repository("oracle/jdk").is_none());
-    assert_eq!(ecr.requests().len(), ecr.count(&Match::api("BatchGetImage")));
+    assert_eq!(ecr.requests().len(), ecr.count(&Match::api("DescribeImages")));
 }

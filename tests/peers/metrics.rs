@@ -1,7 +1,7 @@
 //! What the daemon tells Prometheus, read by the Prometheus project's own programs: the parser of its Python library,
 //! and `promtool` for the alert rules and the queries of the dashboard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -73,7 +73,7 @@ fn after_a_pass() -> String {
         EventKind::Exchange(Exchange::Requested { host: HOST, method: "GET", status: Some(200) }),
         EventKind::Exchange(Exchange::Requested { host: HOST, method: "GET", status: None }),
         EventKind::TagsSelected { listed: 3, selected: 1, newest_first: &[] },
-        EventKind::TagsPlanned { steps: &[step], failed: &[] },
+        EventKind::TagsPlanned { steps: &[step], failed: &[], stored: &BTreeMap::new() },
         EventKind::TagStarted { tag },
         EventKind::TagSized { tag, bytes: 1_000 },
         EventKind::BytesCopied { tag, bytes: 1_000 },

@@ -20,7 +20,7 @@ pub(super) fn tags(record: &Record, now: Timestamp) -> Markup {
                         thead {
                             tr {
                                 th scope="col" { "Tag" } th scope="col" { "State" } th scope="col" { "Digest" }
-                                th.number scope="col" { "Size" } th scope="col" { "Copied" }
+                                th.number scope="col" { "Size" } th scope="col" { "Pushed" }
                             }
                         }
                         tbody { @for tag in &record.tags { (row(tag, now)) } }
@@ -53,13 +53,13 @@ fn row(tag: &TagStatus, now: Timestamp) -> Markup {
             td.number.size {
                 @match tag.size {
                     Some(size) => (Bytes(size)),
-                    None => (none("not copied since the start")),
+                    None => (none("not known")),
                 }
             }
             td {
-                @match tag.copied_at {
-                    Some(copied) => (time(copied, now)),
-                    None => (none("not copied since the start")),
+                @match tag.pushed_at {
+                    Some(pushed) => (time(pushed, now)),
+                    None => (none("not known")),
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
 use crate::control::{Access, Control};
 use crate::event::{Pair, RunOutcome};
-use crate::ledger::{Failure, PassRecord, Progress, Record, State};
+use crate::ledger::{Failure, Newest, PassRecord, Progress, Record, State};
 use crate::oci::Tag;
 use crate::report::{Bytes, Span};
 
@@ -93,7 +93,7 @@ pub(super) fn mirror(record: &Record, look: Look) -> Markup {
             @if health == Health::Failing { (reason(record)) }
             dl.facts {
                 (fact("Newest at the source", &version(record.newest.source.as_ref())))
-                (fact("Newest in the target", &version(record.newest.target.as_ref())))
+                (fact("Newest in the target", &in_target(&record.newest, now)))
                 (fact("Behind by", &behind(record, now)))
                 (fact("Last run", &last_run(record.last_run.as_ref(), now)))
                 (fact("Next run", &next_run(record, now)))
@@ -177,6 +177,13 @@ fn version(tag: Option<&Tag>) -> Markup {
             Some(tag) => code { (tag) },
             None => span.none { "not known" },
         }
+    }
+}
+
+fn in_target(newest: &Newest, now: Timestamp) -> Markup {
+    html! {
+        (version(newest.target.as_ref()))
+        @if let Some(pushed) = newest.pushed_at { small { "pushed " (time(pushed, now)) } }
     }
 }
 

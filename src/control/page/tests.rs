@@ -39,7 +39,7 @@ fn unknown(name: &str) -> Record {
 
 fn tag_status(name: &str, state: TagState) -> TagStatus {
     let digest = Some(Digest::of(name.as_bytes()));
-    TagStatus { tag: tag(name), digest, state, size: None, copied_at: None, error: None }
+    TagStatus { tag: tag(name), digest, state, size: None, pushed_at: None, copied_at: None, error: None }
 }
 
 fn passed(outcome: RunOutcome, error: Option<&str>) -> PassRecord {
@@ -57,13 +57,17 @@ fn passed(outcome: RunOutcome, error: Option<&str>) -> PassRecord {
 
 fn fresh(name: &str) -> Record {
     let mut newest = tag_status("21.0.10", TagState::Current);
-    (newest.size, newest.copied_at) = (Some(188_951_345), Some(at("2026-08-01T09:00:04Z")));
+    (newest.size, newest.pushed_at) = (Some(188_951_345), Some(at("2026-08-01T09:00:04Z")));
     Record {
         last_run: Some(passed(RunOutcome::Succeeded, None)),
         last_success_at: Some(at("2026-08-01T09:00:05Z")),
         selected: Some(2),
         stale: Some(0),
-        newest: Newest { source: Some(tag("21.0.10")), target: Some(tag("21.0.10")) },
+        newest: Newest {
+            source: Some(tag("21.0.10")),
+            target: Some(tag("21.0.10")),
+            pushed_at: Some(at("2026-08-01T09:00:04Z")),
+        },
         tags: vec![newest, tag_status("21.0.9", TagState::Current)],
         ..unknown(name)
     }
@@ -73,7 +77,7 @@ fn behind(name: &str) -> Record {
     Record {
         stale: Some(1),
         stale_since: Some(at("2026-08-01T11:57:00Z")),
-        newest: Newest { source: Some(tag("21.0.10")), target: Some(tag("21.0.9")) },
+        newest: Newest { source: Some(tag("21.0.10")), target: Some(tag("21.0.9")), pushed_at: None },
         tags: vec![tag_status("21.0.10", TagState::Stale), tag_status("21.0.9", TagState::Current)],
         ..fresh(name)
     }

@@ -55,6 +55,7 @@ impl Service {
             "ecr:PutLifecyclePolicy" => self.put_lifecycle_policy(input),
             "ecr:PutImageTagMutability" => self.put_image_tag_mutability(input),
             "ecr:TagResource" => self.tag_resource(input),
+            "ecr:DescribeImages" => self.describe_images(input),
             "ecr:BatchGetImage" => self.batch_get_image(input),
             "ecr:BatchCheckLayerAvailability" => self.batch_check_layer_availability(input),
             "secretsmanager:GetSecretValue" => self.secret_value(input),

@@ -1,5 +1,7 @@
 //! Manifests: read by tag or digest, and stored once all that they refer to is there.
 
+use std::time::SystemTime;
+
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use tagferry::oci::{Digest, MediaType, Tag};
@@ -63,6 +65,8 @@ impl V2 {
         }
         let subject = Parts::of(&stored.bytes).subject;
         repository.manifests.insert(digest, stored);
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        repository.pushed_at.entry(digest).or_insert(now);
         let reply = Reply::status(201)
             .header(LOCATION, format!("/v2/{}/manifests/{digest}", route.name))
             .named("docker-content-digest", digest.to_string());

@@ -3,7 +3,10 @@
 use aws_config::BehaviorVersion;
 use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_ecr::config::{Credentials, Region};
-use aws_sdk_ecr::types::{EncryptionConfiguration, EncryptionType, ImageIdentifier, ImageTagMutability, Tag};
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, EncryptionConfiguration, EncryptionType, ImageIdentifier, ImageStatusFilter,
+    ImageTagMutability, Tag, TagStatus,
+};
 use http::Method;
 use serde_json::{Value, json};
 use tagferry::oci::Digest;
@@ -129,6 +132,41 @@ async fn the_sdk_asks_for_images_and_layers_in_batches() {
 }
 
 #[tokio::test]
+async fn the_sdk_reads_what_images_there_are_page_by_page() {
+    let ecr = Ecr::start().await;
+    let (one, two, old) = (fake::image(&["one"]), fake::image(&["two"]), fake::image(&["old"]));
+    for (tag, image) in [("1", &one), ("latest", &one), ("2", &two), ("0", &old)] {
+        ecr.push("r", tag, image);
+    }
+    ecr.edit("r", |r| {
+        r.add(&fake::image(&["untagged"]));
+        r.archived.insert(old.digest());
+        r.pushed_at.insert(one.digest(), 1_750_000_000);
+    });
+    let sdk = sdk(&ecr);
+    let filter = |status: Option<ImageStatusFilter>| {
+        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged);
+        filter.set_image_status(status).build()
+    };
+    let ask = || sdk.describe_images().repository_name("r");
+    let all = ask().filter(filter(Some(ImageStatusFilter::Any))).send().await.unwrap();
+    assert_eq!((all.image_details().len(), all.next_token()), (3, None));
+    let of_one = all.image_details().iter().find(|d| d.image_digest() == Some(&one.digest().to_string()));
+    let of_one = of_one.unwrap();
+    assert_eq!(of_one.image_tags(), ["1", "latest"]);
+    assert_eq!(of_one.image_pushed_at().unwrap().secs(), 1_750_000_000);
+    assert!(of_one.image_size_in_bytes().unwrap() > 0);
+    // What is archived is not shown unless it is asked for.
+    assert_eq!(ask().filter(filter(None)).send().await.unwrap().image_details().len(), 2);
+    let first = ask().filter(filter(None)).max_results(1).send().await.unwrap();
+    let second = ask().filter(filter(None)).max_results(1).next_token(first.next_token().unwrap());
+    let second = second.send().await.unwrap();
+    assert_eq!((first.image_details().len(), second.image_details().len()), (1, 1));
+    assert_ne!(first.image_details()[0].image_digest(), second.image_details()[0].image_digest());
+    assert_eq!(second.next_token(), None);
+}
+
+#[tokio::test]
 async fn faulty_calls_get_the_errors_of_aws() {
     let ecr = Ecr::start().await;
     ecr.create("r", Settings::default());
@@ -137,6 +175,13 @@ async fn faulty_calls_get_the_errors_of_aws() {
     for (operation, input, code) in [
         ("BatchGetImage", json!({"repositoryName": "r", "imageIds": many}), "InvalidParameterException"),
         ("BatchGetImage", json!({"repositoryName": "x", "imageIds": [{}]}), "RepositoryNotFoundException"),
+        ("DescribeImages", json!({"repositoryName": "x"}), "RepositoryNotFoundException"),
+        ("DescribeImages", json!({"repositoryName": "r", "maxResults": 1001}), "InvalidParameterException"),
+        (
+            "DescribeImages",
+            json!({"repositoryName": "r", "imageIds": [{"imageTag": "missing"}]}),
+            "ImageNotFoundException",
+        ),
         ("BatchCheckLayerAvailability", json!({"repositoryName": "r"}), "InvalidParameterException"),
         ("CreateRepository", json!({"repositoryName": "Bad"}), "InvalidParameterException"),
         (

@@ -16,7 +16,7 @@ use crate::faults::stage::World;
 
 const TOKEN: What = Api("GetAuthorizationToken");
 const CREATE: What = Api("CreateRepository");
-const TAGS: What = Api("BatchGetImage");
+const TAGS: What = Api("DescribeImages");
 const LAYERS: What = Api("BatchCheckLayerAvailability");
 
 fn tokens() -> Vec<Scenario> {
@@ -59,9 +59,15 @@ async fn tokens_and_throttling_end_as_they_must() {
 fn images() -> Vec<Scenario> {
     let delete = || Meanwhile(|world| world.ecr().delete("app"));
     let unsupported = || Action::error(405, "UNSUPPORTED", "Invalid parameter at 'ImageManifest'");
+    let over_quota = || {
+        let words =
+            "The repository with name 'app' already has the maximum allowed number of images which is 100000";
+        Action::error(403, "LIMIT_EXCEEDED", words)
+    };
+    let quota = &["403 Forbidden: LIMIT_EXCEEDED", "a quota of ", "is used up, not the login refused"];
     let unclear = || {
-        let ids = ["1.0", "2.0"].map(|tag| json!({"imageId": {"imageTag": tag}, "failureCode": "KmsError"}));
-        Action::Answer(Reply::json(200, &json!({"images": [], "failures": ids})))
+        let images = ["1.0", "2.0"].map(|tag| json!({"imageTags": [tag], "imageStatus": "ARCHIVED"}));
+        Action::Answer(Reply::json(200, &json!({"imageDetails": images})))
     };
     let restore = &["cannot restore the repository", "`create_repositories: true`"];
     let overtaken = &["conflict: the target has ", "immutable"];
@@ -83,6 +89,7 @@ fn images() -> Vec<Scenario> {
         .counts([(TagPut, 1)]),
         given("immutable, other before", ImmutableEcr, World::overtake, TagFails(conflict))
             .counts([(TagPut, 0), (LayerGet, 0)]),
+        row("quota of images", Ecr, TagPut, over_quota(), Always, TagFails(quota)).counts([(TagPut, 1)]),
         row("refused manifest", Ecr, TagPut, unsupported(), Always, TagFails(refusal)).counts([(TagPut, 1)]),
         row("child gone before its index", Ecr, TagPut, Meanwhile(World::lose_child), Once, Copied).counts([
             (TagPut, 2),

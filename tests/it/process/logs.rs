@@ -80,6 +80,7 @@ async fn what_fails_at_the_source_says_so() {
 #[tokio::test]
 async fn a_failure_of_aws_has_its_request_id() {
     let (source, ecr) = (source().await, Ecr::start().await);
+    ecr.deny("ecr:DescribeImages");
     ecr.deny("ecr:BatchGetImage");
     let lines = sync(&mirror(&source, &ecr, APP)).await;
     let line = only(&lines, is_error);

@@ -60,8 +60,8 @@ async fn a_trace_is_a_pass_with_its_tags_blobs_and_requests() {
         assert_eq!(format!("127.0.0.1:{}", put.attribute("server.port")), ecr.host());
         assert!(put.attribute("url.path").starts_with("/v2/app/blobs/uploads/"));
     }
-    let aws = received.only(Some(pass), "ecr.BatchGetImage");
-    assert_eq!(aws.attribute("rpc.method"), "BatchGetImage");
+    let aws = received.only(Some(pass), "ecr.DescribeImages");
+    assert_eq!(aws.attribute("rpc.method"), "DescribeImages");
     assert!(received.spans.iter().all(|span| span.trace == pass.trace));
     assert!(received.spans.iter().all(|span| span.error.is_none()), "{:#?}", received.spans);
 }
