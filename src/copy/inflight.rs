@@ -21,7 +21,7 @@ pub struct Inflight {
 }
 
 /// A registry and a repository in it; none in a target without repositories.
-type Holder = (String, Option<Repository>);
+pub(super) type Holder = (String, Option<Repository>);
 
 #[derive(Clone, Debug)]
 struct Entry {

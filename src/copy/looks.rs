@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::copy::Copier;
+use crate::copy::inflight::Holder;
 use crate::event::Pair;
-use crate::oci::{Digest, Repository, Tag};
+use crate::oci::{Digest, Tag};
 use crate::target;
 use crate::target::{Held, Look};
 
@@ -13,7 +14,7 @@ use crate::target::{Held, Look};
 #[derive(Debug, Default)]
 pub struct Looks {
     /// The last look at each target. Held for look-ups only.
-    last: Mutex<HashMap<(String, Option<Repository>), Arc<Seen>>>,
+    last: Mutex<HashMap<Holder, Arc<Seen>>>,
 }
 
 /// One look at a target.
@@ -27,7 +28,7 @@ struct Seen {
 
 impl Looks {
     /// The look for a pass over this mirror and target: the last one, or a new one where that was for the pass before.
-    fn join(&self, place: (String, Option<Repository>), pair: &Pair) -> Arc<Seen> {
+    fn join(&self, place: Holder, pair: &Pair) -> Arc<Seen> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = last.entry(place).or_default();
         let is_first = |seen: &Seen| {
@@ -41,7 +42,7 @@ impl Looks {
         Arc::clone(seen)
     }
 
-    fn get(&self, place: &(String, Option<Repository>)) -> Option<Arc<Seen>> {
+    fn get(&self, place: &Holder) -> Option<Arc<Seen>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 }
@@ -69,7 +70,7 @@ impl Copier {
     }
 
     /// Where it copies to.
-    pub(super) fn place(&self) -> (String, Option<Repository>) {
+    pub(super) fn place(&self) -> Holder {
         (self.target.registry().into_owned(), self.repository().cloned())
     }
 }

@@ -78,7 +78,7 @@ impl Api {
             client: Client::from_conf(builder.build()),
             account: options.account,
             region: options.region,
-            warned: Arc::default(),
+            warned: Arc::new(Once::new()),
         }
     }
 

@@ -103,7 +103,8 @@ impl Worker {
             let Some((number, tried)) = self.begin(&stop, retry) else { continue };
             retry = Retry::default();
             if let Some(pass) = app.pass(&slot, self.pair(), number, tried) {
-                let summary = pass.run(Mode::Sync, &stop).await;
+                // A pass is a large future; it need not be in those around it.
+                let summary = Box::pin(pass.run(Mode::Sync, &stop)).await;
                 if summary.is_worth_a_retry() {
                     retry = self.retry(tried, pass.mirror.schedule.as_ref());
                 }

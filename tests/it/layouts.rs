@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use tagferry::copy::{Copier, Inflight, Shared, Siblings};
+use tagferry::copy::{Copier, Inflight, Looks, Shared, Siblings};
 use tagferry::event::{Emitter, Pair, PassId, RunSummary};
 use tagferry::layout::Layout;
 use tagferry::oci::Digest;
@@ -247,9 +247,11 @@ fn copier(sources: &[&Directory], target: &Path) -> Copier {
         pair: Pair { mirror: "app".to_owned(), target: "oci:target".to_owned() },
         generation: 1,
         number: 1,
+        retry: 0,
     };
     let shared = Shared {
         inflight: Inflight::default(),
+        looks: Looks::default(),
         siblings: Siblings::new(Vec::new()),
         blob_slots: Arc::new(Semaphore::new(1)),
         retry: RETRY,
@@ -259,6 +261,7 @@ fn copier(sources: &[&Directory], target: &Path) -> Copier {
         target: Target::Layout(Layout::new(target.to_owned())),
         events: Emitter { pass: Arc::new(pass), observer: Arc::new(Bytes::default()) },
         shared: Arc::new(shared),
+        ends_at: None,
     }
 }
 
