@@ -103,13 +103,13 @@ fn rows() -> Vec<Row> {
             unsaid,
         ),
         Row {
-            // The `HEAD` is tried for each tag: what refuses one may be about that one.
+            // `HEAD` is tried for the tags that are asked for first; their refusals are about all of them.
             what: "a source without HEAD",
             seen: "google/go-containerregistry#971",
             says: TWO,
             given: without_head,
             between: |_, _| {},
-            then: Asked { pulls: TAGS, ..HEADS },
+            then: Asked { heads: 8, pulls: TAGS, ..HEADS },
         },
         Row {
             // The index and its two children are read; the one layer that is new goes to the target, which is asked for all five.
