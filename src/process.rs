@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// A program that takes longer is killed. So long is any source of a login waited for.
+/// A program that takes longer is killed. No source of a login is waited for longer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Of what a program prints, this much is kept. The rest is read, for it must not wait for its reader.
 const OUTPUT_MAX_BYTES: usize = 64 * 1024;

@@ -116,7 +116,7 @@ impl Registry {
     }
 }
 
-/// Hosts are compared by their letters in so many pairs; where there are more, slips are not looked for.
+/// The most pairs of hosts that are compared letter by letter; with more, misspellings are not looked for.
 const COMPARISONS_MAX: usize = 250_000;
 
 /// Reads the settings of all registries. `used` are the hosts of the mirrors, as far as these are without fault.

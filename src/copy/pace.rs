@@ -26,7 +26,7 @@ impl Pace {
         Self { blob: blob.digest, size: blob.size, got: 0, started: Instant::now(), ends_at }
     }
 
-    /// Takes that so many bytes came. Says once where the rest would come too late.
+    /// Takes in that bytes came. Says once where the rest would come too late.
     pub(super) fn add(&mut self, bytes: u64) {
         self.got += bytes;
         let (Some(ends_at), took) = (self.ends_at, self.started.elapsed()) else { return };

@@ -70,7 +70,7 @@ impl Failing {
         Self { worker, ledger, apps: watch::Sender::new(app), seen, yaml, _socket: socket }
     }
 
-    /// Lets the worker work for so many minutes, while somebody does something else.
+    /// Lets the worker work for some minutes, while somebody does something else.
     async fn work(&self, minutes: u32, meanwhile: impl Future<Output = ()>) -> Vec<(u64, u64, usize)> {
         let stop = Stop::default();
         let work = self.worker.work(self.apps.subscribe(), &stop, || {});

@@ -78,7 +78,7 @@ fn a_text_of_faults_alone_is_given_up() {
     assert!(faults.ends_with("tagferry.yaml: and at least 1 more: fix these first"), "{faults}");
 }
 
-/// So many keys of one mapping, each of which is compared with no other.
+/// Keys of one mapping, too many to compare each with each other.
 const KEYS: usize = 80_000;
 
 /// A list, mapping or text of this many pieces.
