@@ -23,6 +23,10 @@ pub(super) enum Why {
     FromTheStart,
     /// Each version has values of its own.
     ItsOwnWay { versions: usize },
+    /// Some value has a zero in front.
+    Padded,
+    /// The values are versions themselves.
+    SecondVersion,
     /// The values are too large to name a version of anything.
     Large,
     /// Nothing tells.
@@ -47,6 +51,8 @@ impl fmt::Display for Decision {
             Why::ItsOwnWay { versions } => {
                 write!(f, "{place} counts rebuilds: it goes its own way with each of {versions} versions")
             }
+            Why::Padded => write!(f, "{place} counts rebuilds: no name has a zero in front"),
+            Why::SecondVersion => write!(f, "{place} is a version within the version: it has a dot"),
             Why::Large => write!(f, "{place} counts rebuilds: it is too large to be part of a name"),
             Why::Unknown => write!(
                 f,
@@ -71,7 +77,10 @@ impl fmt::Display for Decision {
 
 impl Why {
     pub(super) fn is_count(self) -> bool {
-        matches!(self, Self::FromTheStart | Self::ItsOwnWay { .. } | Self::Large)
+        matches!(
+            self,
+            Self::FromTheStart | Self::ItsOwnWay { .. } | Self::Padded | Self::SecondVersion | Self::Large
+        )
     }
 }
 

@@ -131,7 +131,7 @@ fn write_free(text: &str, pattern: &mut String) {
     for word in word::split(text) {
         pattern.push_str(&escape(&text[at..word.start]));
         if word.is_commit() {
-            pattern.push_str(if word.is_described() { "g[0-9a-f]+" } else { "[0-9a-f]+" });
+            pattern.extend([word.description().unwrap_or_default(), "[0-9a-f]+"]);
         } else {
             let mut rest = word.text;
             while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {

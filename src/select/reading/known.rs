@@ -67,9 +67,9 @@ const REBUILDS: [(Rank, &str); 3] = [
     (
         Rank::Count,
         "
-        b bld build cp eks eksbuild fix gke h hardened hf hotfix ifix k3s lh ls nv p patch pl r rancher rebuild respin rev revision rke2r
+        b bld build cp eks eksbuild fix gke h hardened hf hotfix if ifix k3s lh ls nv p patch pl post q r rancher rebuild respin rev revision rke2r
         sec security tkg u upd update vmware
-        CU
+        CU FC
         ",
     ),
     // Service packs hold all fixes before them.
@@ -86,7 +86,7 @@ const PRERELEASES: [(Stage, &str); 10] = [
     (Stage::EarlyAccess, "ea eap"),
     (Stage::Preview, "pre preview prerelease experimental"),
     (Stage::Beta, "beta"),
-    (Stage::Milestone, "m milestone"),
+    (Stage::Milestone, "m milestone ec"),
     (Stage::Candidate, "rc cr"),
 ];
 
@@ -95,7 +95,7 @@ const PRERELEASES: [(Stage, &str); 10] = [
 const NUMBERED: [Stage; 2] = [Stage::Development, Stage::Milestone];
 
 /// The tag was built of a proposed change.
-const PROPOSALS: &str = "mr pr pull";
+const PROPOSALS: &str = "dependabot mr pr pull renovate";
 
 /// Names of what moves. After a version they make it one of the channels: `2022-latest`.
 const CHANNELS: &str = "latest";

@@ -65,8 +65,8 @@ impl<'a> Places<'a> {
     }
 }
 
-/// From this on a number is too large to be the version of what an image is built on.
-const LARGE: u32 = 100;
+/// From this on a number is too large for a name. Java is at 25, Fedora at 44, and 64 may be the width of a processor.
+const LARGE: u32 = 65;
 
 impl Numbers<'_> {
     /// Whether the numbers follow a word without a separator.
@@ -80,10 +80,21 @@ impl Numbers<'_> {
 
     fn judge(&self) -> Why {
         let Table { versions, values } = self.table();
+        if self.is_behind_version() && values.iter().any(|value| value.text.contains('.')) {
+            return match sets(&versions) {
+                0 | 1 => Why::SecondVersion,
+                versions => Why::BesideOneAnother { versions },
+            };
+        }
         let recurs = |value: &u32| values[*value as usize].versions > 1;
         let starts_a_count = |value: &&Value<'_>| matches!(value.text.trim_start_matches('0'), "" | "1");
-        if values.iter().any(|value| starts_a_count(&value)) && !self.is_one_set(&versions) {
+        // Behind a word, a 1 that is always the same is part of a name: `cpuv1`.
+        let changes = !self.is_glued() || self.place.word.len() == 1 || values.len() > 1;
+        if changes && values.iter().any(|value| starts_a_count(&value)) && !self.is_one_set(&versions) {
             return Why::FromTheStart;
+        }
+        if values.iter().any(|value| is_padded(value.text)) {
+            return Why::Padded;
         }
         let beside =
             versions.iter().filter(|values| values.iter().filter(|value| recurs(value)).count() > 1).count();
@@ -111,6 +122,10 @@ impl Numbers<'_> {
             && versions.iter().all(|one| *one == versions[0])
     }
 
+    fn is_behind_version(&self) -> bool {
+        self.place.word.is_empty() && self.place.joint == Some(b'-')
+    }
+
     /// Counts versions and values.
     fn table(&self) -> Table<'_> {
         let mut pairs = self.pairs.clone();
@@ -133,6 +148,17 @@ impl Numbers<'_> {
         }
         table
     }
+}
+
+/// How many versions have the same several values as another one.
+fn sets(versions: &[Vec<u32>]) -> usize {
+    let mut sets: Vec<_> = versions.iter().filter(|values| values.len() > 1).collect();
+    sets.sort_unstable();
+    sets.chunk_by(|one, other| one == other).map(|same| same.len()).filter(|same| *same > 1).sum()
+}
+
+fn is_padded(value: &str) -> bool {
+    value.len() > 1 && value.starts_with('0') && !value.starts_with("0.")
 }
 
 /// Which values stand in a place for each version.

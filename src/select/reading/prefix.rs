@@ -3,7 +3,7 @@
 use crate::select::key::{Numbers, Scheme};
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
-use crate::select::reading::parse::{Prerelease, Reader};
+use crate::select::reading::parse::{Last, Prerelease, Reader};
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 
@@ -85,6 +85,7 @@ impl<'a> Reader<'a, '_> {
             }
         }
         self.row = &self.text[start..end];
+        self.last = Last::Word("");
         used
     }
 
@@ -152,16 +153,20 @@ fn is_base(name: &str) -> bool {
     matches!(known::meaning(name), Some(Meaning::System | Meaning::Base))
 }
 
-/// Where a tag without any other number has a version glued to a word: to a letter (`b5343`, `k229-07a4d1f`), or as the
-/// last of its words with a dot (`pg14.5-ts2.8.1`). The word, but for a single letter, is a name.
+/// Where a tag without any other number has a version glued to a word: to a letter (`b5343`, `k229-07a4d1f`, `r2024a`),
+/// or as the last of its words with a dot (`pg14.5-ts2.8.1`). The word, but for a single letter, is a name.
 fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
+    let digits = |word: &Word<'_>| word.from(1).leading_digits().len();
     let letter = words.iter().position(|word| {
-        let (name, digits) = word.split_number();
-        name.len() == 1 && digits.len() > 1 && known::meaning(word.text).is_none()
+        let rest = || word.from(1 + digits(word));
+        word.leading_letters().len() == 1
+            && digits(word) > 1
+            && (rest().text.is_empty() || rest().is_letter())
+            && known::meaning(word.text).is_none()
     });
     if let Some(at) = letter {
         let is_followed = words.get(at + 1).is_none_or(Word::is_commit);
-        let is_first = at == 0 || words[at].split_number().1.len() > 2;
+        let is_first = at == 0 || digits(&words[at]) > 2;
         if is_followed && is_first && words[at].is_apart() {
             words[at] = words[at].from(1);
             return Some(at);

@@ -8,13 +8,10 @@ use crate::select::reading::parse::{Extent, Last, Prerelease, Reader};
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 
-/// Longer numbers are dates and moments, not the versions of what an image is built on.
-const NAME_NUMBER_MAX_DIGITS: usize = 4;
-
 impl<'a> Reader<'a, '_> {
     /// Reads the first of `words`, and returns how many, at least one, are done with.
-    pub(in crate::select) fn read_suffix(&mut self, words: &[Word<'a>]) -> usize {
-        let Some(word) = words.first() else { return 0 };
+    pub(in crate::select) fn read_suffix(&mut self, words: &mut [Word<'a>]) -> usize {
+        let Some(&word) = words.first() else { return 0 };
         if let Some(used) = self.read_description(words) {
             return used;
         }
@@ -23,11 +20,10 @@ impl<'a> Reader<'a, '_> {
             self.last = Last::Revision;
             return used;
         }
-        if self.is_commit(word) {
-            if self.commit.is_none() {
-                self.commit = Some(word.text);
-            }
-            return 1;
+        let commit = if self.is_commit(&word) { Some(1) } else { word::broken_commit(words) };
+        if let Some(used) = commit {
+            self.commit.get_or_insert(&self.text[word.start..words[used - 1].end()]);
+            return used;
         }
         if let Some((stage, number)) = word.stage().filter(|_| self.prerelease.is_none())
             && let Some(used) = self.read_prerelease(stage, number, words)
@@ -38,9 +34,14 @@ impl<'a> Reader<'a, '_> {
             return self.read_bare(words);
         }
         if word.starts_with_digit() {
-            // `20H2`
-            self.add_variant(word);
-            return 1;
+            let Some(end) = word.system_start() else {
+                // `20H2`
+                self.add_variant(&word);
+                return 1;
+            };
+            let first = Word { text: &word.text[..end], ..word };
+            words[0] = word.from(end);
+            return self.read_suffix(&mut [first]) - 1;
         }
         self.read_named(words)
     }
@@ -98,34 +99,34 @@ impl<'a> Reader<'a, '_> {
         let word = &words[0];
         let used = run(words);
         let value = &self.text[word.start..words[used - 1].end()];
-        let name = match self.last {
-            Last::Word(name) if !self.is_count(word, value) => name,
-            _ => {
-                self.add_revision(Rank::Count, words, used);
-                return used;
+        let counts = match self.last {
+            Last::Revision => true,
+            Last::Word(name) => {
+                let place = Place { word: name, joint: word.separator };
+                self.is_count(words, used) || !is_ubuntu(value) && self.role(place, value) != Role::Variant
             }
         };
-        let place = Place { word: name, joint: word.separator };
-        match self.role(place, value) {
-            Role::Revision { .. } => self.add_revision(Rank::Count, words, used),
-            Role::Variant => {
-                self.extend_variant(word.separator, word.start..words[used - 1].end());
-                self.last = Last::Word(name);
-            }
+        if counts {
+            self.add_revision(Rank::Count, &words[..used]);
+        } else {
+            self.extend_variant(word.separator, word.start..words[used - 1].end());
         }
         used
     }
 
-    /// Whether a number alone can be nothing but a count: it has a leading zero, is as long as a moment, or follows
-    /// a date or an underscore behind dots (`17.0.11_9`).
-    fn is_count(&self, word: &Word<'_>, value: &str) -> bool {
-        let is_build = word.follows(b'_') && matches!(self.last, Last::Word(""));
-        matches!(self.scheme, Scheme::Dates) || is_build || is_long(value) || is_padded(value)
+    /// Whether the first `used` words, numbers alone, can be nothing but a count: they are as long as a moment, or
+    /// stand before a commit, behind a date, or behind dots and an underscore (`17.0.11_9`).
+    fn is_count(&self, words: &[Word<'_>], used: usize) -> bool {
+        let is_build = words[0].follows(b'_') && matches!(self.last, Last::Word(""));
+        matches!(self.scheme, Scheme::Dates)
+            || is_build
+            || words[..used].iter().any(Word::is_long)
+            || words.get(used).is_some_and(Word::is_commit)
     }
 
     /// Reads a word of letters with the number that belongs to it.
-    fn read_named(&mut self, words: &[Word<'a>]) -> usize {
-        let word = &words[0];
+    fn read_named(&mut self, words: &mut [Word<'a>]) -> usize {
+        let word = words[0];
         if known::meaning(word.text) == Some(Meaning::Whole) {
             // `x86_64`
             let used = if words.get(1).is_some_and(|next| next.text == "64") { 2 } else { 1 };
@@ -133,71 +134,80 @@ impl<'a> Reader<'a, '_> {
             return used;
         }
         let (name, digits) = word.split_number();
-        let meaning = known::meaning(name);
+        let letters = word.leading_letters();
         if digits.is_empty() {
-            return self.read_word(words, meaning);
+            return match known::meaning(letters) {
+                _ if letters.len() == word.text.len() => self.read_word(words),
+                None => self.read_unknown(words),
+                // `FC7W1DE`
+                Some(Meaning::Rebuild(rank)) if letters.len() > 1 => {
+                    let (first, rest) = word.split_letters();
+                    self.add_revision(rank, &[first]);
+                    words[0] = rest;
+                    0
+                }
+                _ => self.read_word(words),
+            };
         }
         let used = run(words);
-        match meaning {
-            Some(Meaning::System | Meaning::Base) if !is_long(digits) => {
-                self.name_variant(words, name, used);
-                used
-            }
-            Some(Meaning::Rebuild(rank)) => {
-                self.add_revision(rank, words, used);
-                used
-            }
-            Some(Meaning::Release) => {
-                self.add_revision(Rank::Release, words, used);
-                used
-            }
-            Some(Meaning::Proposal) => {
-                self.is_no_version = true;
-                used
-            }
+        match known::meaning(name).or_else(|| known::meaning(letters)) {
+            Some(Meaning::System | Meaning::Base) if !word.is_long() => self.name_variant(words, name, used),
+            Some(Meaning::Rebuild(rank)) => self.add_revision(rank, &words[..used]),
+            Some(Meaning::Release) => self.add_revision(Rank::Release, &words[..used]),
+            Some(Meaning::Proposal) => self.is_no_version = true,
             Some(Meaning::Edition) => {
                 self.extend_variant(word.separator, word.start..word.start + name.len());
-                self.add_revision(Rank::Count, words, used);
-                used
+                self.add_revision(Rank::Count, &words[..used]);
             }
-            _ => self.read_unknown(words, name, used),
-        }
-    }
-
-    /// Reads a word that nobody knows, with its number.
-    fn read_unknown(&mut self, words: &[Word<'a>], name: &'a str, used: usize) -> usize {
-        let word = &words[0];
-        let value = &self.text[word.start + name.len()..words[used - 1].end()];
-        let place = Place { word: name, joint: None };
-        let role = if is_long(value) || is_padded(value) {
-            Role::Revision { names_count: false }
-        } else {
-            self.role(place, value)
-        };
-        match role {
-            Role::Variant => self.name_variant(words, name, used),
-            Role::Revision { names_count } => {
-                if !names_count {
-                    self.extend_variant(word.separator, word.start..word.start + name.len());
-                }
-                self.add_revision(Rank::Count, words, used);
-            }
+            _ => return self.read_unknown(words),
         }
         used
     }
 
+    /// Reads a word that nobody knows, with its numbers. Letters behind these stay as a word of their own.
+    fn read_unknown(&mut self, words: &mut [Word<'a>]) -> usize {
+        let word = words[0];
+        let (first, rest) = word.split_letters();
+        let used = if rest.text.is_empty() { run(words) } else { 1 };
+        let name = word.leading_letters();
+        let last = if used > 1 { words[used - 1] } else { first };
+        let value = &self.text[word.start + name.len()..last.end()];
+        let role = if words[..used].iter().any(Word::is_long) {
+            Role::Revision { names_count: false }
+        } else {
+            self.role(Place { word: name, joint: None }, value)
+        };
+        let Role::Revision { names_count } = role else {
+            self.name_variant(words, word.split_number().0, used);
+            return used;
+        };
+        if !names_count {
+            self.extend_variant(word.separator, word.start..word.start + name.len());
+        }
+        if rest.text.is_empty() {
+            self.add_revision(Rank::Count, &words[..used]);
+            return used;
+        }
+        self.add_revision(Rank::Count, &[first]);
+        words[0] = rest;
+        0
+    }
+
     /// Reads a word without a number of its own, and the one that may follow it.
-    fn read_word(&mut self, words: &[Word<'a>], meaning: Option<Meaning>) -> usize {
+    fn read_word(&mut self, words: &[Word<'a>]) -> usize {
         let word = &words[0];
+        let meaning = known::meaning(word.text);
         let numbers = words.get(1).filter(|next| next.is_number()).map_or(0, |_| run(&words[1..]));
         let used = 1 + numbers;
         match meaning {
-            Some(Meaning::Rebuild(rank)) if numbers > 0 => self.add_revision(rank, words, used),
+            Some(Meaning::Rebuild(rank)) if numbers > 0 => self.add_revision(rank, &words[..used]),
             Some(Meaning::Release) => {
-                self.add_revision(Rank::Release, words, used);
+                self.add_revision(Rank::Release, &words[..used]);
                 return used;
             }
             Some(Meaning::Proposal | Meaning::Channel) => self.is_no_version = true,
+            // `1.x`
+            _ if word.text == "x" && word.follows(b'.') => self.is_no_version = true,
             Some(Meaning::System | Meaning::Base)
                 if numbers > 0 && is_its_version(word, meaning, &words[1..used]) =>
             {
@@ -205,7 +215,7 @@ impl<'a> Reader<'a, '_> {
             }
             Some(Meaning::Edition) if words.get(1).is_some_and(|next| next.follows(b'.')) && numbers > 0 => {
                 self.add_variant(word);
-                self.add_revision(Rank::Count, &words[1..], numbers);
+                self.add_revision(Rank::Count, &words[1..used]);
             }
             // Glued to the numbers: `w` in `1.1.1w`.
             _ if word.separator.is_none() && word.is_letter() => self.add_letter(word),
@@ -228,7 +238,7 @@ impl<'a> Reader<'a, '_> {
     /// Adds the first `used` words to the variant, as one name with its number.
     fn name_variant(&mut self, words: &[Word<'a>], name: &'a str, used: usize) {
         if self.extent == Extent::Version {
-            self.add_revision(Rank::Count, words, used);
+            self.add_revision(Rank::Count, &words[..used]);
             return;
         }
         let (first, last) = (&words[0], &words[used - 1]);
@@ -236,9 +246,9 @@ impl<'a> Reader<'a, '_> {
         self.last = Last::Word(name);
     }
 
-    /// Adds the first `used` words to the revision: to that of the date, where they follow one.
-    fn add_revision(&mut self, rank: Rank, words: &[Word<'a>], used: usize) {
-        let (first, last) = (&words[0], &words[used - 1]);
+    /// Adds words to the revision: to that of the date, where they follow one.
+    fn add_revision(&mut self, rank: Rank, words: &[Word<'a>]) {
+        let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
         let text = &self.text[first.start..last.end()];
         match &mut self.date {
             Some((_, revision, _)) => revision.push(rank, text),
@@ -276,13 +286,10 @@ fn is_its_version(name: &Word<'_>, meaning: Option<Meaning>, numbers: &[Word<'_>
     let is_young =
         matches!(first.text, "0" | "1") && (meaning == Some(Meaning::System) || numbers.len() == 1);
     let lacks_dot = name.text == "alpine" && numbers.len() == 1;
-    !is_young && !lacks_dot && !is_long(first.text) && word::leading_moment(numbers).is_none()
+    !is_young && !lacks_dot && !first.is_long() && word::leading_moment(numbers).is_none()
 }
 
-fn is_long(value: &str) -> bool {
-    value.split('.').any(|digits| digits.len() > NAME_NUMBER_MAX_DIGITS)
-}
-
-fn is_padded(value: &str) -> bool {
-    value.len() > 1 && value.starts_with('0') && !value.starts_with("0.")
+/// Whether a number behind the version is one of Ubuntu's: `22.04`.
+fn is_ubuntu(number: &str) -> bool {
+    number.len() == 5 && (number.ends_with(".04") || number.ends_with(".10"))
 }

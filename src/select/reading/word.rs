@@ -8,6 +8,10 @@ use crate::select::reading::known::Meaning;
 const COMMIT_MIN_DIGITS: usize = 7;
 /// A whole SHA-256; a commit's SHA-1 has 40.
 const COMMIT_MAX_DIGITS: usize = 64;
+/// The versions of what an image is built on have shorter numbers.
+const NAME_NUMBER_MAX_DIGITS: usize = 4;
+/// What people write before a commit to say that it is one.
+const DESCRIPTIONS: [&str; 4] = ["g", "git", "sha", "commit"];
 
 /// A part of a tag between separators.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +71,25 @@ impl<'a> Word<'a> {
         &self.text[..end]
     }
 
+    /// The letters that it starts with, or what stands for them.
+    pub(in crate::select) fn leading_letters(&self) -> &'a str {
+        let end = self.text.find(|c: char| c.is_ascii_digit()).unwrap_or(self.text.len());
+        &self.text[..end]
+    }
+
+    /// The word without the letters behind its last number, and these.
+    pub(in crate::select) fn split_letters(self) -> (Self, Self) {
+        let end = self.text.trim_end_matches(|c: char| !c.is_ascii_digit()).len();
+        (Self { text: &self.text[..end], ..self }, self.from(end))
+    }
+
+    /// Whether it has a number as long as those of dates and moments, and longer than the version of anything that an
+    /// image is built on.
+    pub(in crate::select) fn is_long(&self) -> bool {
+        self.text.len() > NAME_NUMBER_MAX_DIGITS
+            && self.text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > NAME_NUMBER_MAX_DIGITS)
+    }
+
     /// Whether it is one letter.
     pub(in crate::select) fn is_letter(&self) -> bool {
         self.text.len() == 1 && self.text.bytes().all(|b| b.is_ascii_alphabetic())
@@ -101,8 +124,7 @@ impl<'a> Word<'a> {
     /// Whether it looks like an abbreviated or whole commit or digest: hexadecimal with both letters and digits,
     /// or a commit of [`Word::is_described`].
     pub(in crate::select) fn is_commit(&self) -> bool {
-        let has = |what: fn(&u8) -> bool| self.text.as_bytes().iter().any(what);
-        self.is_described() || is_hash(self.text) && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
+        self.is_described() || is_hash(self.text) && has_letters_and_digits(self.text)
     }
 
     /// Whether it may be a commit by chance without a letter or without a digit. Not what reads as a date.
@@ -110,15 +132,30 @@ impl<'a> Word<'a> {
         is_hash(self.text) && !self.is_commit() && self.moment().is_none()
     }
 
-    /// Whether it is a commit as `git describe` writes it: `g1a2b3c4` in `v1.2.3-5-g1a2b3c4`.
+    /// Whether it says that it is a commit, as `git describe` does: `g1a2b3c4` in `v1.2.3-5-g1a2b3c4`; `git1a2b3c4`.
     pub(in crate::select) fn is_described(&self) -> bool {
-        self.text.strip_prefix('g').is_some_and(is_hash)
+        self.description().is_some()
+    }
+
+    /// The letters that say that a commit follows.
+    pub(in crate::select) fn description(&self) -> Option<&'static str> {
+        DESCRIPTIONS.into_iter().find(|name| self.text.strip_prefix(name).is_some_and(is_hash))
+    }
+
+    /// Where a number or a commit ends to which the name of a system is glued: `1ubuntu4`, `50f676cubuntu18`.
+    pub(in crate::select) fn system_start(&self) -> Option<usize> {
+        let is_system = |at: usize| {
+            let name = self.text.get(at..)?.trim_end_matches(|c: char| c.is_ascii_digit());
+            (known::meaning(name) == Some(Meaning::System)).then_some(at)
+        };
+        let hexadecimal = self.text.find(|c: char| !c.is_ascii_hexdigit())?;
+        [self.leading_digits().len(), hexadecimal].into_iter().find_map(is_system)
     }
 
     /// The pre-release stage that it names, and the number glued to that, which may be missing.
     pub(in crate::select) fn stage(&self) -> Option<(Stage, &'a str)> {
-        let digits = self.text.find(|c: char| c.is_ascii_digit()).unwrap_or(self.text.len());
-        let (name, number) = self.text.split_at(digits);
+        let name = self.leading_letters();
+        let number = &self.text[name.len()..];
         if !number.is_empty() && !is_digits(number) {
             return None;
         }
@@ -131,6 +168,17 @@ impl<'a> Word<'a> {
             },
         }
     }
+}
+
+/// How many of these words are one commit in the manner of Jenkins, which breaks it by underscores: `v665000b_51092`.
+pub(in crate::select) fn broken_commit(words: &[Word<'_>]) -> Option<usize> {
+    let mut digits = words.first()?.text.strip_prefix('v')?.to_owned();
+    let mut used = 1;
+    for word in words[1..].iter().take_while(|word| word.follows(b'_')) {
+        digits.push_str(word.text);
+        used += 1;
+    }
+    (is_hash(&digits) && has_letters_and_digits(&digits)).then_some(used)
 }
 
 /// The words of a tag.
@@ -184,6 +232,11 @@ pub(in crate::select) fn is_hash_name(words: &[Word<'_>]) -> bool {
     matches!(algorithm.text, "sha" | "sha1" | "sha256" | "sha384" | "sha512")
         && hash.text.len() >= COMMIT_MIN_DIGITS
         && hash.text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn has_letters_and_digits(text: &str) -> bool {
+    let has = |what: fn(&u8) -> bool| text.as_bytes().iter().any(what);
+    has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase)
 }
 
 fn is_hash(text: &str) -> bool {
