@@ -33,6 +33,8 @@ pub(super) enum Why {
     Unknown,
     /// Other tags have commits of this length.
     Commit,
+    /// Other tags have the base beside a version.
+    Base,
     /// `dev` stands beside versions without it.
     Flavour { beside: usize, versions: usize },
     /// `dev` does not.
@@ -59,6 +61,7 @@ impl fmt::Display for Decision {
                 "{place} is taken as part of a variant's name: the other tags do not tell whether it counts rebuilds"
             ),
             Why::Commit => write!(f, "{place} is a commit: other tags have commits of its length"),
+            Why::Base => write!(f, "{place} has no version of its own: other tags have the number beside theirs"),
             Why::Flavour { beside, versions } => {
                 write!(
                     f,
@@ -107,6 +110,11 @@ impl Decision {
             why: Why::Commit,
             names_count: false,
         }
+    }
+
+    /// Of tags that are nothing but a base with its number.
+    pub(super) fn of_base(name: &str) -> Self {
+        Self { place: format!("`{name}-N` alone"), why: Why::Base, names_count: false }
     }
 
     /// What it makes of the numbers in its place.

@@ -12,7 +12,7 @@
 //! The place is the word before the number and how the two are joined, whatever else is in the tag: a word means the
 //! same in all tags of a repository. Only counts decide, so the order of the list does not matter.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::oci::Tag;
@@ -60,6 +60,8 @@ pub(in crate::select) struct Conventions<'a> {
     roles: HashMap<Place<'a>, Role>,
     /// One bit for each length that commits have in these tags.
     commit_lengths: u128,
+    /// Bases that stand with their number beside a version: a tag of such a base alone is none.
+    pub(in crate::select) bases: BTreeSet<&'a str>,
     /// Whether `dev` without a number precedes a release, and is no flavour.
     pub(in crate::select) development_precedes: bool,
 }
@@ -80,13 +82,14 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     let mut conventions = Conventions::default();
     let mut places = Places::default();
     let mut commit_lengths = 0;
-    let (mut commits, mut development) = (Vec::new(), Vec::new());
+    let (mut commits, mut development, mut lone) = (Vec::new(), Vec::new(), Vec::new());
     let mut readings = Vec::with_capacity(tags.len());
     for (index, tag) in tags.iter().enumerate() {
         let read = parse::parse(tag.as_str(), &conventions);
         commit_lengths |= read.commit_lengths;
         commits.extend(read.may_be_commit.then_some(index));
         development.extend(read.has_development.then_some(index));
+        lone.extend(read.base.map(|base| (index, base)));
         for sighting in &read.sightings {
             places.add(index, tag.as_str(), sighting);
         }
@@ -94,6 +97,8 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     }
     let decisions = places.decide();
     let flavour = judge_development(tags, &readings, &development);
+    conventions.bases = beside_versions(&lone, &readings);
+    lone.retain(|(_, base)| conventions.bases.contains(base));
     conventions.commit_lengths = commit_lengths;
     conventions.development_precedes = flavour.as_ref().is_some_and(|decision| decision.is_prerelease());
     for (place, decision) in places.all().zip(&decisions) {
@@ -104,6 +109,7 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     let mut again = commits.clone();
     again.extend(development.iter().filter(|_| conventions.development_precedes));
     again.extend(places.seen().filter(|(_, place)| decisions[*place].is_count()).map(|(index, _)| index));
+    again.extend(lone.iter().map(|(index, _)| index));
     again.sort_unstable();
     again.dedup();
     for index in again {
@@ -115,12 +121,28 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     for (index, flavour) in development.into_iter().zip(flavour.iter().cycle()) {
         readings[index].decisions.push(Arc::clone(flavour));
     }
+    for (index, base) in lone {
+        readings[index].decisions.push(Arc::new(Decision::of_base(base)));
+    }
     let commit =
         commits.iter().map(|&index| tags[index].as_str()).min().map(Decision::of_commits).map(Arc::new);
     for (index, commit) in commits.into_iter().zip(commit.iter().cycle()) {
         readings[index].decisions.push(Arc::clone(commit));
     }
     (readings, conventions)
+}
+
+/// Which of these bases, of tags that may be nothing but a base, other tags have in their variant with its number.
+fn beside_versions<'a>(lone: &[(usize, &'a str)], readings: &[Reading]) -> BTreeSet<&'a str> {
+    let mut bases: BTreeSet<_> = lone.iter().map(|(_, base)| *base).collect();
+    bases.retain(|base| {
+        let has_base = |reading: &Reading| {
+            let words = word::split(&reading.variant);
+            words.windows(2).any(|pair| pair[0].text == *base && pair[1].starts_with_digit())
+        };
+        readings.iter().any(has_base)
+    });
+    bases
 }
 
 /// Whether `dev` is a flavour: most versions that have it have tags without it, too. `tags` have it where `development`

@@ -67,7 +67,7 @@ const REBUILDS: [(Rank, &str); 3] = [
     (
         Rank::Count,
         "
-        b bld build cp eks eksbuild fix gke h hardened hf hotfix if ifix k3s lh ls nv p patch pl post q r rancher rebuild respin rev revision rke2r
+        b bld build cp eks eksbuild fix gke h hardened hf hotfix if ifix k3s kb lh ls nv p patch pl post q r rancher rebuild respin rev revision rke2r
         sec security tkg u upd update vmware
         CU FC
         ",
@@ -160,6 +160,11 @@ pub(in crate::select) fn meaning(word: &str) -> Option<Meaning> {
     lower.copy_from_slice(word.as_bytes());
     lower.make_ascii_lowercase();
     MEANINGS.get(str::from_utf8(lower).ok()?).copied()
+}
+
+/// Whether it is a system, or something else that images are built on or with.
+pub(in crate::select) fn is_base(word: &str) -> bool {
+    matches!(meaning(word), Some(Meaning::System | Meaning::Base))
 }
 
 /// Whether a stage is meant only where a number is glued to its word, or follows a dot.

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::select::key::{Key, Moment, Numbers, Parts, Rank, Revision, Scheme, Stage};
 use crate::select::reading::convention::{Conventions, Sighting};
+use crate::select::reading::prefix;
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 use crate::select::rule::Reading;
@@ -27,6 +28,8 @@ pub(in crate::select) struct Read<'a> {
     pub(in crate::select) may_be_commit: bool,
     /// Whether `dev` stands in it without a number: a flavour, or what precedes a release.
     pub(in crate::select) has_development: bool,
+    /// The name of a base, where the tag may be nothing but that with its number: `otp` in `otp-29-slim`.
+    pub(in crate::select) base: Option<&'a str>,
     /// Where the names of the variant stand.
     names: Vec<Range<usize>>,
 }
@@ -62,6 +65,10 @@ fn read<'a>(mut reader: Reader<'a, '_>, revision: &str) -> Read<'a> {
         return reader.nothing();
     }
     let Some(start) = reader.start(&mut words) else { return reader.nothing() };
+    reader.base = prefix::lone_base(&words, start);
+    if reader.base.is_some_and(|base| reader.conventions.bases.contains(base)) {
+        return reader.nothing();
+    }
     let (before, mut rest) = words.split_at_mut(start);
     for word in before {
         reader.read_prefix(word);
@@ -116,6 +123,7 @@ pub(in crate::select) struct Reader<'a, 'c> {
     commit_lengths: u128,
     pub(in crate::select) may_be_commit: bool,
     pub(in crate::select) has_development: bool,
+    base: Option<&'a str>,
 }
 
 /// The last thing that was read of what follows the numbers.
@@ -157,6 +165,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             commit_lengths: 0,
             may_be_commit: false,
             has_development: false,
+            base: None,
         }
     }
 
@@ -203,6 +212,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             commit_lengths: self.commit_lengths,
             may_be_commit: self.may_be_commit,
             has_development: self.has_development,
+            base: self.base,
             names: Vec::new(),
         }
     }
@@ -234,6 +244,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             commit_lengths: self.commit_lengths,
             may_be_commit: self.may_be_commit,
             has_development: self.has_development,
+            base: self.base,
             names: self.names.unwrap_or_default(),
         }
     }

@@ -80,7 +80,7 @@ impl Numbers<'_> {
 
     fn judge(&self) -> Why {
         let Table { versions, values } = self.table();
-        if self.is_behind_version() && values.iter().any(|value| value.text.contains('.')) {
+        if self.may_be_versions() && values.iter().any(|value| value.text.contains('.')) {
             return match sets(&versions) {
                 0 | 1 => Why::SecondVersion,
                 versions => Why::BesideOneAnother { versions },
@@ -107,7 +107,7 @@ impl Numbers<'_> {
         }
         let pairs: usize = versions.iter().map(Vec::len).sum();
         let own = values.iter().filter(|value| value.versions == 1).count();
-        let goes_its_own_way = if self.is_glued() { own * 2 > pairs } else { true };
+        let goes_its_own_way = !self.is_glued() || own * 2 > pairs || pairs == versions.len();
         if versions.len() > 1 && values.len() > 1 && goes_its_own_way {
             return Why::ItsOwnWay { versions: versions.len() };
         }
@@ -122,8 +122,10 @@ impl Numbers<'_> {
             && versions.iter().all(|one| *one == versions[0])
     }
 
-    fn is_behind_version(&self) -> bool {
-        self.place.word.is_empty() && self.place.joint == Some(b'-')
+    /// Whether they may be versions of their own: `-3.4` behind the version, or `v1.8` anywhere.
+    fn may_be_versions(&self) -> bool {
+        let Place { word, joint } = self.place;
+        word.is_empty() && joint == Some(b'-') || word == "v" && joint.is_none()
     }
 
     /// Counts versions and values.

@@ -98,6 +98,10 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn read_date_as_numbers(&mut self, words: &[Word<'a>]) -> usize {
+        if words.first().is_some_and(Word::is_unix_time) && !is_dotted(words, 0) {
+            self.scheme = Scheme::Dates;
+            return 0;
+        }
         // Six digits alone are as likely to count builds, and as a number they are ordered well either way.
         let dates =
             words.first().filter(|word| word.text.len() != 6).and_then(|_| word::leading_moment(words));
@@ -140,7 +144,12 @@ fn is_dotted(words: &[Word<'_>], at: usize) -> bool {
 /// Whether the number at `at` may be the version of what the word before it names.
 fn is_of_base(words: &[Word<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| words.get(before));
-    words[at].follows(b'-') && before.is_some_and(|word| is_base(word.text))
+    words[at].follows(b'-') && before.is_some_and(|word| known::is_base(word.text))
+}
+
+/// The first word, where it names a base and the version that starts at `start` may be its number: `otp-29`.
+pub(in crate::select) fn lone_base<'a>(words: &[Word<'a>], start: usize) -> Option<&'a str> {
+    (start == 1 && is_of_base(words, start) && is_short_name(words, start)).then(|| words[0].text)
 }
 
 /// Whether the number at `at` is as short as those in names: `2019`, `22.04`, no date.
@@ -149,12 +158,9 @@ fn is_short_name(words: &[Word<'_>], at: usize) -> bool {
     parts <= 2 && words[at..at + parts].iter().all(|part| part.is_number() && part.text.len() <= 4)
 }
 
-fn is_base(name: &str) -> bool {
-    matches!(known::meaning(name), Some(Meaning::System | Meaning::Base))
-}
-
 /// Where a tag without any other number has a version glued to a word: to a letter (`b5343`, `k229-07a4d1f`, `r2024a`),
-/// or as the last of its words with a dot (`pg14.5-ts2.8.1`). The word, but for a single letter, is a name.
+/// as Oracle's updates (`jdk8u292`), or as the last of its words with a dot (`pg14.5-ts2.8.1`). The word, but for a
+/// single letter, is a name.
 fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
     let digits = |word: &Word<'_>| word.from(1).leading_digits().len();
     let letter = words.iter().position(|word| {
@@ -165,7 +171,7 @@ fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
             && known::meaning(word.text).is_none()
     });
     if let Some(at) = letter {
-        let is_followed = words.get(at + 1).is_none_or(Word::is_commit);
+        let is_followed = digits(&words[at]) == 4 || words.get(at + 1).is_none_or(Word::is_commit);
         let is_first = at == 0 || digits(&words[at]) > 2;
         if is_followed && is_first && words[at].is_apart() {
             words[at] = words[at].from(1);
@@ -173,14 +179,12 @@ fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
         }
     }
     let at = (0..words.len()).rfind(|&at| {
-        let (name, digits) = words[at].split_number();
-        words[at].is_apart()
-            && !name.is_empty()
-            && !digits.is_empty()
-            && is_dotted(words, at)
-            && !is_base(name)
+        let name = words[at].leading_letters();
+        let number = words[at].from(name.len());
+        let is_version = number.is_number() && is_dotted(words, at) && !known::is_base(name);
+        words[at].is_apart() && !name.is_empty() && (is_version || number.is_update())
     })?;
-    let name = Word { text: words[at].split_number().0, ..words[at] };
+    let name = Word { text: words[at].leading_letters(), ..words[at] };
     words[at] = words[at].from(name.text.len());
     words.insert(at, name);
     Some(at + 1)

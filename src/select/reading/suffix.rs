@@ -65,7 +65,9 @@ impl<'a> Reader<'a, '_> {
         let next = words.get(1).filter(|next| next.is_number());
         let is_dotted = next.is_some_and(|next| next.follows(b'.'));
         if known::needs_number(stage) && number.is_empty() && !is_dotted {
-            self.has_development |= stage == Stage::Development && next.is_none();
+            // `-dev-8` is for developers, with the JDK 8.
+            let is_alone = next.is_none() || words[1..=run(&words[1..])].iter().any(Word::is_long);
+            self.has_development |= stage == Stage::Development && is_alone;
             if !self.conventions.development_precedes || !self.has_development {
                 return None;
             }
@@ -152,6 +154,10 @@ impl<'a> Reader<'a, '_> {
         let used = run(words);
         match known::meaning(name).or_else(|| known::meaning(letters)) {
             Some(Meaning::System | Meaning::Base) if !word.is_long() => self.name_variant(words, name, used),
+            // `k8s-v1.27`
+            None if word.has_v() && matches!(self.last, Last::Word(name) if known::is_base(name)) => {
+                self.name_variant(words, name, used);
+            }
             Some(Meaning::Rebuild(rank)) => self.add_revision(rank, &words[..used]),
             Some(Meaning::Release) => self.add_revision(Rank::Release, &words[..used]),
             Some(Meaning::Proposal) => self.is_no_version = true,

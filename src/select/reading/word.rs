@@ -90,6 +90,16 @@ impl<'a> Word<'a> {
             && self.text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > NAME_NUMBER_MAX_DIGITS)
     }
 
+    /// Whether it is as Oracle numbers updates: `8u491`.
+    pub(in crate::select) fn is_update(&self) -> bool {
+        self.text.split_once('u').is_some_and(|(version, update)| is_digits(version) && is_digits(update))
+    }
+
+    /// Whether it is a time in seconds or milliseconds since 1970.
+    pub(in crate::select) fn is_unix_time(&self) -> bool {
+        matches!(self.text.len(), 10 | 13) && self.text.starts_with('1') && self.is_number()
+    }
+
     /// Whether it is one letter.
     pub(in crate::select) fn is_letter(&self) -> bool {
         self.text.len() == 1 && self.text.bytes().all(|b| b.is_ascii_alphabetic())
