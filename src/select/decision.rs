@@ -127,6 +127,11 @@ impl Decision {
         self.why.is_count()
     }
 
+    /// Whether it leaves open what the number is.
+    pub(super) fn is_open(&self) -> bool {
+        self.why == Why::Unknown
+    }
+
     /// Whether it says that the word precedes a release.
     pub(super) fn is_prerelease(&self) -> bool {
         matches!(self.why, Why::Development { .. })

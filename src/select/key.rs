@@ -11,9 +11,9 @@ use std::cmp::Ordering;
 pub(super) struct Numbers(Vec<u8>);
 
 impl Numbers {
-    /// No numbers yet, with room for what most tags have.
+    /// No numbers yet, with room for the whole key of most tags.
     pub(super) fn with_room() -> Self {
-        Self(Vec::with_capacity(24))
+        Self(Vec::with_capacity(32))
     }
 
     /// Adds a number. `digits` are decimal and at most 128, the length of a tag.
@@ -106,19 +106,22 @@ pub(super) struct Parts<'a> {
 const MOVING: u8 = u8::MAX;
 const FIXED: u8 = 0;
 
+const HEAD_BYTES: usize = size_of::<u128>();
+
 /// What of a version is compared.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     bytes: Vec<u8>,
+    /// The first of them, as a number.
+    head: u128,
     /// Where numbers and pre-release end: what follows says which build of them this is.
     release_end: usize,
 }
 
 impl Key {
-    pub(super) fn new(parts: &Parts<'_>) -> Self {
-        let mut key = Vec::with_capacity(32);
-        key.push(parts.scheme as u8);
-        key.extend_from_slice(&parts.numbers.0);
+    pub(super) fn new(parts: Parts<'_>) -> Self {
+        let mut key = parts.numbers.0;
+        key.insert(0, parts.scheme as u8);
         key.push(END);
         match &parts.prerelease {
             None => key.push(RELEASED),
@@ -150,7 +153,9 @@ impl Key {
                 key = counted.0;
             }
         }
-        Self { bytes: key, release_end }
+        let mut head = [0; HEAD_BYTES];
+        head.iter_mut().zip(&key).for_each(|(head, &byte)| *head = byte);
+        Self { bytes: key, head: u128::from_be_bytes(head), release_end }
     }
 
     /// What two builds of one version have in common.
@@ -158,12 +163,10 @@ impl Key {
         self.bytes.get(..self.release_end).unwrap_or_default()
     }
 
-    /// The start of the key as a number, which is nearly always enough: of two keys whose heads differ, the greater
-    /// one has the greater head.
-    pub(super) fn head(&self) -> u128 {
-        let mut head = [0; 16];
-        head.iter_mut().zip(&self.bytes).for_each(|(head, &byte)| *head = byte);
-        u128::from_be_bytes(head)
+    /// The start of the key as a number, and whether that is all of it. Of two keys whose heads differ, the greater
+    /// one has the greater head; no key ends in zeros, so that two with all in equal heads are equal.
+    pub(super) fn head(&self) -> (u128, bool) {
+        (self.head, self.bytes.len() <= HEAD_BYTES)
     }
 
     /// The numbers, in digits without leading zeros: a zero is empty.

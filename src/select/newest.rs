@@ -14,9 +14,11 @@ use crate::select::warning::{Census, Doubt};
 pub(super) struct Candidate<'a> {
     pub(super) variant: &'a str,
     /// What each of the `per` groups matched.
-    pub(super) per: &'a Vec<String>,
+    pub(super) per: &'a [&'a str],
     pub(super) age: Age,
     pub(super) version: Option<&'a Version>,
+    /// Whether its variant has a number of which nothing tells what it is.
+    pub(super) is_open: bool,
     pub(super) reason: &'a mut Reason,
 }
 
@@ -33,14 +35,13 @@ pub(super) fn keep<'a>(
     let mut census = Census::default();
     for ((variant, per), mut members) in groups {
         members.sort_unstable_by_key(|member| member.age);
-        let first = members.first().and_then(|member| member.version).map(Version::release);
-        let of = members.len();
+        census.add(variant, &members);
         if let Some(revisions) = rule.revisions {
             members = keep_builds(revisions, members);
         }
-        let per = rule.per().map(str::to_owned).zip(per.iter().cloned()).collect();
-        let kept = keep_newest(newest, Group { variant: variant.to_owned(), per }, members);
-        census.add(variant, first, of, kept);
+        let per = rule.per().map(str::to_owned).zip(per.iter().map(|&value| value.to_owned())).collect();
+        let (tags, versions) = keep_newest(newest, Group { variant: variant.to_owned(), per }, members);
+        census.keep(variant, tags, versions);
     }
     census.doubt()
 }

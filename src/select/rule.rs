@@ -117,7 +117,7 @@ pub(super) struct Reading {
 }
 
 /// What a rule's patterns say of a tag.
-pub(super) enum Outcome {
+pub(super) enum Outcome<'a> {
     /// `match` does not match.
     Unmatched,
     /// `except` does too.
@@ -127,7 +127,7 @@ pub(super) enum Outcome {
         /// How the rule's groups read the tag; `None` where they leave the tag as it reads itself.
         reading: Option<Reading>,
         /// What each of the `per` groups matched.
-        per: Vec<String>,
+        per: Vec<&'a str>,
     },
 }
 
@@ -190,7 +190,12 @@ impl Rule {
     }
 
     /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others.
-    pub(super) fn read(&self, tag: &Tag, whole: &Reading, conventions: &Conventions<'_>) -> Outcome {
+    pub(super) fn read<'a>(
+        &self,
+        tag: &'a Tag,
+        whole: &Reading,
+        conventions: &Conventions<'_>,
+    ) -> Outcome<'a> {
         let text = tag.as_str();
         let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text.as_bytes()));
         if !self.groups.are_used() {
@@ -223,7 +228,7 @@ impl Rule {
             let reading = reading.get_or_insert_with(|| whole.clone());
             group(index).clone_into(&mut reading.variant);
         }
-        let per = self.groups.per.iter().map(|&(_, index)| group(index).to_owned()).collect();
+        let per = self.groups.per.iter().map(|&(_, index)| group(index)).collect();
         Outcome::Matched { reading, per }
     }
 }

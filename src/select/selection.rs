@@ -1,6 +1,7 @@
 //! Applies rules to the tags of a repository.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -141,13 +142,16 @@ const NO_AGE: Age = Age::MAX;
 /// The age of every version, [`NO_AGE`] where there is none.
 fn ages<'a>(versions: impl ExactSizeIterator<Item = Option<&'a Version>>) -> Vec<Age> {
     let mut ages = vec![NO_AGE; versions.len()];
-    let with_head = |(index, version): (usize, Option<&'a Version>)| Some((version?.head(), version?, index));
+    let with_head = |(index, version): (usize, Option<&'a Version>)| Some((version?.head(), index, version?));
     let mut sorted: Vec<_> = versions.enumerate().filter_map(with_head).collect();
-    sorted.sort_unstable_by(|(a_head, a, _), (b_head, b, _)| b_head.cmp(a_head).then_with(|| b.cmp(a)));
-    let same =
-        |(a_head, a, _): &(u128, &Version, usize), (b_head, b, _): &(_, _, _)| a_head == b_head && a == b;
-    for (age, same_version) in (0..).zip(sorted.chunk_by(same)) {
-        for &(_, _, index) in same_version {
+    // Nearly all are told apart by their heads, with no look at the versions themselves.
+    let newest_first = |a: &((u128, bool), usize, &Version), b: &((u128, bool), usize, &Version)| {
+        let (head, is_whole) = a.0;
+        b.0.0.cmp(&head).then_with(|| if is_whole && b.0.1 { Ordering::Equal } else { b.2.cmp(a.2) })
+    };
+    sorted.sort_unstable_by(newest_first);
+    for (age, same_version) in (0..).zip(sorted.chunk_by(|a, b| newest_first(a, b).is_eq())) {
+        for &(_, index, _) in same_version {
             ages[index] = age;
         }
     }
@@ -203,7 +207,7 @@ fn judge(
 fn candidates<'a>(
     reasons: &'a mut [Reason],
     own: &[&'a Reading],
-    pers: &'a [Vec<String>],
+    pers: &'a [Vec<&'a str>],
     ages: &[Age],
 ) -> impl Iterator<Item = Candidate<'a>> {
     let parts = reasons.iter_mut().zip(own).zip(pers).zip(ages);
@@ -212,6 +216,7 @@ fn candidates<'a>(
         per,
         age: *age,
         version: reading.version.as_ref(),
+        is_open: reading.decisions.iter().any(|decision| decision.is_open()),
         reason,
     });
     candidates.filter(|candidate| candidate.reason.is_selected())

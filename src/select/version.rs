@@ -22,7 +22,7 @@ impl Version {
     /// Reads a tag alone, without the others of its repository. Gives the version and the variant, which is empty
     /// where nothing remains; `None` where the text holds no version, and where it is longer than a tag can be.
     pub fn parse(text: &str) -> Option<(Self, String)> {
-        let reading = parse::parse(text, &Conventions::default()).reading;
+        let reading = parse::parse(text, &Conventions::default(), &mut Vec::new()).reading;
         reading.version.map(|version| (version, reading.variant))
     }
 
@@ -40,8 +40,8 @@ impl Version {
         self.key.release()
     }
 
-    /// A number that orders versions as they order themselves, but for those that share it.
-    pub(super) fn head(&self) -> u128 {
+    /// A number that orders versions as they order themselves, and whether versions that share it are equal.
+    pub(super) fn head(&self) -> (u128, bool) {
         self.key.head()
     }
 

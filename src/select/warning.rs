@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::select::newest::Candidate;
+use crate::select::version::Version;
+
 /// A rule keeps so much that its tags were most likely read otherwise than they were meant. `Display` says what was
 /// seen and what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +25,10 @@ pub(super) struct Doubt {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
-    /// Nearly each tag is alone in its variant.
+    /// Tags are alone in their variants.
     Lonely {
+        /// Whether nearly each tag is. Else some are that differ in a number alone of which nothing tells what it is.
+        nearly_all: bool,
         /// Some of the variants, those that differ in a number alone first.
         examples: Vec<String>,
         /// How many more there are.
@@ -50,8 +55,13 @@ impl fmt::Display for Warning {
         let Doubt { kept, matched, what } = &self.doubt;
         write!(f, "`newest` keeps {kept} of the {matched} tags among which it counts: ")?;
         match what {
-            What::Lonely { examples, others, revision } => {
-                write!(f, "nearly each is alone in its variant ({}", examples.join(", "))?;
+            What::Lonely { nearly_all, examples, others, revision } => {
+                f.write_str(if *nearly_all {
+                    "nearly each is alone in its variant"
+                } else {
+                    "some are alone in variants that differ in a number of unknown meaning"
+                })?;
+                write!(f, " ({}", examples.join(", "))?;
                 if *others > 0 {
                     write!(f, " and {others} more")?;
                 }
@@ -81,59 +91,77 @@ struct Count {
     tags: usize,
     kept_tags: usize,
     kept_versions: usize,
+    /// Whether the name has a number of which nothing tells what it is.
+    is_open: bool,
 }
 
 /// So many tags are a handful: nobody needs to be warned of them.
 const HANDFUL: usize = 5;
+/// So many that differ in a number of unknown meaning are rebuilds as likely as variants.
+const OPEN: usize = 3;
 const EXAMPLES: usize = 3;
 
 impl<'a> Census<'a> {
-    /// Adds a group of so many tags, of which so many tags of so many versions are kept. `release` is the version of
-    /// the first one.
-    pub(super) fn add(
-        &mut self,
-        variant: &'a str,
-        release: Option<&'a [u8]>,
-        tags: usize,
-        kept: (usize, usize),
-    ) {
+    /// Adds the members of a group, the newest first.
+    pub(super) fn add(&mut self, variant: &'a str, members: &[Candidate<'a>]) {
         let count = self.variants.entry(variant).or_default();
-        count.tags += tags;
-        count.kept_tags += kept.0;
-        count.kept_versions += kept.1;
-        self.releases.extend(release);
+        count.tags += members.len();
+        count.is_open |= members.iter().any(|member| member.is_open);
+        self.releases.extend(members.first().and_then(|member| member.version).map(Version::release));
+    }
+
+    /// Adds how many tags of how many versions are kept of a group.
+    pub(super) fn keep(&mut self, variant: &'a str, tags: usize, versions: usize) {
+        let count = self.variants.entry(variant).or_default();
+        count.kept_tags += tags;
+        count.kept_versions += versions;
     }
 
     /// What is wrong with it, if anything.
     pub(super) fn doubt(&self) -> Option<Doubt> {
         let sum = |part: fn(&Count) -> usize| self.variants.values().map(part).sum::<usize>();
         let (matched, kept) = (sum(|count| count.tags), sum(|count| count.kept_tags));
-        if kept <= HANDFUL || kept * 2 <= matched {
-            return None;
-        }
         let doubt = |what| Some(Doubt { kept, matched, what });
-        if kept > sum(|count| count.kept_versions) * 3 {
+        let is_most = kept > HANDFUL && kept * 2 > matched;
+        if is_most && kept > sum(|count| count.kept_versions) * 3 {
             return doubt(What::Equal);
         }
-        let lonely: Vec<_> =
-            self.variants.iter().filter(|(_, count)| count.tags == 1).map(|(variant, _)| *variant).collect();
-        let mut shapes: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-        for variant in &lonely {
-            shapes.entry(shape(variant)).or_default().push(variant);
-        }
-        let (_, largest) = shapes.iter().max_by_key(|(_, variants)| variants.len())?;
+        let lonely = || self.variants.iter().filter(|(_, count)| count.tags == 1);
+        let variants: Vec<_> = lonely().map(|(variant, _)| *variant).collect();
+        let alike = alike(&variants);
         // Real variants of one version are names that differ in more than a number.
-        let are_alike = largest.len() > HANDFUL.min(lonely.len() / 2);
-        if lonely.len() * 4 < self.variants.len() * 3 || !are_alike && self.releases.len() <= HANDFUL {
+        let are_alike = alike.len() > HANDFUL.min(variants.len() / 2);
+        if is_most
+            && variants.len() * 4 >= self.variants.len() * 3
+            && (are_alike || self.releases.len() > HANDFUL)
+        {
+            let revision = are_alike.then(|| revision(alike[0])).flatten();
+            let shown = if are_alike { &alike } else { &variants };
+            return doubt(What::lonely(true, shown, variants.len(), revision));
+        }
+        let open: Vec<_> = lonely().filter(|(_, count)| count.is_open).map(|(variant, _)| *variant).collect();
+        let open = self::alike(&open);
+        if open.len() < OPEN {
             return None;
         }
-        let examples = if are_alike { largest } else { &lonely };
-        let revision = are_alike.then(|| revision(largest[0])).flatten();
-        let quoted = |variant: &&str| format!("`{variant}`");
-        let others = lonely.len().saturating_sub(EXAMPLES);
-        let examples = examples.iter().take(EXAMPLES).map(quoted).collect();
-        doubt(What::Lonely { examples, others, revision })
+        doubt(What::lonely(false, &open, open.len(), revision(open[0])))
     }
+}
+
+impl What {
+    fn lonely(nearly_all: bool, shown: &[&str], of: usize, revision: Option<String>) -> Self {
+        let examples = shown.iter().take(EXAMPLES).map(|variant| format!("`{variant}`")).collect();
+        Self::Lonely { nearly_all, examples, others: of.saturating_sub(EXAMPLES), revision }
+    }
+}
+
+/// The most of these variants that differ in numbers alone.
+fn alike<'a>(variants: &[&'a str]) -> Vec<&'a str> {
+    let mut shapes: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for variant in variants {
+        shapes.entry(shape(variant)).or_default().push(variant);
+    }
+    shapes.into_values().max_by_key(Vec::len).unwrap_or_default()
 }
 
 /// A variant's name without its numbers.

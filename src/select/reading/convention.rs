@@ -84,8 +84,9 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     let mut commit_lengths = 0;
     let (mut commits, mut development, mut lone) = (Vec::new(), Vec::new(), Vec::new());
     let mut readings = Vec::with_capacity(tags.len());
+    let mut words = Vec::new();
     for (index, tag) in tags.iter().enumerate() {
-        let read = parse::parse(tag.as_str(), &conventions);
+        let read = parse::parse(tag.as_str(), &conventions, &mut words);
         commit_lengths |= read.commit_lengths;
         commits.extend(read.may_be_commit.then_some(index));
         development.extend(read.has_development.then_some(index));
@@ -113,7 +114,7 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     again.sort_unstable();
     again.dedup();
     for index in again {
-        readings[index] = parse::parse(tags[index].as_str(), &conventions).reading;
+        readings[index] = parse::parse(tags[index].as_str(), &conventions, &mut words).reading;
     }
     for (index, place) in places.seen() {
         readings[index].decisions.push(Arc::clone(&decisions[place]));

@@ -35,37 +35,41 @@ pub(in crate::select) struct Read<'a> {
 }
 
 /// Reads a tag as the others of its repository have it.
-/// Reads once from left to right; no regular expression, as it runs for every tag.
-pub(in crate::select) fn parse<'a>(text: &'a str, conventions: &Conventions<'_>) -> Read<'a> {
-    read(Reader::new(text, conventions, Extent::Tag), "")
+/// Reads once from left to right; no regular expression, as it runs for every tag. `words` is room for them.
+pub(in crate::select) fn parse<'a>(
+    text: &'a str,
+    conventions: &Conventions<'_>,
+    words: &mut Vec<Word<'a>>,
+) -> Read<'a> {
+    read(Reader::new(text, conventions, Extent::Tag), "", words)
 }
 
 /// Reads the parts of a tag that a rule tells apart: `text` has no revision but the one of its own.
 pub(in crate::select) fn parse_parts(text: &str, revision: &str, conventions: &Conventions<'_>) -> Reading {
-    read(Reader::new(text, conventions, Extent::Tag), revision).reading
+    read(Reader::new(text, conventions, Extent::Tag), revision, &mut Vec::new()).reading
 }
 
 /// Reads a text that is a version and nothing else: words carry no order and are no variant, all numbers count.
 pub(in crate::select) fn parse_version(text: &str, revision: &str) -> Option<Version> {
-    read(Reader::new(text, &Conventions::default(), Extent::Version), revision).reading.version
+    read(Reader::new(text, &Conventions::default(), Extent::Version), revision, &mut Vec::new()).reading.version
 }
 
 /// Where the names of the variant stand in a tag.
 pub(in crate::select) fn names(text: &str, conventions: &Conventions<'_>) -> Vec<Range<usize>> {
     let reader = Reader::new(text, conventions, Extent::Tag);
-    read(Reader { names: Some(Vec::new()), ..reader }, "").names
+    read(Reader { names: Some(Vec::new()), ..reader }, "", &mut Vec::new()).names
 }
 
-fn read<'a>(mut reader: Reader<'a, '_>, revision: &str) -> Read<'a> {
+fn read<'a>(mut reader: Reader<'a, '_>, revision: &str, words: &mut Vec<Word<'a>>) -> Read<'a> {
     if reader.text.len() > TEXT_MAX_BYTES {
         return reader.nothing();
     }
-    let mut words = word::split(reader.text);
-    if word::is_hash_name(&words) {
+    word::split_into(reader.text, words);
+    if word::is_hash_name(words) {
         return reader.nothing();
     }
-    let Some(start) = reader.start(&mut words) else { return reader.nothing() };
-    reader.base = prefix::lone_base(&words, start);
+    let Some(start) = reader.start(words) else { return reader.nothing() };
+    reader.base = prefix::lone_base(words, start);
     if reader.base.is_some_and(|base| reader.conventions.bases.contains(base)) {
         return reader.nothing();
     }
@@ -229,7 +233,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         for (is_glued, part) in [before, date, commit].into_iter().flatten() {
             text.extend([if is_glued { "" } else { "-" }, part]);
         }
-        let key = Key::new(&Parts {
+        let key = Key::new(Parts {
             scheme: self.scheme,
             numbers: self.numbers,
             prerelease: self.prerelease.map(|prerelease| (prerelease.stage, prerelease.numbers)),

@@ -156,7 +156,7 @@ impl Numbers<'_> {
 fn sets(versions: &[Vec<u32>]) -> usize {
     let mut sets: Vec<_> = versions.iter().filter(|values| values.len() > 1).collect();
     sets.sort_unstable();
-    sets.chunk_by(|one, other| one == other).map(|same| same.len()).filter(|same| *same > 1).sum()
+    sets.chunk_by(|one, other| one == other).map(<[_]>::len).filter(|same| *same > 1).sum()
 }
 
 fn is_padded(value: &str) -> bool {

@@ -193,8 +193,15 @@ pub(in crate::select) fn broken_commit(words: &[Word<'_>]) -> Option<usize> {
 
 /// The words of a tag.
 pub(in crate::select) fn split(text: &str) -> Vec<Word<'_>> {
+    let mut words = Vec::new();
+    split_into(text, &mut words);
+    words
+}
+
+/// Writes the words of a tag in place of `words`.
+pub(in crate::select) fn split_into<'a>(text: &'a str, words: &mut Vec<Word<'a>>) {
+    words.clear();
     let bytes = text.as_bytes();
-    let mut words = Vec::with_capacity(8);
     let mut start = 0;
     for end in 0..=bytes.len() {
         if bytes.get(end).is_none_or(|b| matches!(b, b'-' | b'_' | b'.')) {
@@ -205,7 +212,6 @@ pub(in crate::select) fn split(text: &str) -> Vec<Word<'_>> {
             start = end + 1;
         }
     }
-    words
 }
 
 /// The date and time that the first of these words give, and how many they are: `20240501`, `220223.2107`,
