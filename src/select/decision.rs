@@ -61,7 +61,9 @@ impl fmt::Display for Decision {
                 "{place} is taken as part of a variant's name: the other tags do not tell whether it counts rebuilds"
             ),
             Why::Commit => write!(f, "{place} is a commit: other tags have commits of its length"),
-            Why::Base => write!(f, "{place} has no version of its own: other tags have the number beside theirs"),
+            Why::Base => {
+                write!(f, "{place} has no version of its own: other tags have the number beside theirs")
+            }
             Why::Flavour { beside, versions } => {
                 write!(
                     f,

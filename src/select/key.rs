@@ -112,8 +112,8 @@ const HEAD_BYTES: usize = size_of::<u128>();
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     bytes: Vec<u8>,
-    /// The first of them, as a number.
-    head: u128,
+    /// The first of them, with zeros where there are no more.
+    head: [u8; HEAD_BYTES],
     /// Where numbers and pre-release end: what follows says which build of them this is.
     release_end: usize,
 }
@@ -155,7 +155,7 @@ impl Key {
         }
         let mut head = [0; HEAD_BYTES];
         head.iter_mut().zip(&key).for_each(|(head, &byte)| *head = byte);
-        Self { bytes: key, head: u128::from_be_bytes(head), release_end }
+        Self { bytes: key, head, release_end }
     }
 
     /// What two builds of one version have in common.
@@ -166,7 +166,7 @@ impl Key {
     /// The start of the key as a number, and whether that is all of it. Of two keys whose heads differ, the greater
     /// one has the greater head; no key ends in zeros, so that two with all in equal heads are equal.
     pub(super) fn head(&self) -> (u128, bool) {
-        (self.head, self.bytes.len() <= HEAD_BYTES)
+        (u128::from_be_bytes(self.head), self.bytes.len() <= HEAD_BYTES)
     }
 
     /// The numbers, in digits without leading zeros: a zero is empty.

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | numbers | `21.0.7`, `8u491`, `20240501` | one by one, as numbers however long; a longer row with an equal start is newer |
 //! | pre-release | `-ea`, `rc1`, `-M1`, `-alpha.2` | below the release of the same numbers |
-//! | revision | `-r12`, `_9`, `-754.1655117782`, `CU14` | part by part; without one is older |
+//! | revision | `-r12`, `_9`, `-754.1655117782`, `CU14`, `16-3.4` | part by part; without one is older |
 //! | build date | `-241204`, `_260704`, `-250424.0943` | after all that; without a date is newer than any date |
 //! | commits | `-5-g1a2b3c4` | last, by their count; the commit itself has no order |
 //! | variant | `-oraclelinux9`, `java11-`, `-dev-8` | never: it is what remains, and tells apart what is not compared |

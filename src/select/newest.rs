@@ -10,11 +10,14 @@ use crate::select::selection::Age;
 use crate::select::version::Version;
 use crate::select::warning::{Census, Doubt};
 
+/// The values that the `per` groups matched, numbered as they come: each is a line in which `newest` counts alone.
+pub(super) type Lines<'a> = HashMap<Vec<&'a str>, usize>;
+
 /// A tag among which `newest` counts.
 pub(super) struct Candidate<'a> {
     pub(super) variant: &'a str,
-    /// What each of the `per` groups matched.
-    pub(super) per: &'a [&'a str],
+    /// Which line it is of.
+    pub(super) line: usize,
     pub(super) age: Age,
     pub(super) version: Option<&'a Version>,
     /// Whether its variant has a number of which nothing tells what it is.
@@ -26,20 +29,24 @@ pub(super) struct Candidate<'a> {
 pub(super) fn keep<'a>(
     rule: &Rule,
     newest: NonZeroUsize,
+    lines: &Lines<'_>,
     candidates: impl Iterator<Item = Candidate<'a>>,
 ) -> Option<Doubt> {
     let mut groups: HashMap<_, Vec<_>> = HashMap::new();
     for candidate in candidates {
-        groups.entry((candidate.variant, candidate.per)).or_default().push(candidate);
+        groups.entry((candidate.variant, candidate.line)).or_default().push(candidate);
     }
     let mut census = Census::default();
-    for ((variant, per), mut members) in groups {
+    let mut values = vec![&[][..]; lines.len()];
+    lines.iter().for_each(|(per, &line)| values[line] = per);
+    for ((variant, line), mut members) in groups {
         members.sort_unstable_by_key(|member| member.age);
         census.add(variant, &members);
         if let Some(revisions) = rule.revisions {
             members = keep_builds(revisions, members);
         }
-        let per = rule.per().map(str::to_owned).zip(per.iter().map(|&value| value.to_owned())).collect();
+        let per =
+            rule.per().map(str::to_owned).zip(values[line].iter().map(|&value| value.to_owned())).collect();
         let (tags, versions) = keep_newest(newest, Group { variant: variant.to_owned(), per }, members);
         census.keep(variant, tags, versions);
     }

@@ -125,7 +125,7 @@ pub(super) enum Outcome<'a> {
     /// The tag is the rule's business.
     Matched {
         /// How the rule's groups read the tag; `None` where they leave the tag as it reads itself.
-        reading: Option<Reading>,
+        reading: Option<Box<Reading>>,
         /// What each of the `per` groups matched.
         per: Vec<&'a str>,
     },
@@ -229,7 +229,7 @@ impl Rule {
             group(index).clone_into(&mut reading.variant);
         }
         let per = self.groups.per.iter().map(|&(_, index)| group(index)).collect();
-        Outcome::Matched { reading, per }
+        Outcome::Matched { reading: reading.map(Box::new), per }
     }
 }
 

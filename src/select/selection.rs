@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::oci::Tag;
 use crate::select::decision::Decision;
 use crate::select::newest;
-use crate::select::newest::Candidate;
+use crate::select::newest::{Candidate, Lines};
 use crate::select::reading::convention;
 use crate::select::reading::convention::Conventions;
 use crate::select::reason::Reason;
@@ -101,7 +101,7 @@ pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
         }
     }
     let verdict = |((tag, whole), Opinion { rule, reading, reason }): ((&Tag, Reading), Opinion)| {
-        let Reading { version, variant, decisions } = reading.unwrap_or(whole);
+        let Reading { version, variant, decisions } = reading.map_or(whole, |reading| *reading);
         let immutable = reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable());
         Verdict { tag: tag.clone(), version, variant, decisions, rule, immutable, reason }
     };
@@ -130,7 +130,7 @@ struct Opinion {
     /// That rule, from 0.
     rule: Option<usize>,
     /// How it reads the tag, where it reads it in its own way.
-    reading: Option<Reading>,
+    reading: Option<Box<Reading>>,
     reason: Reason,
 }
 
@@ -162,7 +162,7 @@ fn ages<'a>(versions: impl ExactSizeIterator<Item = Option<&'a Version>>) -> Vec
 struct Judgement {
     reasons: Vec<Reason>,
     /// How it reads a tag, where it does so in its own way.
-    readings: Vec<Option<Reading>>,
+    readings: Vec<Option<Box<Reading>>>,
     choice: Choice,
     doubt: Option<Doubt>,
 }
@@ -177,27 +177,30 @@ fn judge(
 ) -> Judgement {
     let mut reasons = Vec::with_capacity(tags.len());
     let mut readings = Vec::with_capacity(tags.len());
-    let mut pers = Vec::with_capacity(tags.len());
+    let mut line_of = Vec::with_capacity(tags.len());
+    let mut lines = Lines::new();
     for (tag, whole) in tags.iter().zip(whole) {
         let (reason, reading, per) = match rule.read(tag, whole, conventions) {
             Outcome::Unmatched => (Reason::Unmatched, None, Vec::new()),
             Outcome::Excepted => (Reason::Excepted, None, Vec::new()),
             Outcome::Matched { reading, per } => {
-                let version = reading.as_ref().unwrap_or(whole).version.as_ref();
+                let version = reading.as_deref().unwrap_or(whole).version.as_ref();
                 (filter(rule, version), reading, per)
             }
         };
         reasons.push(reason);
         readings.push(reading);
-        pers.push(per);
+        let next = lines.len();
+        line_of.push(*lines.entry(per).or_insert(next));
     }
-    let own: Vec<_> = readings.iter().zip(whole).map(|(own, whole)| own.as_ref().unwrap_or(whole)).collect();
+    let own: Vec<_> =
+        readings.iter().zip(whole).map(|(own, whole)| own.as_deref().unwrap_or(whole)).collect();
     let own_ages =
         rule.reads_version().then(|| self::ages(own.iter().map(|reading| reading.version.as_ref())));
     let ages = own_ages.as_deref().unwrap_or(ages);
     let doubt = rule.newest.and_then(|newest| {
-        let candidates = candidates(&mut reasons, &own, &pers, ages);
-        newest::keep(rule, newest, candidates)
+        let candidates = candidates(&mut reasons, &own, &line_of, ages);
+        newest::keep(rule, newest, &lines, candidates)
     });
     let choice = choose(tags, &reasons, ages);
     Judgement { reasons, readings, choice, doubt }
@@ -207,13 +210,13 @@ fn judge(
 fn candidates<'a>(
     reasons: &'a mut [Reason],
     own: &[&'a Reading],
-    pers: &'a [Vec<&'a str>],
+    lines: &[usize],
     ages: &[Age],
 ) -> impl Iterator<Item = Candidate<'a>> {
-    let parts = reasons.iter_mut().zip(own).zip(pers).zip(ages);
-    let candidates = parts.map(|(((reason, reading), per), age)| Candidate {
+    let parts = reasons.iter_mut().zip(own).zip(lines).zip(ages);
+    let candidates = parts.map(|(((reason, reading), line), age)| Candidate {
         variant: &reading.variant,
-        per,
+        line: *line,
         age: *age,
         version: reading.version.as_ref(),
         is_open: reading.decisions.iter().any(|decision| decision.is_open()),
@@ -272,8 +275,7 @@ fn in_order(verdicts: Vec<Verdict>, ages: &[Age]) -> Vec<Verdict> {
     groups.sort_unstable_by_key(|(variant, _)| *variant);
     let mut order = Vec::with_capacity(verdicts.len());
     for mut group in groups.into_iter().map(|(_, group)| group).chain([unversioned]) {
-        let tag = |index: usize| &verdicts[index].tag;
-        group.sort_unstable_by(|&a, &b| ages[a].cmp(&ages[b]).then_with(|| tag(a).cmp(tag(b))));
+        group.sort_unstable_by_key(|&index| (ages[index], &verdicts[index].tag));
         order.append(&mut group);
     }
     let mut verdicts: Vec<_> = verdicts.into_iter().map(Some).collect();

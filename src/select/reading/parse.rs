@@ -51,7 +51,9 @@ pub(in crate::select) fn parse_parts(text: &str, revision: &str, conventions: &C
 
 /// Reads a text that is a version and nothing else: words carry no order and are no variant, all numbers count.
 pub(in crate::select) fn parse_version(text: &str, revision: &str) -> Option<Version> {
-    read(Reader::new(text, &Conventions::default(), Extent::Version), revision, &mut Vec::new()).reading.version
+    read(Reader::new(text, &Conventions::default(), Extent::Version), revision, &mut Vec::new())
+        .reading
+        .version
 }
 
 /// Where the names of the variant stand in a tag.

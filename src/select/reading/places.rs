@@ -159,7 +159,8 @@ fn sets(versions: &[Vec<u32>]) -> usize {
     sets.chunk_by(|one, other| one == other).map(<[_]>::len).filter(|same| *same > 1).sum()
 }
 
-fn is_padded(value: &str) -> bool {
+/// Whether it has a zero in front, as no version of anything that an image is built on has.
+pub(super) fn is_padded(value: &str) -> bool {
     value.len() > 1 && value.starts_with('0') && !value.starts_with("0.")
 }
 

@@ -5,6 +5,7 @@ use crate::select::reading::convention::{Place, Role, Sighting};
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
 use crate::select::reading::parse::{Extent, Last, Prerelease, Reader};
+use crate::select::reading::places::is_padded;
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 
@@ -105,7 +106,8 @@ impl<'a> Reader<'a, '_> {
             Last::Revision => true,
             Last::Word(name) => {
                 let place = Place { word: name, joint: word.separator };
-                self.is_count(words, used) || !is_ubuntu(value) && self.role(place, value) != Role::Variant
+                let is_told = |role| role != Role::Variant || is_padded(value);
+                self.is_count(words, used) || !is_ubuntu(value) && is_told(self.role(place, value))
             }
         };
         if counts {
@@ -178,14 +180,15 @@ impl<'a> Reader<'a, '_> {
         let name = word.leading_letters();
         let last = if used > 1 { words[used - 1] } else { first };
         let value = &self.text[word.start + name.len()..last.end()];
-        let role = if words[..used].iter().any(Word::is_long) {
-            Role::Revision { names_count: false }
-        } else {
-            self.role(Place { word: name, joint: None }, value)
-        };
-        let Role::Revision { names_count } = role else {
-            self.name_variant(words, word.split_number().0, used);
-            return used;
+        let is_long = words[..used].iter().any(Word::is_long);
+        let role = if is_long { None } else { Some(self.role(Place { word: name, joint: None }, value)) };
+        let names_count = match role {
+            Some(Role::Revision { names_count }) => names_count,
+            Some(Role::Variant) if !is_padded(value) => {
+                self.name_variant(words, word.split_number().0, used);
+                return used;
+            }
+            _ => false,
         };
         if !names_count {
             self.extend_variant(word.separator, word.start..word.start + name.len());

@@ -87,7 +87,10 @@ impl<'a> Word<'a> {
     /// image is built on.
     pub(in crate::select) fn is_long(&self) -> bool {
         self.text.len() > NAME_NUMBER_MAX_DIGITS
-            && self.text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > NAME_NUMBER_MAX_DIGITS)
+            && self
+                .text
+                .split(|c: char| !c.is_ascii_digit())
+                .any(|digits| digits.len() > NAME_NUMBER_MAX_DIGITS)
     }
 
     /// Whether it is as Oracle numbers updates: `8u491`.
