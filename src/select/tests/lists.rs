@@ -37,6 +37,47 @@ fn releases_of_packages_count_rebuilds() {
 }
 
 #[test]
+fn counters_are_told_by_a_zero_in_front() {
+    check_newest("6.5.2-41 6.5.2-44 7.1.2-0013 7.1.2-0014", &[("", "7.1.2-0014 7.1.2-0013 6.5.2-44")], "");
+    assert_eq!(
+        decisions("6.5.2-41 6.5.2-44 7.1.2-0013 7.1.2-0014"),
+        ["`-N` behind the version (`6.5.2-41`) counts rebuilds: no name has a zero in front"]
+    );
+}
+
+#[test]
+fn a_dot_makes_a_version_within_the_version() {
+    let postgis = "15-3.3 15-3.4 16-3.4 16-3.5 17-3.5 17-3.6";
+    check_newest(postgis, &[("", "17-3.6 17-3.5 16-3.5")], "");
+    assert_eq!(
+        decisions(postgis),
+        ["`-N` behind the version (`15-3.3`) is a version within the version: it has a dot"]
+    );
+    check_newest("7.3-fpm-v1.8.0 7.3-fpm-v1.8.1", &[("fpm", "7.3-fpm-v1.8.1 7.3-fpm-v1.8.0")], "");
+    // The same several for several versions are what these are made with.
+    check_newest(
+        "1.0-3.11 1.0-3.12 1.1-3.11 1.1-3.12",
+        &[("3.11", "1.1-3.11 1.0-3.11"), ("3.12", "1.1-3.12 1.0-3.12")],
+        "",
+    );
+}
+
+#[test]
+fn a_one_that_is_always_the_same_is_part_of_a_name() {
+    check_newest("1.0 1.0-cpuv1 1.1 1.1-cpuv1", &[("", "1.1 1.0"), ("cpuv1", "1.1-cpuv1 1.0-cpuv1")], "");
+}
+
+#[test]
+fn a_base_alone_has_no_version_where_others_have_it_beside_theirs() {
+    check_newest("1.19-otp-28 1.20-otp-28 otp-29", &[("otp-28", "1.20-otp-28 1.19-otp-28")], "otp-29");
+    check_newest("otp-28 otp-29", &[("otp", "otp-29 otp-28")], "");
+    assert_eq!(
+        decisions("1.19-otp-28 otp-29"),
+        ["`otp-N` alone has no version of its own: other tags have the number beside theirs"]
+    );
+}
+
+#[test]
 fn numbers_that_recur_beside_one_another_name_variants() {
     let text = "4.1.13-18 4.1.13-20 4.1.3-18 4.1.3-20 5.0.1-20 5.0.1-22";
     check_newest(

@@ -57,6 +57,10 @@ fn tags_are_read_as_version_and_variant() {
     check_revision("1.2.3-241304", "1.2.3", "241304", "");
     check_revision("2024-13-01", "2024", "01", "13");
     check("v1.2.3-5-g1a2b3c4", "1.2.3-5-g1a2b3c4", "");
+    check("1.2.3-sha1a2b3c4", "1.2.3-sha1a2b3c4", "");
+    check("4.16.0-ec.6-x86_64", "4.16.0-ec.6", "x86_64");
+    check("1.18-22.04", "1.18", "22.04");
+    check("1.2-k8s-v1.27.3", "1.2", "k8s-v1.27.3");
     check("v1.2.3-5-alpine", "1.2.3", "5-alpine");
 }
 
@@ -81,6 +85,13 @@ fn rebuilds_are_revisions() {
     check_revision("1.2.3-20240501.2", "1.2.3-20240501", "2", "");
     check_revision("ol9-java17-22.3.3-b1", "22.3.3", "b1", "ol9-java17");
     check_revision("1.0-security-01", "1.0", "security-01", "");
+    check_revision("3107.v665000b_51092-015-jdk17", "3107-v665000b_51092", "015", "jdk17");
+    check_revision("14.10.FC7W1DE", "14.10", "FC7W1", "DE");
+    check_revision("1.2.3-42-1a2b3c4", "1.2.3-1a2b3c4", "42", "");
+    check_revision("v0.8.5.post1", "0.8.5", "post1", "");
+    check_revision("2024.q1.5", "2024", "q1.5", "");
+    // A system's name may be glued to what stands before it.
+    check_revision("14.2.0-6819-118af03ubuntu18.04.1-ls57", "14.2.0-118af03", "6819-ls57", "ubuntu18.04.1");
     // A word that may count says nothing without a number: here it names the language R.
     check("3.5.1-java17-r-ubuntu", "3.5.1", "java17-r-ubuntu");
 }
@@ -117,6 +128,8 @@ fn dates_may_have_a_time() {
 #[test]
 fn numbers_behind_a_letter_are_versions_where_there_are_no_others() {
     check("k229-07a4d1f", "229-07a4d1f", "");
+    check_revision("r2024b-ubuntu22.04", "2024", "b", "ubuntu22.04");
+    check_revision("alpine-jdk8u292-b10", "8u292", "b10", "alpine-jdk");
     check("server-b5343", "5343", "server");
     check_revision("pg14.5-ts2.8.1-p1", "2.8.1", "p1", "pg14.5-ts");
 }
@@ -130,6 +143,8 @@ fn tags_without_a_number_of_their_own_have_no_version() {
         "2022-latest",
         "pr-123",
         "1.2.3-pr.4",
+        "dependabot-npm_and_yarn-lodash-4.17.21",
+        "1.x",
         "x86-latest",
         "ol8-java17",
         "lts-alpine3.19",
