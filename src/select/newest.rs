@@ -38,7 +38,9 @@ pub(super) fn keep<'a>(
     }
     let mut census = Census::default();
     let mut values = vec![&[][..]; lines.len()];
-    lines.iter().for_each(|(per, &line)| values[line] = per);
+    for (per, &line) in lines {
+        values[line] = per;
+    }
     for ((variant, line), mut members) in groups {
         members.sort_unstable_by_key(|member| member.age);
         census.add(variant, &members);

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use crate::select::key::{Key, Moment, Numbers, Parts, Rank, Revision, Scheme, Stage};
 use crate::select::reading::convention::{Conventions, Sighting};
-use crate::select::reading::prefix;
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 use crate::select::rule::Reading;
@@ -71,8 +70,7 @@ fn read<'a>(mut reader: Reader<'a, '_>, revision: &str, words: &mut Vec<Word<'a>
         return reader.nothing();
     }
     let Some(start) = reader.start(words) else { return reader.nothing() };
-    reader.base = prefix::lone_base(words, start);
-    if reader.base.is_some_and(|base| reader.conventions.bases.contains(base)) {
+    if reader.is_base_alone(words, start) {
         return reader.nothing();
     }
     let (before, mut rest) = words.split_at_mut(start);
@@ -129,7 +127,7 @@ pub(in crate::select) struct Reader<'a, 'c> {
     commit_lengths: u128,
     pub(in crate::select) may_be_commit: bool,
     pub(in crate::select) has_development: bool,
-    base: Option<&'a str>,
+    pub(in crate::select) base: Option<&'a str>,
 }
 
 /// The last thing that was read of what follows the numbers.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::select::decision::{Decision, Why};
 use crate::select::reading::convention::{Place, Sighting};
+use crate::select::reading::word;
 
 /// All numbers of unknown meaning, by their place.
 #[derive(Default)]
@@ -93,7 +94,7 @@ impl Numbers<'_> {
         if changes && values.iter().any(|value| starts_a_count(&value)) && !self.is_one_set(&versions) {
             return Why::FromTheStart;
         }
-        if values.iter().any(|value| is_padded(value.text)) {
+        if values.iter().any(|value| word::is_padded(value.text)) {
             return Why::Padded;
         }
         let beside =
@@ -157,11 +158,6 @@ fn sets(versions: &[Vec<u32>]) -> usize {
     let mut sets: Vec<_> = versions.iter().filter(|values| values.len() > 1).collect();
     sets.sort_unstable();
     sets.chunk_by(|one, other| one == other).map(<[_]>::len).filter(|same| *same > 1).sum()
-}
-
-/// Whether it has a zero in front, as no version of anything that an image is built on has.
-pub(super) fn is_padded(value: &str) -> bool {
-    value.len() > 1 && value.starts_with('0') && !value.starts_with("0.")
 }
 
 /// Which values stand in a place for each version.

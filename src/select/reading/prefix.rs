@@ -32,6 +32,13 @@ impl<'a> Reader<'a, '_> {
         Some(first)
     }
 
+    /// Whether the tag, whose version starts at `start`, is one of a base alone as others have it beside their versions.
+    pub(in crate::select) fn is_base_alone(&mut self, words: &[Word<'a>], start: usize) -> bool {
+        let is_alone = start == 1 && is_of_base(words, start) && is_short_name(words, start);
+        self.base = is_alone.then(|| words[0].text);
+        self.base.is_some_and(|base| self.conventions.bases.contains(base))
+    }
+
     /// Where a version may start, not before `from`.
     fn next_start(&mut self, words: &[Word<'a>], from: usize) -> Option<usize> {
         (from..words.len()).find(|&last| self.starts_version(&words[..=last]))
@@ -145,11 +152,6 @@ fn is_dotted(words: &[Word<'_>], at: usize) -> bool {
 fn is_of_base(words: &[Word<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| words.get(before));
     words[at].follows(b'-') && before.is_some_and(|word| known::is_base(word.text))
-}
-
-/// The first word, where it names a base and the version that starts at `start` may be its number: `otp-29`.
-pub(in crate::select) fn lone_base<'a>(words: &[Word<'a>], start: usize) -> Option<&'a str> {
-    (start == 1 && is_of_base(words, start) && is_short_name(words, start)).then(|| words[0].text)
 }
 
 /// Whether the number at `at` is as short as those in names: `2019`, `22.04`, no date.

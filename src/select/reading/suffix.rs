@@ -5,7 +5,6 @@ use crate::select::reading::convention::{Place, Role, Sighting};
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
 use crate::select::reading::parse::{Extent, Last, Prerelease, Reader};
-use crate::select::reading::places::is_padded;
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 
@@ -106,7 +105,7 @@ impl<'a> Reader<'a, '_> {
             Last::Revision => true,
             Last::Word(name) => {
                 let place = Place { word: name, joint: word.separator };
-                let is_told = |role| role != Role::Variant || is_padded(value);
+                let is_told = |role| role != Role::Variant || word::is_padded(value);
                 self.is_count(words, used) || !is_ubuntu(value) && is_told(self.role(place, value))
             }
         };
@@ -184,7 +183,7 @@ impl<'a> Reader<'a, '_> {
         let role = if is_long { None } else { Some(self.role(Place { word: name, joint: None }, value)) };
         let names_count = match role {
             Some(Role::Revision { names_count }) => names_count,
-            Some(Role::Variant) if !is_padded(value) => {
+            Some(Role::Variant) if !word::is_padded(value) => {
                 self.name_variant(words, word.split_number().0, used);
                 return used;
             }

@@ -266,3 +266,8 @@ fn is_hash(text: &str) -> bool {
 pub(in crate::select) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
+
+/// Whether it has a zero in front, as no version of anything that an image is built on has.
+pub(in crate::select) fn is_padded(value: &str) -> bool {
+    value.len() > 1 && value.starts_with('0') && !value.starts_with("0.")
+}
