@@ -34,12 +34,18 @@ impl<'a> Reader<'a, '_> {
             return self.read_bare(words);
         }
         if word.starts_with_digit() {
-            let Some(end) = word.system_start() else {
+            let Some(end) = word.glued_start() else {
                 // `20H2`
                 self.add_variant(&word);
                 return 1;
             };
             let first = Word { text: &word.text[..end], ..word };
+            if first.is_number() && !first.is_long() && known::is_base(word.from(end).split_number().0) {
+                // `1ubuntu4.7`: the package, and which one of Ubuntu's
+                let used = run(words);
+                self.add_revision(Rank::Count, &words[..used]);
+                return used;
+            }
             words[0] = word.from(end);
             return self.read_suffix(&mut [first]) - 1;
         }
@@ -64,7 +70,9 @@ impl<'a> Reader<'a, '_> {
     fn read_prerelease(&mut self, stage: Stage, number: &str, words: &[Word<'a>]) -> Option<usize> {
         let next = words.get(1).filter(|next| next.is_number());
         let is_dotted = next.is_some_and(|next| next.follows(b'.'));
-        if known::needs_number(stage) && number.is_empty() && !is_dotted {
+        // `0.dev` is Python's and Calico's, and never a flavour.
+        let is_python = stage == Stage::Development && words[0].follows(b'.');
+        if known::needs_number(stage) && number.is_empty() && !is_dotted && !is_python {
             // `-dev-8` is for developers, with the JDK 8.
             let is_alone = next.is_none() || words[1..=run(&words[1..])].iter().any(Word::is_long);
             self.has_development |= stage == Stage::Development && is_alone;

@@ -155,14 +155,18 @@ impl<'a> Word<'a> {
         DESCRIPTIONS.into_iter().find(|name| self.text.strip_prefix(name).is_some_and(is_hash))
     }
 
-    /// Where a number or a commit ends to which the name of a system is glued: `1ubuntu4`, `50f676cubuntu18`.
-    pub(in crate::select) fn system_start(&self) -> Option<usize> {
-        let is_system = |at: usize| {
+    /// Where a number or a commit ends to which a known word is glued: `1ubuntu4`, `50f676cubuntu18`, `123456pre`.
+    pub(in crate::select) fn glued_start(&self) -> Option<usize> {
+        let is_known = |at: usize| {
             let name = self.text.get(at..)?.trim_end_matches(|c: char| c.is_ascii_digit());
-            (known::meaning(name) == Some(Meaning::System)).then_some(at)
+            match known::meaning(name)? {
+                Meaning::System => Some(at),
+                Meaning::Prerelease(stage) => (!known::needs_number(stage)).then_some(at),
+                _ => None,
+            }
         };
         let hexadecimal = self.text.find(|c: char| !c.is_ascii_hexdigit())?;
-        [self.leading_digits().len(), hexadecimal].into_iter().find_map(is_system)
+        [self.leading_digits().len(), hexadecimal].into_iter().find_map(is_known)
     }
 
     /// The pre-release stage that it names, and the number glued to that, which may be missing.
