@@ -258,7 +258,7 @@ impl App {
     fn shared(&self) -> Arc<Shared> {
         self.shared.join(|blob_slots| Shared {
             inflight: Inflight::default(),
-            looks: Looks::default(),
+            looks: Looks::new(self.sides.iter().map(|sides| &sides.target)),
             siblings: Siblings::new(self.sides.iter().map(|sides| sides.target.clone()).collect()),
             blob_slots,
             retry: self.options.retry,

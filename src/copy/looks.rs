@@ -8,42 +8,52 @@ use crate::copy::inflight::Holder;
 use crate::event::Pair;
 use crate::oci::{Digest, Tag};
 use crate::target;
-use crate::target::{Held, Look};
+use crate::target::{Held, Look, Target};
 
-/// The looks of a run, by registry and path.
+/// The looks of a run.
 #[derive(Debug, Default)]
 pub struct Looks {
-    /// The last look at each target. Held for look-ups only.
-    last: Mutex<HashMap<Holder, Arc<Seen>>>,
+    /// How many mirrors there are into a target, where there are several.
+    mirrors: HashMap<Holder, usize>,
+    /// The last look at each target at which not all of its mirrors have looked. Held for look-ups only.
+    last: Mutex<HashMap<Holder, (HashSet<Pair>, Arc<Seen>)>>,
 }
 
-/// One look at a target.
-#[derive(Debug, Default)]
-struct Seen {
-    /// For whom. Held for look-ups only.
-    pairs: Mutex<HashSet<Pair>>,
-    /// What it showed, and what was written since. Held while looking: its purpose is to make others wait.
-    look: tokio::sync::Mutex<Option<Look>>,
-}
+/// What a look showed, and what was written since. Held while looking: its purpose is to make others wait.
+type Seen = tokio::sync::Mutex<Option<Look>>;
 
 impl Looks {
-    /// The look for a pass over this mirror and target: the last one, or a new one where that was for the pass before.
-    fn join(&self, place: Holder, pair: &Pair) -> Arc<Seen> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = last.entry(place).or_default();
-        let is_first = |seen: &Seen| {
-            let mut pairs = seen.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-            pairs.insert(pair.clone())
-        };
-        if !is_first(seen) {
-            *seen = Arc::default();
-            is_first(seen);
+    /// For mirrors into these targets.
+    pub fn new<'a>(targets: impl Iterator<Item = &'a Target>) -> Self {
+        Self::of(targets.map(place))
+    }
+
+    fn of(places: impl Iterator<Item = Holder>) -> Self {
+        let mut mirrors = HashMap::new();
+        for place in places {
+            *mirrors.entry(place).or_default() += 1;
         }
-        Arc::clone(seen)
+        mirrors.retain(|_, count| *count > 1);
+        Self { mirrors, last: Mutex::default() }
+    }
+
+    /// The look for a pass over this mirror and target: the last one, or a new one where that was for the pass before. It
+    /// is kept until all mirrors into the target had it.
+    fn join(&self, place: Holder, pair: &Pair) -> Arc<Seen> {
+        let Some(&mirrors) = self.mirrors.get(&place) else { return Arc::default() };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut pairs, seen) =
+            last.remove(&place).filter(|(pairs, _)| !pairs.contains(pair)).unwrap_or_default();
+        pairs.insert(pair.clone());
+        if pairs.len() < mirrors {
+            last.insert(place, (pairs, Arc::clone(&seen)));
+        }
+        seen
     }
 
     fn get(&self, place: &Holder) -> Option<Arc<Seen>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.get(place).map(|(_, seen)| Arc::clone(seen))
     }
 }
 
@@ -52,7 +62,7 @@ impl Copier {
     pub async fn held(&self, tags: &[Tag]) -> Result<Held, target::Error> {
         let seen = self.shared.looks.join(self.place(), &self.events.pass.pair);
         let look = {
-            let mut look = seen.look.lock().await;
+            let mut look = seen.lock().await;
             match &*look {
                 Some(look) => look.clone(),
                 None => look.insert(self.target.look().await?).clone(),
@@ -64,15 +74,19 @@ impl Copier {
     /// Says that a tag was written, to whoever looks at the same target.
     pub(super) async fn wrote(&self, tag: &Tag, digest: Digest) {
         let Some(seen) = self.shared.looks.get(&self.place()) else { return };
-        if let Some(look) = &mut *seen.look.lock().await {
+        if let Some(look) = &mut *seen.lock().await {
             look.wrote(tag, digest);
         }
     }
 
     /// Where it copies to.
     pub(super) fn place(&self) -> Holder {
-        (self.target.registry().into_owned(), self.repository().cloned())
+        place(&self.target)
     }
+}
+
+fn place(target: &Target) -> Holder {
+    (target.registry().into_owned(), target.repository().cloned())
 }
 
 #[cfg(test)]
@@ -81,13 +95,22 @@ mod tests {
 
     #[test]
     fn a_look_serves_each_mirror_once() {
-        let looks = Looks::default();
         let place = || ("registry.test".to_owned(), Some("app".parse().unwrap()));
+        let looks = Looks::of([place(), place(), place()].into_iter());
         let join = |mirror: &str| looks.join(place(), &Pair::new(mirror, &"registry.test/app"));
         let first = join("a");
         assert!(Arc::ptr_eq(&first, &join("b")), "one look for both");
         let second = join("a");
         assert!(!Arc::ptr_eq(&first, &second), "the next pass looks again");
-        assert!(Arc::ptr_eq(&second, &join("b")));
+        assert!(Arc::ptr_eq(&second, &join("b")) && Arc::ptr_eq(&second, &join("c")));
+        assert!(looks.get(&place()).is_none(), "all had it");
+    }
+
+    #[test]
+    fn what_one_mirror_sees_is_not_kept() {
+        let place = || ("registry.test".to_owned(), Some("app".parse().unwrap()));
+        let looks = Looks::of([place()].into_iter());
+        looks.join(place(), &Pair::new("a", &"registry.test/app"));
+        assert!(looks.get(&place()).is_none());
     }
 }

@@ -114,6 +114,8 @@ async fn a_second_sync_to_ecr_copies_nothing() {
     let document = tagferry.run(SYNC).await.document(0);
     assert_totals(&document, 3, 0, 3, 0);
     assert_eq!(document["totals"]["bytes"], 0);
+    // Of the source: the list and its 401, a token, three HEADs. Of ECR: one look.
+    assert_eq!(document["totals"]["requests"], 7);
 }
 
 #[tokio::test]

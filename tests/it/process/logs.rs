@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::fake::{Action, Ecr, Face, Fault, Kind, Match, Registry, Reply, image};
+use crate::fake::{Action, Ecr, Face, Fault, Kind, Match, Registry, Reply, Settings, image};
 use crate::world::program::{Program, Ran};
 use crate::world::{APP, mirror};
 
@@ -88,6 +88,24 @@ async fn a_failure_of_aws_has_its_request_id() {
     let id = line["request_id"].as_str().unwrap();
     assert!(id.starts_with("00000000-0000-4000-8000-"), "{line}");
     assert!(line["error"].as_str().unwrap().contains(id), "{line}");
+}
+
+#[tokio::test]
+async fn a_look_that_is_not_allowed_is_told_once() {
+    let (source, ecr) = (source().await, Ecr::start().await);
+    source.push("other", "1.0", &image(&["other"]));
+    for repository in ["app", "other"] {
+        ecr.create(repository, Settings::default());
+    }
+    ecr.deny("ecr:DescribeImages");
+    let lines = sync(&mirror(&source, &ecr, &(APP.to_owned() + &APP.replace("app", "other")))).await;
+    assert!(!lines.iter().any(is_error), "{lines:#?}");
+    let line = only(&lines, |line| line["level"] == "WARN");
+    let words = line["message"].as_str().unwrap();
+    assert!(
+        words.starts_with("Asking ECR for tags") && words.contains("ecr:DescribeImages on arn:aws:ecr:"),
+        "{words}"
+    );
 }
 
 #[tokio::test]
