@@ -16,7 +16,14 @@ pub struct Looks {
     /// How many mirrors there are into a target, where there are several.
     mirrors: HashMap<Holder, usize>,
     /// The last look at each target at which not all of its mirrors have looked. Held for look-ups only.
-    last: Mutex<HashMap<Holder, (HashSet<Pair>, Arc<Seen>)>>,
+    last: Mutex<HashMap<Holder, LastLook>>,
+}
+
+/// A look at a target, and for whom it was.
+#[derive(Debug, Default)]
+struct LastLook {
+    pairs: HashSet<Pair>,
+    seen: Arc<Seen>,
 }
 
 /// What a look showed, and what was written since. Held while looking: its purpose is to make others wait.
@@ -42,18 +49,18 @@ impl Looks {
     fn join(&self, place: Holder, pair: &Pair) -> Arc<Seen> {
         let Some(&mirrors) = self.mirrors.get(&place) else { return Arc::default() };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut pairs, seen) =
-            last.remove(&place).filter(|(pairs, _)| !pairs.contains(pair)).unwrap_or_default();
-        pairs.insert(pair.clone());
-        if pairs.len() < mirrors {
-            last.insert(place, (pairs, Arc::clone(&seen)));
+        let mut look = last.remove(&place).filter(|look| !look.pairs.contains(pair)).unwrap_or_default();
+        look.pairs.insert(pair.clone());
+        let seen = Arc::clone(&look.seen);
+        if look.pairs.len() < mirrors {
+            last.insert(place, look);
         }
         seen
     }
 
     fn get(&self, place: &Holder) -> Option<Arc<Seen>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.get(place).map(|(_, seen)| Arc::clone(seen))
+        last.get(place).map(|look| Arc::clone(&look.seen))
     }
 }
 
