@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::select::reading::convention::Role;
+use crate::select::reading::place::Role;
 
 /// What the list says of a place, in words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::oci::Tag;
-use crate::select::decision::Decision;
-use crate::select::reading::convention::Conventions;
 use crate::select::reading::parse;
-use crate::select::version::Version;
+use crate::select::reading::place::Conventions;
+use crate::select::version::Reading;
 
 /// A longer pattern is refused: only a list of tags is so long, and that is better written as a list of rules.
 const PATTERN_MAX_BYTES: usize = 16 * 1024;
@@ -105,15 +104,6 @@ struct Groups {
     revision: Option<usize>,
     variant: Option<usize>,
     per: Vec<(String, usize)>,
-}
-
-/// A tag as a rule reads it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Reading {
-    pub(super) version: Option<Version>,
-    pub(super) variant: String,
-    /// What the other tags had to tell for that.
-    pub(super) decisions: Vec<Arc<Decision>>,
 }
 
 /// What a rule's patterns say of a tag.

@@ -10,11 +10,11 @@ use crate::select::decision::Decision;
 use crate::select::newest;
 use crate::select::newest::{Candidate, Lines};
 use crate::select::reading::convention;
-use crate::select::reading::convention::Conventions;
+use crate::select::reading::place::Conventions;
 use crate::select::reason::Reason;
-use crate::select::rule::{Outcome, Reading, Rule};
+use crate::select::rule::{Outcome, Rule};
 use crate::select::shortfall::{Choice, Shortfall};
-use crate::select::version::Version;
+use crate::select::version::{Reading, Version};
 use crate::select::warning::{Doubt, Warning};
 
 /// What the rules say of every tag.

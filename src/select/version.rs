@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
+use crate::select::decision::Decision;
 use crate::select::key::Key;
-use crate::select::reading::convention::Conventions;
 use crate::select::reading::parse;
+use crate::select::reading::place::Conventions;
 
 /// What of a tag is compared: numbers, pre-release, revision, build date, commit.
 ///
@@ -16,6 +18,15 @@ pub struct Version {
     key: Key,
     text: String,
     revision: String,
+}
+
+/// A tag as it is read, by itself or by a rule.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    pub(super) version: Option<Version>,
+    pub(super) variant: String,
+    /// What the other tags had to tell for that.
+    pub(super) decisions: Vec<Arc<Decision>>,
 }
 
 impl Version {

@@ -3,6 +3,7 @@
 pub(in crate::select) mod convention;
 pub(in crate::select) mod known;
 pub(in crate::select) mod parse;
+pub(in crate::select) mod place;
 mod places;
 mod prefix;
 mod suffix;

@@ -6,11 +6,10 @@
 use std::ops::Range;
 
 use crate::select::key::{Key, Moment, Numbers, Parts, Rank, Revision, Scheme, Stage};
-use crate::select::reading::convention::{Conventions, Sighting};
+use crate::select::reading::place::{Conventions, Sighting};
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
-use crate::select::rule::Reading;
-use crate::select::version::Version;
+use crate::select::version::{Reading, Version};
 
 /// Longer texts are no tags (OCI distribution specification).
 const TEXT_MAX_BYTES: usize = 128;

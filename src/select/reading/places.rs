@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::select::decision::{Decision, Why};
-use crate::select::reading::convention::{Place, Sighting};
+use crate::select::reading::place::{Place, Sighting};
 use crate::select::reading::word;
 
 /// All numbers of unknown meaning, by their place.

@@ -1,10 +1,10 @@
 //! Reads what follows the numbers of a tag: pre-release, revision, date, commit, and the names of the variant.
 
 use crate::select::key::{Numbers, Rank, Revision, Scheme, Stage};
-use crate::select::reading::convention::{Place, Role, Sighting};
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
 use crate::select::reading::parse::{Extent, Last, Prerelease, Reader};
+use crate::select::reading::place::{Place, Role, Sighting};
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 
