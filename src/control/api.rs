@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::LOCATION;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::control::answer::Error;
+use crate::control::clients::Client;
+use crate::control::parts::Parts;
+use crate::control::pieces::Form;
 use crate::control::{Configuration, Control};
 use crate::ledger::Record;
 use crate::worker::{MirrorPass, Run, RunState, RunStatus};
@@ -24,12 +27,13 @@ const WAIT_MAX: Duration = Duration::from_secs(25);
 
 /// What `GET /api/v1/mirrors` answers.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Overview {
+#[schemars(rename = "Overview")]
+pub(super) struct Overview<Mirrors = Vec<Record>> {
     /// The program's version.
-    pub(super) version: &'static str,
-    pub(super) started_at: Timestamp,
-    pub(super) configuration: Configuration,
-    pub(super) mirrors: Vec<Record>,
+    version: &'static str,
+    started_at: Timestamp,
+    configuration: Configuration,
+    mirrors: Mirrors,
 }
 
 /// What `POST /api/v1/sync` answers.
@@ -73,20 +77,30 @@ impl Control {
     }
 }
 
-impl Overview {
-    pub(super) fn of(control: &Control) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            started_at: control.ledger.started_at,
-            configuration: control.configuration(),
-            mirrors: control.workers.all().iter().map(|worker| worker.record()).collect(),
-        }
-    }
+/// Adds the overview, mirror by mirror.
+pub(super) fn overview(control: &Control, parts: &mut Parts) {
+    const NONE: [(); 0] = [];
+    let empty = Overview {
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: control.ledger.started_at,
+        configuration: control.configuration(),
+        mirrors: NONE,
+    };
+    // Texts and times, which always have a form in JSON.
+    let empty = serde_json::to_string(&empty).unwrap_or_default();
+    parts.text(empty.trim_end_matches("]}").to_owned());
+    let mirrors = control.workers.all();
+    let (first, others) = mirrors.split_at(mirrors.len().min(1));
+    parts.mirrors(first, Form::Json, ("", ""));
+    parts.mirrors(others, Form::Json, (",", ""));
+    parts.text("]}");
 }
 
 /// `GET /api/v1/mirrors`: what is known of every mirror and target.
-pub(super) async fn mirrors(State(control): State<Arc<Control>>) -> Json<Overview> {
-    Json(Overview::of(&control))
+pub(super) async fn mirrors(State(control): State<Arc<Control>>) -> impl IntoResponse {
+    let mut parts = Parts::default();
+    overview(&control, &mut parts);
+    ([(CONTENT_TYPE, "application/json")], parts.body(control))
 }
 
 /// `POST /api/v1/sync[?mirror=NAME]...`: asks for a pass over the named mirrors, or over all.
@@ -116,6 +130,7 @@ pub(super) async fn cancel(
 /// `GET /api/v1/runs/ID[?wait=SECONDS]`: how far a run is; with `wait`, its end if that comes in time.
 pub(super) async fn run(
     State(control): State<Arc<Control>>,
+    client: Option<Extension<Arc<Client>>>,
     id: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<RunStatus>, Error> {
@@ -126,6 +141,8 @@ pub(super) async fn run(
     if status.state == RunState::Finished || wait.is_zero() {
         return Ok(Json(status));
     }
+    // Where too many wait already, nobody else is let wait.
+    let Some(_place) = control.changes.place(client) else { return Ok(Json(status)) };
     tokio::select! {
         status = control.workers.finished(&run) => Ok(Json(status)),
         () = tokio::time::sleep(wait) => Ok(Json(run.status())),

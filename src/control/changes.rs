@@ -4,17 +4,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use axum::Extension;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use crate::control::server::CONNECTIONS_MAX;
+use crate::control::clients::{CONNECTIONS_MAX, Client};
 use crate::event::Pair;
 use crate::worker::{Fingerprint, Worker};
 
-/// The most listeners at a time: half of the connections that the control plane takes, so that the others answer whoever watches
-/// over the process.
-const LISTENERS_MAX: usize = CONNECTIONS_MAX / 2;
+/// At most this many wait for us at once, be it for changes or for the end of a run: half of the connections. The others
+/// answer whoever watches over the process.
+const WAITING_MAX: usize = CONNECTIONS_MAX / 2;
+/// There is at most one burst of events in this time, at the same moments for all who listen.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Numbers the changes of all mirrors, in the order in which they are noticed.
 #[derive(Debug)]
@@ -23,8 +28,25 @@ pub struct Changes {
     process: i64,
     /// Held for a look at every fingerprint.
     numbers: Mutex<Numbers>,
-    /// Places for those who listen.
-    listeners: Arc<Semaphore>,
+    /// Places for those who wait.
+    places: Arc<Semaphore>,
+    /// From when the moments are counted at which changes are told.
+    started_at: Instant,
+}
+
+/// A place for somebody who waits for us. While it is held, the connection is for nobody else.
+#[derive(Debug)]
+pub(super) struct Place {
+    client: Option<Arc<Client>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(client) = &self.client {
+            client.set_waiting(false);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -47,13 +69,25 @@ impl Changes {
         Self {
             process: started_at.as_microsecond(),
             numbers: Mutex::default(),
-            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            places: Arc::new(Semaphore::new(WAITING_MAX)),
+            started_at: Instant::now(),
         }
     }
 
-    /// A place for somebody who listens, held as long as that takes. None where too many do.
-    pub(super) fn listener(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.listeners).try_acquire_owned().ok()
+    /// A place for a client who waits for us, held as long as that takes. None where too many do.
+    pub(super) fn place(&self, client: Option<Extension<Arc<Client>>>) -> Option<Place> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let client = client.map(|Extension(client)| client);
+        if let Some(client) = &client {
+            client.set_waiting(true);
+        }
+        Some(Place { client, _permit: permit })
+    }
+
+    /// The next moment at which changes are told.
+    pub(super) fn next_moment(&self) -> Instant {
+        let moments = self.started_at.elapsed().as_millis() / PAUSE.as_millis() + 1;
+        self.started_at + PAUSE * u32::try_from(moments).unwrap_or(u32::MAX)
     }
 
     /// Those of the mirrors that changed since the mark, or all; and the mark of now.

@@ -1,15 +1,17 @@
 //! What changes, as it changes, for scripts.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
-use axum::response::sse::{Event, Sse};
-use futures_util::stream::Stream;
+use axum::response::Response;
 
 use crate::control::answer::Error;
-use crate::control::api::Overview;
+use crate::control::api::overview;
+use crate::control::clients::Client;
 use crate::control::follow::{EventRenderer, follow};
+use crate::control::parts::Parts;
+use crate::control::pieces::Form;
 use crate::control::{Configuration, Control};
 use crate::worker::Worker;
 
@@ -23,19 +25,20 @@ struct Json {
 /// configuration was read again; an event `mirror` holds one mirror of it, whenever that changed.
 pub(super) async fn events(
     State(control): State<Arc<Control>>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
-    follow(control, None, Json { known: None })
+    client: Option<Extension<Arc<Client>>>,
+) -> Result<Response, Error> {
+    follow(control, client, None, Json { known: None })
 }
 
 impl EventRenderer for Json {
-    fn render(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
+    fn render(&mut self, control: &Control, changed: &[Arc<Worker>], events: &mut Parts) {
         let configuration = control.configuration();
         if self.known.as_ref() == Some(&configuration) {
-            let event =
-                |worker: &Arc<Worker>| Event::default().event("mirror").json_data(worker.record()).ok();
-            return changed.iter().filter_map(event).collect();
+            return events.mirrors(changed, Form::Json, ("event: mirror\ndata: ", "\n\n"));
         }
         self.known = Some(configuration);
-        Event::default().event("mirrors").json_data(Overview::of(control)).into_iter().collect()
+        events.text("event: mirrors\ndata: ");
+        overview(control, events);
+        events.text("\n\n");
     }
 }

@@ -26,8 +26,7 @@ pub(super) async fn ready(State(control): State<Arc<Control>>) -> (StatusCode, &
 
 /// `GET /metrics`.
 pub(super) async fn metrics(State(control): State<Arc<Control>>) -> impl IntoResponse {
-    (
-        [(CONTENT_TYPE, metrics::CONTENT_TYPE)],
-        metrics::encode(&control.ledger, control.shard, Timestamp::now()),
-    )
+    let (ledger, shard) = (Arc::clone(&control.ledger), control.shard);
+    let page = control.metrics.get(move || metrics::encode(&ledger, shard, Timestamp::now()));
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page.await)
 }

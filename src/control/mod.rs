@@ -8,11 +8,14 @@ mod answer;
 mod api;
 mod changes;
 mod client;
+mod clients;
 mod events;
 mod follow;
 mod health;
 mod openapi;
 mod page;
+mod parts;
+mod pieces;
 mod server;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +36,7 @@ use crate::worker::Workers;
 pub use access::Access;
 pub use changes::Changes;
 pub use client::{Client, ClientError};
+pub use pieces::{Latest, Pieces};
 pub use server::serve;
 
 /// A request's body is a name or two.
@@ -49,6 +53,10 @@ pub struct Control {
     pub shard: Option<Shard>,
     /// What changed in which order.
     pub changes: Changes,
+    /// What is shown of the mirrors, made once for all who look.
+    pub pieces: Pieces,
+    /// The page of metrics, likewise.
+    pub metrics: Latest,
     /// Who may change something.
     pub access: Access,
     /// Cancelled when the daemon stops.

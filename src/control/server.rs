@@ -5,10 +5,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use hyper::server::conn::http1;
@@ -19,11 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::control::answer::Error;
+use crate::control::clients::{CONNECTIONS_MAX, Client, ClientStream, Clients};
 use crate::control::{Control, router};
 use crate::text::internal_error;
 
-/// The most open connections; others wait to be accepted.
-pub(super) const CONNECTIONS_MAX: usize = 256;
 /// A request's head comes within this time, and an idle connection is closed after it.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a request's head.
@@ -35,18 +34,22 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers requests until `stop`; those under way then are answered first.
 ///
-/// Spawns nothing: connections are futures of this one, and dropping it closes them all.
+/// Spawns nothing: connections are futures of this one, and dropping it closes them all. What takes a while to compute
+/// is done elsewhere, so that each is answered soon.
 pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: CancellationToken) {
     let router = router(control);
+    let mut clients = Clients::default();
     let mut connections = FuturesUnordered::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.next() => {}
-            accepted = accept(&listener), if connections.len() < CONNECTIONS_MAX => {
+            // One more than there are places: it takes that of another, who ends now.
+            accepted = accept(&listener), if connections.len() <= CONNECTIONS_MAX => {
                 if let Some(stream) = accepted {
+                    let connection = connection(stream, clients.welcome(), router.clone(), &stop);
                     // A panic in what streams to one client ends its connection alone.
-                    connections.push(AssertUnwindSafe(connection(stream, router.clone(), &stop)).catch_unwind());
+                    connections.push(AssertUnwindSafe(connection).catch_unwind());
                 }
             }
         }
@@ -68,16 +71,21 @@ async fn accept(listener: &TcpListener) -> Option<TcpStream> {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: &CancellationToken) {
+async fn connection(stream: TcpStream, client: Arc<Client>, router: Router, stop: &CancellationToken) {
+    let router = router.layer(Extension(Arc::clone(&client)));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIMEOUT)
         .max_buf_size(HEADERS_MAX_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(ClientStream::new(stream, Arc::clone(&client))),
+            TowerToHyperService::new(router),
+        );
     let mut served = std::pin::pin!(served);
     // A client may break off in any way.
     let _ = tokio::select! {
         ended = served.as_mut() => ended,
+        () = client.dismissed() => return,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             served.await

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::config::Config;
 use crate::control;
-use crate::control::{Access, Changes, Configuration, Control};
+use crate::control::{Access, Changes, Configuration, Control, Latest, Pieces};
 use crate::daemon::schedule::Clock;
 use crate::event::Observer;
 use crate::ledger::Ledger;
@@ -82,6 +82,8 @@ impl Daemon {
             workers: Workers::new(Arc::clone(&ledger)),
             shard,
             changes: Changes::new(now),
+            pieces: Pieces::default(),
+            metrics: Latest::default(),
             access: Access::new(token, listen),
             stopping: CancellationToken::new(),
             configuration: Mutex::new(Configuration { loaded_at: now, error: None }),

@@ -1,5 +1,7 @@
 //! The place of one record.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -13,36 +15,31 @@ pub struct Entry {
     /// What the record is about.
     pub pair: Pair,
     /// Held for updates and copies only.
-    page: Mutex<Page>,
-}
-
-#[derive(Debug)]
-struct Page {
-    record: Record,
-    /// Counts the updates.
-    version: u64,
+    record: Mutex<Record>,
+    /// Counts the updates. Whoever looks at it alone waits for nobody.
+    version: AtomicU64,
 }
 
 impl Entry {
     pub(super) fn new(pair: Pair, record: Record) -> Self {
-        Self { pair, page: Mutex::new(Page { record, version: 0 }) }
+        Self { pair, record: Mutex::new(record), version: AtomicU64::default() }
     }
 
     /// A copy of the record as it is now.
     pub fn record(&self) -> Record {
         // The rest of it is done while events go on.
-        let record = self.page().record.clone();
+        let record = self.lock().clone();
         record.shown()
     }
 
     /// Looks at the record where it is; events wait meanwhile.
     pub fn look<T>(&self, look: impl FnOnce(&Record) -> T) -> T {
-        look(&self.page().record)
+        look(&self.lock())
     }
 
     /// Differs from one before whenever the record does. Much cheaper than a copy.
     pub fn version(&self) -> u64 {
-        self.page().version
+        self.version.load(Acquire)
     }
 
     /// Says when the mirror runs next by its schedule.
@@ -56,12 +53,14 @@ impl Entry {
     }
 
     pub(super) fn update<T>(&self, update: impl FnOnce(&mut Record) -> T) -> T {
-        let mut page = self.page();
-        page.version += 1;
-        update(&mut page.record)
+        let mut record = self.lock();
+        let updated = update(&mut record);
+        // After it: whoever sees the number finds what it stands for.
+        self.version.fetch_add(1, Release);
+        updated
     }
 
-    fn page(&self) -> MutexGuard<'_, Page> {
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

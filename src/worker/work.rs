@@ -133,8 +133,17 @@ impl Worker {
     /// What is known of it, and whether it waits for its turn.
     pub fn record(&self) -> Record {
         let record = self.entry.record();
-        let is_waiting = record.state == State::Idle && self.trigger.is_asked();
-        Record { state: if is_waiting { State::Waiting } else { record.state }, ..record }
+        Record { state: self.shown(record.state), ..record }
+    }
+
+    /// What it does.
+    pub fn state(&self) -> State {
+        self.shown(self.entry.look(|record| record.state))
+    }
+
+    fn shown(&self, state: State) -> State {
+        let is_waiting = state == State::Idle && self.trigger.is_asked();
+        if is_waiting { State::Waiting } else { state }
     }
 
     /// Whether a pass is under way.

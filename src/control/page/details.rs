@@ -7,6 +7,9 @@ use crate::control::page::time::time;
 use crate::ledger::{Record, TagState, TagStatus};
 use crate::report::Bytes;
 
+/// More tags of a mirror are not listed: nobody reads more, and browsers become slow.
+const ROWS_MAX: usize = 1000;
+
 /// The selected tags as a table.
 pub(super) fn tags(record: &Record, now: Timestamp) -> Markup {
     let caption = format!("The tags of {}", record.name);
@@ -23,12 +26,25 @@ pub(super) fn tags(record: &Record, now: Timestamp) -> Markup {
                                 th.number scope="col" { "Size" } th scope="col" { "Pushed" }
                             }
                         }
-                        tbody { @for tag in &record.tags { (row(tag, now)) } }
+                        tbody { @for tag in rows(&record.tags) { (row(tag, now)) } }
+                    }
+                    @if record.tags.len() > ROWS_MAX {
+                        p { "and " (record.tags.len() - ROWS_MAX) " more: " a href="api/v1/mirrors" { "JSON" } " has them all" }
                     }
                 }
             }
         }
     }
+}
+
+/// Of very many tags those that are not as they should be, and then the first.
+fn rows(tags: &[TagStatus]) -> Vec<&TagStatus> {
+    let mut rows: Vec<_> = tags.iter().collect();
+    if rows.len() > ROWS_MAX {
+        rows.sort_by_key(|tag| tag.state == TagState::Current);
+        rows.truncate(ROWS_MAX);
+    }
+    rows
 }
 
 fn row(tag: &TagStatus, now: Timestamp) -> Markup {

@@ -1,21 +1,22 @@
 //! The page as a whole.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::control::Access;
-use crate::control::api::Overview;
 use crate::control::changes::Mark;
-use crate::control::page::mirror::{Depth, Look, mirror};
+use crate::control::page::mirror::{Depth, Look};
 use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
-use crate::ledger::Record;
+use crate::control::{Access, Configuration};
 
 /// With this many mirrors or more there is a field to find one.
 const FILTER_MIN: usize = 12;
 
-/// All that is to be seen.
+/// All that is to be seen, but for the mirrors themselves.
 pub(super) struct Page<'a> {
-    pub(super) overview: &'a Overview,
+    pub(super) version: &'static str,
+    pub(super) configuration: &'a Configuration,
+    /// The mirrors that are shown, the worst first.
+    pub(super) standings: &'a [Standing],
     /// The mirror that is shown alone.
     pub(super) only: Option<&'a str>,
     pub(super) look: Look,
@@ -27,6 +28,9 @@ pub(super) struct Page<'a> {
     pub(super) mark: Mark,
 }
 
+/// Stands where the mirrors come: no text that is put into the page may have it, as markup in it is escaped.
+const MIRRORS: &str = "<!-- mirrors -->";
+
 /// The answer to what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
@@ -35,12 +39,17 @@ pub(super) enum Message {
 }
 
 impl Page<'_> {
-    pub(super) fn markup(&self) -> Markup {
-        let mirrors = self.mirrors();
-        let standings: Vec<_> = mirrors.iter().map(|record| Standing::of(record)).collect();
+    /// What comes before the mirrors, and after them.
+    pub(super) fn around(&self) -> (String, String) {
+        let markup = self.markup().into_string();
+        let (before, after) = markup.split_once(MIRRORS).unwrap_or((&markup, ""));
+        (before.to_owned(), after.to_owned())
+    }
+
+    fn markup(&self) -> Markup {
         let summary = Summary {
-            verdict: Verdict::new(&standings),
-            configuration: &self.overview.configuration,
+            verdict: Verdict::new(self.standings),
+            configuration: self.configuration,
             is_stopping: self.is_stopping,
         };
         html! {
@@ -56,16 +65,16 @@ impl Page<'_> {
                     }
                     main data-since=(self.mark) data-now=(self.look.now.as_millisecond()) data-mirror=[self.only] {
                         (summary.markup())
-                        (self.form(mirrors.len()))
+                        (self.form(self.standings.len()))
                         noscript {
                             p.hint { "This shows one moment. " a href="./" { "Load it again" } " to see what changed." }
                         }
                         div #mirrors.many[self.look.depth == Depth::Brief] tabindex="-1" {
-                            @for record in &mirrors { (mirror(record, self.look)) }
+                            (PreEscaped(MIRRORS))
                         }
                     }
                     footer {
-                        p { "tagferry " (self.overview.version) }
+                        p { "tagferry " (self.version) }
                         nav aria-label="For machines" {
                             a href="api/v1/mirrors" { "JSON" } a href="metrics" { "Metrics" }
                             a href="api/v1/openapi.json" { "OpenAPI" }
@@ -74,15 +83,6 @@ impl Page<'_> {
                 }
             }
         }
-    }
-
-    /// The worst first, else in the order of the configuration. `live.js` changes mirrors where they are: what somebody
-    /// reads does not jump away.
-    fn mirrors(&self) -> Vec<&Record> {
-        let is_shown = |record: &&Record| self.only.is_none_or(|only| only == record.name);
-        let mut mirrors: Vec<_> = self.overview.mirrors.iter().filter(is_shown).collect();
-        mirrors.sort_by_key(|record| Standing::of(record).health);
-        mirrors
     }
 
     /// What starts runs. The buttons of the mirrors belong to this form, too.

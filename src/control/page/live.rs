@@ -1,39 +1,38 @@
 //! What changes on the page, as it changes: each mirror as its own piece of HTML.
 
-use std::convert::Infallible;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, Sse};
-use futures_util::stream::Stream;
+use axum::response::Response;
 use serde::Serialize;
 
 use crate::control::answer::Error;
+use crate::control::clients::Client;
 use crate::control::follow::{EventRenderer, follow, last_event};
-use crate::control::page::Query;
-use crate::control::page::mirror::{Look, id, mirror};
+use crate::control::page::mirror::{Look, id};
 use crate::control::page::summary::Summary;
 use crate::control::page::verdict::{Standing, Verdict};
+use crate::control::page::{Query, look};
+use crate::control::parts::Parts;
+use crate::control::pieces::Form;
 use crate::control::{Configuration, Control};
+use crate::event::Pair;
 use crate::worker::Worker;
 
 /// Tells in pieces of HTML.
 #[derive(Default)]
-struct Pieces {
+struct Html {
     /// The mirror that the page shows alone.
     only: Option<String>,
     /// The configuration of which the listener knows.
     configuration: Option<Configuration>,
     standings: Vec<Standing>,
+    /// The place of each in `standings`.
+    places: HashMap<Pair, usize>,
     summary: String,
-}
-
-/// A mirror, to be put where the element of this id is.
-#[derive(Serialize)]
-struct Piece<'a> {
-    id: &'a str,
-    html: &'a str,
 }
 
 /// What is above all mirrors, and the title of the page.
@@ -47,59 +46,56 @@ struct Headline<'a> {
 /// is to have, an event `mirror` one that changed, an event `summary` what is above them all.
 pub(in crate::control) async fn events(
     State(control): State<Arc<Control>>,
+    client: Option<Extension<Arc<Client>>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
+) -> Result<Response, Error> {
     let query = Query::of(query.as_deref());
     let since = last_event(&headers).or(query.since);
-    follow(control, since, Pieces { only: query.mirror, ..Pieces::default() })
+    follow(control, client, since, Html { only: query.mirror, ..Html::default() })
 }
 
-impl EventRenderer for Pieces {
-    fn render(&mut self, control: &Control, changed: &[Arc<Worker>]) -> Vec<Event> {
-        let (look, configuration) = (Look::new(control, self.only.as_deref()), control.configuration());
-        let mut events = Vec::new();
+impl EventRenderer for Html {
+    fn render(&mut self, control: &Control, changed: &[Arc<Worker>], events: &mut Parts) {
+        let configuration = control.configuration();
         if self.configuration.as_ref() != Some(&configuration) {
             let all = control.workers.all();
             self.standings =
-                all.iter().filter(|worker| self.shows(worker)).map(|it| Standing::of(&it.record())).collect();
+                all.iter().filter(|worker| self.shows(worker)).map(|it| Standing::of_worker(it)).collect();
+            self.places = self.standings.iter().map(|standing| standing.pair.clone()).zip(0..).collect();
             let ids: Vec<_> = self.standings.iter().map(|standing| id(&standing.pair)).collect();
-            events.extend(Event::default().event("mirrors").json_data(ids));
+            events.event("mirrors", &json(&ids));
         }
-        for worker in changed {
-            if self.shows(worker) {
-                events.extend(self.piece(worker, look));
+        let changed: Vec<_> = changed.iter().filter(|worker| self.shows(worker)).cloned().collect();
+        for worker in &changed {
+            if let Some(&place) = self.places.get(worker.pair()) {
+                self.standings[place] = Standing::of_worker(worker);
             }
         }
-        events.extend(self.summarise(control, &configuration));
+        let Look { depth, has_button, .. } = look(control, self.only.as_deref());
+        events.mirrors(&changed, Form::Swap { depth, has_button }, ("event: mirror\ndata: ", "\n\n"));
+        self.summarise(control, &configuration, events);
         self.configuration = Some(configuration);
-        events
     }
 }
 
-impl Pieces {
+impl Html {
     fn shows(&self, worker: &Worker) -> bool {
         self.only.as_ref().is_none_or(|only| *only == worker.pair().mirror)
     }
 
-    fn piece(&mut self, worker: &Worker, look: Look) -> Option<Event> {
-        let record = worker.record();
-        let standing = Standing::of(&record);
-        if let Some(known) = self.standings.iter_mut().find(|known| known.pair == standing.pair) {
-            *known = standing;
-        }
-        let piece = Piece { id: &id(worker.pair()), html: &mirror(&record, look).into_string() };
-        Event::default().event("mirror").json_data(piece).ok()
-    }
-
-    fn summarise(&mut self, control: &Control, configuration: &Configuration) -> Option<Event> {
+    fn summarise(&mut self, control: &Control, configuration: &Configuration, events: &mut Parts) {
         let is_stopping = control.stopping.is_cancelled();
         let summary = Summary { verdict: Verdict::new(&self.standings), configuration, is_stopping };
         let (title, html) = (summary.title(), summary.markup().into_string());
-        if html == self.summary {
-            return None;
+        if html != self.summary {
+            self.summary = html;
+            events.event("summary", &json(&Headline { title: &title, html: &self.summary }));
         }
-        self.summary = html;
-        Event::default().event("summary").json_data(Headline { title: &title, html: &self.summary }).ok()
     }
+}
+
+/// Texts and lists of them always have a form in JSON.
+fn json(data: &impl Serialize) -> String {
+    serde_json::to_string(data).unwrap_or_default()
 }

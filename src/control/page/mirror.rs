@@ -7,46 +7,31 @@ use url::form_urlencoded;
 use crate::control::page::details;
 use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
-use crate::control::{Access, Control};
 use crate::event::{Pair, RunOutcome};
 use crate::ledger::{Failure, Newest, PassRecord, Progress, Record, State};
 use crate::oci::Tag;
 use crate::report::{Bytes, Span};
 
-/// The most mirrors for which all tags are on one page, which then has up to some 200 kB.
-const DETAILED_MAX: usize = 50;
-
 /// How mirrors are shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
-    pub(super) depth: Depth,
+pub(in crate::control) struct Look {
+    pub(in crate::control) depth: Depth,
     /// Whether there is a button: the form to which it belongs is on the page.
-    pub(super) has_button: bool,
-    pub(super) now: Timestamp,
+    pub(in crate::control) has_button: bool,
+    pub(in crate::control) now: Timestamp,
 }
 
 /// How much of a mirror is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::control) enum Depth {
     /// Everything.
     Full,
     /// Tags and failures are a link to the mirror's own page, for there are many mirrors on this one.
     Brief,
 }
 
-impl Look {
-    pub(super) fn new(control: &Control, only: Option<&str>) -> Self {
-        let is_detailed = only.is_some() || control.workers.all().len() <= DETAILED_MAX;
-        Self {
-            depth: if is_detailed { Depth::Full } else { Depth::Brief },
-            has_button: !matches!(control.access, Access::Nobody),
-            now: Timestamp::now(),
-        }
-    }
-}
-
 /// The `id` of the element of a mirror and one of its targets.
-pub(super) fn id(pair: &Pair) -> String {
+pub(in crate::control) fn id(pair: &Pair) -> String {
     // The name of a directory may have spaces, and an `id` must not.
     format!("mirror-{}-{}", pair.mirror, pair.target).replace(char::is_whitespace, "_")
 }
@@ -69,7 +54,7 @@ pub(super) fn badge(health: Health) -> Markup {
 }
 
 /// Everything about a mirror, and its buttons. `live.js` puts a new one in the place of an old one.
-pub(super) fn mirror(record: &Record, look: Look) -> Markup {
+pub(in crate::control) fn mirror(record: &Record, look: Look) -> Markup {
     let Look { depth, has_button, now } = look;
     let (health, id) = (Health::of(record), id(&record.pair()));
     let heading = format!("{id}-name");

@@ -25,22 +25,31 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use url::form_urlencoded;
 
-use crate::control::Control;
 use crate::control::access::{AccessDenied, check_form};
 use crate::control::answer::{CHALLENGE, Error};
-use crate::control::api::Overview;
 use crate::control::changes::Mark;
 use crate::control::page::document::{Message, Page};
-use crate::control::page::mirror::Look;
+use crate::control::page::verdict::{Standing, worst_first};
+use crate::control::parts::Parts;
+use crate::control::pieces::Form;
+use crate::control::{Access, Control};
+use crate::worker::Worker;
 
 pub(super) use assets::{icon, script, style};
 pub(super) use live::events;
+pub(super) use mirror::{Depth, Look, id, mirror};
 
 /// Nothing but our own files, and no inline script or style: markup that slips in can do nothing.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The most mirrors for which all tags are on one page, which then has up to some 200 kB.
+const DETAILED_MAX: usize = 50;
+/// The same for the tags of all of them together.
+const DETAILED_TAGS_MAX: usize = 5000;
 
 /// What is asked for in an address. What is not understood is ignored: it changes nothing.
 #[derive(Debug, Default)]
@@ -132,13 +141,37 @@ fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Er
     Ok(format!("./?asked={}", mirror::encoded(asked)))
 }
 
-fn page(control: &Control, only: Option<&str>, status: StatusCode, message: Option<Message>) -> Response {
+/// How mirrors are shown on a page of all of them, or of one alone.
+fn look(control: &Control, only: Option<&str>) -> Look {
+    let all = control.workers.all();
+    let tags = || all.iter().map(|worker| worker.entry.look(|record| record.tags.len())).sum::<usize>();
+    let is_detailed = only.is_some() || all.len() <= DETAILED_MAX && tags() <= DETAILED_TAGS_MAX;
+    Look {
+        depth: if is_detailed { Depth::Full } else { Depth::Brief },
+        has_button: !matches!(control.access, Access::Nobody),
+        now: Timestamp::now(),
+    }
+}
+
+fn page(
+    control: &Arc<Control>,
+    only: Option<&str>,
+    status: StatusCode,
+    message: Option<Message>,
+) -> Response {
     // Before what it marks is looked at: what changes meanwhile is told again.
     let (_, mark) = control.changes.since(None, control.workers.all());
+    let is_shown = |worker: &Arc<Worker>| only.is_none_or(|only| only == worker.pair().mirror);
+    // `live.js` changes mirrors where they are: what somebody reads does not jump away.
+    let shown = worst_first(control.workers.all().into_iter().filter(is_shown), |it| Standing::of_worker(it));
+    let (standings, workers): (Vec<_>, Vec<_>) = shown.into_iter().unzip();
+    let look = look(control, only);
     let page = Page {
-        overview: &Overview::of(control),
+        version: env!("CARGO_PKG_VERSION"),
+        configuration: &control.configuration(),
+        standings: &standings,
         only,
-        look: Look::new(control, only),
+        look,
         access: &control.access,
         is_stopping: control.stopping.is_cancelled(),
         message,
@@ -152,7 +185,13 @@ fn page(control: &Control, only: Option<&str>, status: StatusCode, message: Opti
         // With `no-referrer` browsers send forms with `Origin: null`, as a stranger's page would.
         (REFERRER_POLICY, "same-origin"),
     ];
-    let mut response = (status, fields, page.markup().into_string()).into_response();
+    let (before, after) = page.around();
+    let mut parts = Parts::default();
+    parts.text(before);
+    let Look { depth, has_button, .. } = look;
+    parts.mirrors(&workers, Form::Html { depth, has_button }, ("", ""));
+    parts.text(after);
+    let mut response = (status, fields, parts.body(Arc::clone(control))).into_response();
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
     }

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::document::{Message, Page};
 use super::mirror::{Depth, Look, mirror};
-use crate::control::api::Overview;
+use super::verdict::{Standing, worst_first};
 use crate::control::{Access, Changes, Configuration};
 use crate::event::fault;
 use crate::event::{Pair, PassId, RunOutcome};
@@ -112,22 +112,44 @@ fn failing(name: &str, error: &str) -> Record {
     }
 }
 
-fn overview(mirrors: Vec<Record>) -> Overview {
-    let started_at = at("2026-08-01T08:00:00Z");
-    let configuration = Configuration { loaded_at: started_at, error: None };
-    Overview { version: "1.2.3", started_at, configuration, mirrors }
+/// What a page of these mirrors is made of.
+struct Sample {
+    configuration: Configuration,
+    standings: Vec<Standing>,
+    records: Vec<Record>,
+    access: Access,
 }
 
-fn page<'a>(overview: &'a Overview, access: &'a Access) -> Page<'a> {
-    let (_, mark) = Changes::new(overview.started_at).since(None, Vec::new());
-    Page {
-        overview,
-        only: None,
-        look: Look { has_button: !matches!(access, Access::Nobody), ..look(Depth::Full) },
-        access,
-        is_stopping: false,
-        message: None,
-        mark,
+impl Sample {
+    fn of(mirrors: Vec<Record>, access: Access) -> Self {
+        let configuration = Configuration { loaded_at: at("2026-08-01T08:00:00Z"), error: None };
+        let (standings, records) = worst_first(mirrors.into_iter(), Standing::of).into_iter().unzip();
+        Self { configuration, standings, records, access }
+    }
+
+    fn page(&self) -> Page<'_> {
+        let (_, mark) = Changes::new(self.configuration.loaded_at).since(None, Vec::new());
+        Page {
+            version: "1.2.3",
+            configuration: &self.configuration,
+            standings: &self.standings,
+            only: None,
+            look: Look { has_button: !matches!(self.access, Access::Nobody), ..look(Depth::Full) },
+            access: &self.access,
+            is_stopping: false,
+            message: None,
+            mark,
+        }
+    }
+
+    fn html(&self) -> String {
+        self.html_of(&self.page())
+    }
+
+    fn html_of(&self, page: &Page<'_>) -> String {
+        let (before, after) = page.around();
+        let mirrors = self.records.iter().map(|record| mirror(record, page.look).into_string());
+        format!("{before}{}{after}", mirrors.collect::<String>())
     }
 }
 
@@ -178,18 +200,29 @@ fn one_of_many_mirrors_is_brief() {
 
 #[test]
 fn a_whole_page_after_a_faulty_reload() {
-    let mut overview = overview(vec![fresh("java/jdk"), failing("db/free", "no"), unknown("mysql")]);
-    overview.configuration.error = Some("tagferry.yaml:8:1: unknown key `nonsense`".to_owned());
     let access = Access::Token(SecretString::from("secret"));
-    let html = page(&overview, &access).markup().into_string();
+    let mut page = Sample::of(vec![fresh("java/jdk"), failing("db/free", "no"), unknown("mysql")], access);
+    page.configuration.error = Some("tagferry.yaml:8:1: unknown key `nonsense`".to_owned());
+    let html = page.html();
     assert!(!html.contains("secret"), "{html}");
     insta::assert_snapshot!(lines(&html));
 }
 
 #[test]
+fn of_very_many_tags_those_that_are_not_as_they_should_be_are_listed() {
+    let mut tags: Vec<_> =
+        (0..60_000).map(|number| tag_status(&number.to_string(), TagState::Current)).collect();
+    tags[59_999].state = TagState::Stale;
+    let html = card(&Record { tags, ..behind("java/jdk") });
+    assert_eq!(html.matches("<th scope=\"row\">").count(), 1000);
+    assert!(html.contains("<code>59999</code>") && html.contains("and 59000 more"));
+    assert!(html.len() < 1024 * 1024, "{}", html.len());
+}
+
+#[test]
 fn the_worst_mirrors_are_first() {
-    let overview = overview(vec![fresh("a"), unknown("b"), behind("c"), failing("d", "no"), fresh("e")]);
-    let html = page(&overview, &Access::Local).markup().into_string();
+    let mirrors = vec![fresh("a"), unknown("b"), behind("c"), failing("d", "no"), fresh("e")];
+    let html = Sample::of(mirrors, Access::Local).html();
     let place = |name: &str| html.find(&format!("id=\"mirror-{name}-")).unwrap();
     let places = ["d", "c", "b", "a", "e"].map(place);
     assert!(places.is_sorted(), "{places:?}");
@@ -197,8 +230,7 @@ fn the_worst_mirrors_are_first() {
 
 #[test]
 fn where_nobody_may_start_anything_the_page_says_what_to_set() {
-    let overview = overview(vec![fresh("a"), fresh("b")]);
-    let html = page(&overview, &Access::Nobody).markup().into_string();
+    let html = Sample::of(vec![fresh("a"), fresh("b")], Access::Nobody).html();
     assert!(html.contains("set <code>TAGFERRY_API_TOKEN</code>") && !html.contains("<form"), "{html}");
     assert!(!html.contains("<button"), "{html}");
 }
@@ -211,12 +243,11 @@ fn markup_from_elsewhere_is_text() {
     if let Some(run) = &mut hostile.last_run {
         run.error = Some(fault::sample(HOSTILE));
     }
-    let mut overview = overview(vec![hostile, fresh("a")]);
-    overview.configuration.error = Some(HOSTILE.to_owned());
-    let access = Access::Local;
+    let mut page = Sample::of(vec![hostile, fresh("a")], Access::Local);
+    page.configuration.error = Some(HOSTILE.to_owned());
     for only in [None, Some(HOSTILE)] {
         let message = Some(Message::Refused(HOSTILE.to_owned()));
-        let html = Page { only, message, ..page(&overview, &access) }.markup().into_string();
+        let html = page.html_of(&Page { only, message, ..page.page() });
         assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
         // The only script is our own file, and nothing that was put in ends an attribute.
         assert_eq!(html.matches("<script").count(), 1, "{html}");

@@ -2,6 +2,7 @@
 
 use crate::event::{Pair, RunOutcome};
 use crate::ledger::{Record, State};
+use crate::worker::Worker;
 
 /// How a mirror is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,10 @@ pub(super) struct Standing {
 impl Standing {
     pub(super) fn of(record: &Record) -> Self {
         Self { pair: record.pair(), health: Health::of(record), state: record.state }
+    }
+
+    pub(super) fn of_worker(worker: &Worker) -> Self {
+        Self { state: worker.state(), ..worker.entry.look(Self::of) }
     }
 }
 
@@ -67,6 +72,16 @@ impl Health {
             Self::Fresh => "✓",
         }
     }
+}
+
+/// Puts mirrors in the order in which a page shows them: the worst first, else that of the configuration.
+pub(super) fn worst_first<T>(
+    mirrors: impl Iterator<Item = T>,
+    standing: impl Fn(&T) -> Standing,
+) -> Vec<(Standing, T)> {
+    let mut mirrors: Vec<_> = mirrors.map(|mirror| (standing(&mirror), mirror)).collect();
+    mirrors.sort_by_key(|(standing, _)| standing.health);
+    mirrors
 }
 
 /// The answer for all mirrors that a page shows.

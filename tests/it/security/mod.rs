@@ -6,6 +6,7 @@
 //! (`source.rs`, `oci/manifest.rs`), wrong digests and sizes (`retry.rs`, `graphs.rs`), foreign layers
 //! (`graphs.rs`), YAML bombs and deep nesting (`config/tests`), challenges that cannot be answered (`login.rs`).
 
+mod crowd;
 mod disk;
 mod documents;
 mod origin;
