@@ -1,18 +1,25 @@
 //! Which manifests are whole. Each is read and hashed once, and again only when its file is another one by then.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::layout::files::Stamp;
 use crate::layout::{Error, Layout, files};
 use crate::oci::{Descriptor, Digest, MANIFEST_MAX_BYTES, Manifest, MediaType};
+use crate::remembered::Remembered;
 
-/// The most manifests that are remembered, some tens of megabytes. Beyond that it starts anew: they are read again.
-const REMEMBERED_MAX: usize = 64 * 1024;
+/// What is remembered of manifests. Beyond that, those that were not needed for the longest time are read again.
+const REMEMBERED_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The manifests whose files were found right.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashMap<Digest, Arc<Checked>>>);
+#[derive(Debug)]
+pub(super) struct Known(Mutex<Remembered<Digest, Arc<Checked>>>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Mutex::new(Remembered::new(REMEMBERED_MAX_BYTES)))
+    }
+}
 
 /// A file whose bytes have its digest, and what they refer to.
 #[derive(Debug)]
@@ -51,18 +58,23 @@ impl Parts {
     }
 }
 
+impl Checked {
+    /// What it holds on the heap.
+    fn bytes(&self) -> usize {
+        let Parts { blobs, children, others, .. } = &self.parts;
+        size_of::<Self>() + (blobs.len() + children.len() + others.len()) * size_of::<(Digest, u64)>()
+    }
+}
+
 impl Known {
     fn get(&self, digest: Digest, file: Stamp) -> Option<Arc<Checked>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&digest).filter(|checked| checked.file == file).cloned()
     }
 
     fn insert(&self, digest: Digest, checked: &Arc<Checked>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
-        }
-        known.insert(digest, Arc::clone(checked));
+        known.insert(digest, Arc::clone(checked), checked.bytes());
     }
 }
 
@@ -149,5 +161,29 @@ impl Layout {
         // Another process may have written it just now, and all below it.
         self.state().names_changed();
         Ok(Some(checked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_in_bytes() {
+        let (known, file) = (Known::default(), std::fs::metadata(".").unwrap());
+        let file = Stamp::of(&file);
+        let part = |number: usize| (Digest::of(&number.to_ne_bytes()), 1);
+        for number in 0..200 {
+            let parts = Parts {
+                blobs: (0..10_000).map(part).collect(),
+                children: Box::default(),
+                others: Box::default(),
+                subject: None,
+            };
+            let (digest, _) = part(number);
+            known.insert(digest, &Arc::new(Checked { file, parts }));
+            assert!(known.get(digest, file).is_some());
+            assert!(known.0.lock().unwrap().bytes() <= REMEMBERED_MAX_BYTES);
+        }
     }
 }

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use crate::config;
-use crate::notice::Notice;
 use crate::notice::destination::DestinationClient;
 use crate::notice::error::SendError;
+use crate::notice::{Notice, Waiting};
 use crate::registry::Retry;
 
 /// How often and how long a notice is tried.
@@ -48,7 +48,7 @@ pub struct Delivery {
 /// A destination and what waits for it.
 pub(super) struct QueueReceiver {
     pub(super) destination: config::Destination,
-    pub(super) queue: mpsc::Receiver<Notice>,
+    pub(super) queue: mpsc::Receiver<Waiting>,
 }
 
 impl Delivery {
@@ -86,7 +86,7 @@ async fn drain(receiver: QueueReceiver, aws: Option<SharedCredentialsProvider>, 
             return;
         }
     };
-    while let Some(notice) = queue.recv().await {
+    while let Some((notice, _room)) = queue.recv().await {
         let (kind, mirror) = (notice.kind.as_str(), &notice.mirror);
         let sent = AssertUnwindSafe(send(&client, &notice, &destination, patience)).catch_unwind().await;
         // A panic was logged where it happened, and holds up no other notice.

@@ -52,6 +52,12 @@ pub struct TagNotice {
     pub error: Option<String>,
 }
 
+impl TagNotice {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.tag.as_str().len() + self.error.as_ref().map_or(0, String::len)
+    }
+}
+
 impl From<&TagSummary> for TagNotice {
     fn from(summary: &TagSummary) -> Self {
         let TagSummary { tag, digest, bytes, error, .. } = summary;
@@ -102,6 +108,29 @@ impl Notice {
     pub(super) fn json(&self) -> String {
         // Texts, numbers and lists of them, which always have a form in JSON.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What it holds on the heap, about.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.mirror, &self.source, &self.target, &self.text].map(String::len);
+        let error = self.error.as_ref().map_or(0, String::len);
+        texts.iter().sum::<usize>() + error + self.tags.iter().map(TagNotice::bytes).sum::<usize>()
+    }
+
+    /// The same notice with as many of its tags as fit.
+    pub(super) fn within(mut self, bytes_max: usize) -> Self {
+        let mut room =
+            bytes_max.saturating_sub(self.bytes() - self.tags.iter().map(TagNotice::bytes).sum::<usize>());
+        let fits = |tag: &TagNotice| {
+            let rest = room.checked_sub(tag.bytes());
+            room = rest.unwrap_or_default();
+            rest.is_some()
+        };
+        let kept = self.tags.iter().map(fits).take_while(|fits| *fits).count();
+        self.tags_omitted += self.tags.len() - kept;
+        self.tags.truncate(kept);
+        self.tags.shrink_to_fit();
+        self
     }
 
     /// The same notice with the first `kept` of its tags.

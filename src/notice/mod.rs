@@ -28,7 +28,7 @@ mod without_aws;
 use std::sync::Arc;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::config::Config;
 use crate::ledger::Ledger;
@@ -41,6 +41,13 @@ pub use notifier::Notifier;
 
 /// The most notices that wait for one destination. A pass makes three at most.
 const QUEUE_MAX: usize = 256;
+/// The bytes of all of them together.
+const QUEUE_MAX_KIB: usize = 8 * 1024;
+/// The most that a notice has: no destination takes more. Tags beyond that are counted.
+const NOTICE_MAX_BYTES: usize = 1024 * 1024;
+
+/// A notice that waits, with the room that it takes up.
+type Waiting = (Notice, OwnedSemaphorePermit);
 
 /// The two ends of the queues to all destinations that the configuration names; without any, nothing is ever sent.
 ///
@@ -55,7 +62,7 @@ pub fn channel(
     let mut receivers = Vec::with_capacity(config.notices.len());
     for notice in &config.notices {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        senders.push(QueueSender::new(notice.clone(), sender));
+        senders.push(QueueSender::new(notice.clone(), sender, Semaphore::new(QUEUE_MAX_KIB)));
         receivers.push(QueueReceiver { destination: notice.destination.clone(), queue: receiver });
     }
     (Arc::new(Notifier::new(ledger, senders)), Delivery::new(receivers, aws))

@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
 
 use crate::config;
 use crate::event::{Ending, Event, EventKind, MirrorSummary, Observer, PassId, TagOutcome};
 use crate::ledger::{Ledger, Transition};
-use crate::notice::{Notice, TagNotice};
+use crate::notice::{NOTICE_MAX_BYTES, Notice, TagNotice, Waiting};
 
 /// Makes notices of what happens, and never waits.
 pub struct Notifier {
@@ -24,7 +24,9 @@ pub struct Notifier {
 /// The queue of one destination.
 pub(super) struct QueueSender {
     wanted: config::Notice,
-    queue: mpsc::Sender<Notice>,
+    queue: mpsc::Sender<Waiting>,
+    /// In KiB, for those that wait.
+    room: Arc<Semaphore>,
     /// Whether the last notice found no room, which is said once.
     is_full: AtomicBool,
 }
@@ -60,6 +62,7 @@ impl Observer for Notifier {
     fn observe(&self, event: &Event<'_>) {
         let (Some(pass), EventKind::PassFinished { summary, .. }) = (event.pass, &event.kind) else { return };
         for notice in self.notices(pass, summary, event.at) {
+            let notice = notice.within(NOTICE_MAX_BYTES);
             for sender in self.senders.iter().filter(|sender| sender.wants(&notice)) {
                 sender.offer(notice.clone());
             }
@@ -72,8 +75,8 @@ fn tags(summary: &MirrorSummary, outcome: TagOutcome) -> Vec<TagNotice> {
 }
 
 impl QueueSender {
-    pub(super) fn new(wanted: config::Notice, queue: mpsc::Sender<Notice>) -> Self {
-        Self { wanted, queue, is_full: AtomicBool::new(false) }
+    pub(super) fn new(wanted: config::Notice, queue: mpsc::Sender<Waiting>, room: Semaphore) -> Self {
+        Self { wanted, queue, room: Arc::new(room), is_full: AtomicBool::new(false) }
     }
 
     fn wants(&self, notice: &Notice) -> bool {
@@ -83,21 +86,23 @@ impl QueueSender {
 
     /// Puts the notice into the queue, or drops it where there is no room.
     fn offer(&self, notice: Notice) {
-        match self.queue.try_send(notice) {
-            Ok(()) => self.is_full.store(false, Relaxed),
-            Err(TrySendError::Full(notice)) => {
-                if !self.is_full.swap(true, Relaxed) {
-                    warn!(
-                        "The queue of notices for {} is full: this one of `{}` ({}) and later ones are dropped until \
-                         there is room",
-                        self.wanted.destination,
-                        notice.mirror,
-                        notice.kind.as_str()
-                    );
-                }
-            }
-            // The owner of the delivery has ended it.
-            Err(TrySendError::Closed(_)) => {}
+        let kib = u32::try_from(notice.bytes().div_ceil(1024)).unwrap_or(u32::MAX);
+        let refused = match Arc::clone(&self.room).try_acquire_many_owned(kib) {
+            Ok(room) => match self.queue.try_send((notice, room)) {
+                Ok(()) => return self.is_full.store(false, Relaxed),
+                Err(TrySendError::Full((notice, _))) => notice,
+                // The owner of the delivery has ended it.
+                Err(TrySendError::Closed(_)) => return,
+            },
+            Err(_) => notice,
+        };
+        if !self.is_full.swap(true, Relaxed) {
+            warn!(
+                "The queue of notices for {} is full: this one of `{}` ({}) and later ones are dropped until there is room",
+                self.wanted.destination,
+                refused.mirror,
+                refused.kind.as_str()
+            );
         }
     }
 }
@@ -109,6 +114,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, NoticeKind};
     use crate::event::{Pair, RunOutcome};
+    use crate::notice::QUEUE_MAX_KIB;
     use crate::notice::document::tests::{at, mirror};
     use crate::notice::{Delivery, QUEUE_MAX, channel};
 
@@ -145,8 +151,9 @@ mod tests {
 
         /// What waits for the destinations, in their order.
         fn waiting(self) -> Vec<Vec<Notice>> {
-            let drained =
-                |mut queue: mpsc::Receiver<Notice>| std::iter::from_fn(|| queue.try_recv().ok()).collect();
+            let drained = |mut queue: mpsc::Receiver<Waiting>| {
+                std::iter::from_fn(|| Some(queue.try_recv().ok()?.0)).collect()
+            };
             self.delivery.into_receivers().into_iter().map(|receiver| drained(receiver.queue)).collect()
         }
 
@@ -179,6 +186,25 @@ mod tests {
         let notices = told.waiting().remove(0);
         let tags: Vec<&str> = notices[0].tags.iter().map(|tag| tag.tag.as_str()).collect();
         assert_eq!((notices.len(), notices[0].kind, tags), (1, NoticeKind::Copied, vec!["21", "25"]));
+    }
+
+    #[test]
+    fn what_waits_for_a_destination_is_bounded_in_bytes() {
+        let told = Told::new(SLACK);
+        let error = "é".repeat(2000);
+        let failed: Vec<_> = (0..10_000).map(|number| (format!("21.0.{number}"), error.as_str())).collect();
+        let failed: Vec<_> = failed.iter().map(|(tag, error)| (tag.as_str(), *error)).collect();
+        let copied: Vec<_> = failed.iter().map(|(tag, _)| *tag).collect();
+        for _ in 0..30 {
+            told.pass(&mirror(&copied, &failed));
+            told.pass(&mirror(&[], &[]));
+        }
+        let notices = told.waiting().remove(0);
+        assert!(notices.iter().all(|notice| notice.bytes() <= NOTICE_MAX_BYTES));
+        assert!(notices.iter().any(|notice| notice.tags_omitted > 0 && !notice.tags.is_empty()));
+        let bytes: usize = notices.iter().map(Notice::bytes).sum();
+        assert!(bytes <= QUEUE_MAX_KIB * 1024, "{bytes}");
+        assert!(bytes > QUEUE_MAX_KIB * 1024 / 2, "{bytes}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What holds for whatever a registry writes. See [`crate::oci::fuzzing`].
 #![expect(clippy::missing_panics_doc, reason = "to panic is how a property says that it does not hold")]
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::registry::challenge as challenges;
 use crate::registry::challenge::Challenge;
 use crate::registry::code;
 use crate::registry::error::{Error, Kind};
+use crate::registry::listing::Listing;
 use crate::registry::refusal::ERROR_BODY_MAX_BYTES;
 use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
@@ -69,6 +71,20 @@ pub fn link(data: &[u8]) {
     assert_eq!((next.origin(), next.path()), (list.origin(), list.path()), "{query:?}");
     next.set_query(None);
     assert_eq!(next, list);
+}
+
+/// A page of a tag list: each tag once, no more of them than entries, whatever comes twice.
+pub fn tags(data: &[u8]) {
+    let mut listing = Listing::default();
+    if listing.read(data).is_err() {
+        return;
+    }
+    let tags: HashSet<_> = listing.tags.iter().collect();
+    assert_eq!(tags.len(), listing.tags.len());
+    assert!(listing.tags.len() <= listing.len() && listing.len() <= listing.count);
+    let (known, count) = (listing.len(), listing.count);
+    assert!(listing.read(data).is_ok());
+    assert_eq!((listing.len(), listing.count), (known, count));
 }
 
 /// A realm, `Location` or redirect: nothing that is allowed leads from outside into a network, or out of TLS.
@@ -160,5 +176,6 @@ mod tests {
         check_seeds("quota", quota);
         check_seeds("refusal", refusal);
         check_seeds("retry_after", retry_after);
+        check_seeds("tags", tags);
     }
 }

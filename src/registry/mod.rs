@@ -11,6 +11,7 @@ mod client;
 pub mod code;
 mod error;
 mod hint;
+mod listing;
 mod manifests;
 mod options;
 mod pages;

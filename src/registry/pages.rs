@@ -1,9 +1,10 @@
 //! Lists that come in pages, each naming the next by a `Link` header.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
+use bytes::Bytes;
 use http::StatusCode;
-use serde::de::DeserializeOwned;
 
 use crate::registry::client::Client;
 use crate::registry::error::{Error, Kind};
@@ -12,8 +13,7 @@ use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
 use crate::text::excerpt;
 
-/// A page larger than this is refused. Some registries send all tags in one; a quarter of a million fit. Read, the
-/// shortest of names take fifteen times as much memory as in the page.
+/// A page larger than this is refused. Some registries send all tags in one; a quarter of a million fit.
 const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most pages that are read.
 const PAGES_MAX: usize = 2000;
@@ -28,7 +28,7 @@ pub(super) struct Pages<'a> {
     what: &'static str,
     /// The page to come, none after the last.
     next: Option<Page>,
-    asked: HashSet<String>,
+    asked: Asked,
     /// The page at hand, and what its headers said.
     page: Page,
     link: Option<String>,
@@ -37,6 +37,17 @@ pub(super) struct Pages<'a> {
     is_linked: bool,
     /// The entries of the longest page: a shorter one is not cut off.
     longest: usize,
+}
+
+/// The pages that were asked for, by hashes of their addresses: these may be long.
+#[derive(Debug, Default)]
+struct Asked(HashSet<u64>, RandomState);
+
+impl Asked {
+    /// Whether the page is a new one.
+    fn add(&mut self, query: &str) -> bool {
+        self.0.insert(self.1.hash_one(query))
+    }
 }
 
 /// A page to ask for.
@@ -80,7 +91,7 @@ impl<'a> Pages<'a> {
             request,
             what,
             next: Some(page.clone()),
-            asked: HashSet::new(),
+            asked: Asked::default(),
             page,
             link: None,
             named: Next::None,
@@ -89,15 +100,15 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// The next page, none after the last. Then either [`Pages::go_on`] or [`Pages::follow`] has to be asked how
+    /// The next page as it came, none after the last. Then either [`Pages::go_on`] or [`Pages::follow`] has to be asked how
     /// it goes on.
-    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let Some(page) = self.next.take() else { return Ok(None) };
         // A page that leads back to one before brings nothing new.
-        if !self.asked.insert(page.query.clone()) {
+        if !self.asked.add(&page.query) {
             return Ok(None);
         }
-        if self.asked.len() > PAGES_MAX {
+        if self.asked.0.len() > PAGES_MAX {
             return Err(self.fail(format!("its {} does not end: {PAGES_MAX} pages were read", self.what)));
         }
         self.request.url.set_query(Some(&*page.query).filter(|query| !query.is_empty()));
@@ -111,8 +122,7 @@ impl<'a> Pages<'a> {
         self.link = link::header(&headers);
         self.named = self.link.as_deref().map_or(Next::None, |link| link::next(link, &self.request.url));
         self.is_linked |= self.named != Next::None;
-        let page = serde_json::from_slice(&body);
-        page.map(Some).map_err(|_| self.fail(format!("its {} is not of the specified form", self.what)))
+        Ok(Some(body))
     }
 
     /// Goes on where the page says.
@@ -164,6 +174,11 @@ impl<'a> Pages<'a> {
         ))
     }
 
+    /// A page has not the form that it should have.
+    pub(super) fn faulty(&self) -> Error {
+        self.fail(format!("its {} is not of the specified form", self.what))
+    }
+
     /// A failure of this list.
     pub(super) fn fail(&self, why: String) -> Error {
         Error::new(&self.request.method, &self.request.url, Kind::Protocol(why))
@@ -194,4 +209,21 @@ pub(super) fn is_about_size(error: &Error) -> bool {
         StatusCode::UNPROCESSABLE_ENTITY,
     ];
     statuses.into_iter().any(|status| error.is_status(status)) && error.transient().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_any_length_take_some_bytes_each() {
+        let mut asked = Asked::default();
+        let query = |page: usize| format!("last={page}&{}", "x".repeat(8 * 1024));
+        for page in 0..PAGES_MAX {
+            assert!(asked.add(&query(page)));
+        }
+        assert!(!asked.add(&query(7)));
+        let bytes = asked.0.capacity() * (size_of::<u64>() + 1);
+        assert!(bytes <= 64 * 1024, "{bytes}");
+    }
 }

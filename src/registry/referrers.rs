@@ -10,6 +10,9 @@ use crate::registry::Repository;
 use crate::registry::error::{Error, Kind};
 use crate::registry::pages::Pages;
 
+/// A list whose pages have more bytes together is refused. Thousands of referrers fit.
+const LIST_MAX_BYTES: usize = 4 * 1024 * 1024;
+
 #[derive(Deserialize)]
 struct Page {
     /// Some registries send null for none.
@@ -23,6 +26,12 @@ enum List {
     /// The subject itself: the registry takes the tag for the digest, as GitLab does (oras-project/oras#2148). There is no
     /// list, and none can be kept.
     Subject,
+}
+
+/// What is in a page, and how large it is.
+fn read(page: &[u8], pages: &Pages<'_>) -> Result<(Vec<Descriptor>, usize), Error> {
+    let manifests = serde_json::from_slice::<Page>(page).map_err(|_| pages.faulty())?.manifests;
+    Ok((manifests.unwrap_or_default(), page.len()))
 }
 
 impl Repository {
@@ -77,11 +86,18 @@ impl Repository {
     async fn api_referrers(&self, subject: Digest) -> Result<Option<Vec<Descriptor>>, Error> {
         let request = self.read(Method::GET, &format!("referrers/{subject}"));
         let mut pages = Pages::new(&self.client, request, "list of referrers", String::new());
-        let mut referrers = Vec::new();
+        let (mut referrers, mut bytes) = (Vec::new(), 0);
         loop {
-            match pages.next::<Page>().await {
-                Ok(Some(page)) => {
-                    referrers.extend(page.manifests.unwrap_or_default());
+            let page = pages.next().await;
+            let page = page.and_then(|page| page.map(|page| read(&page, &pages)).transpose());
+            match page {
+                Ok(Some((manifests, size))) => {
+                    bytes += size;
+                    if bytes > LIST_MAX_BYTES {
+                        let why = format!("its list of referrers has more than {LIST_MAX_BYTES} bytes");
+                        return Err(pages.fail(why));
+                    }
+                    referrers.extend(manifests);
                     pages.follow()?;
                 }
                 Ok(None) => return Ok(Some(referrers)),

@@ -12,6 +12,8 @@ use crate::worker::work::Worker;
 
 /// The most runs that are remembered.
 const RUNS_MAX: usize = 1000;
+/// The bytes of all of them together: a run of ten thousand mirrors has a quarter of a megabyte. The newest is kept in any case.
+const RUNS_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The passes that answer one request to run.
 #[derive(Clone, Debug)]
@@ -101,6 +103,11 @@ impl Run {
         }
     }
 
+    /// What it holds on the heap.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.id.capacity() + self.passes.capacity() * size_of::<(Arc<Worker>, u64)>()
+    }
+
     /// How far it is.
     pub fn status(&self) -> RunStatus {
         let mirrors: Vec<_> =
@@ -128,11 +135,47 @@ pub(super) struct Runs(VecDeque<Run>);
 
 impl Runs {
     pub(super) fn push(&mut self, run: Run) {
-        self.0.truncate(RUNS_MAX - 1);
+        let mut bytes = run.bytes();
+        let fits = |run: &Run| {
+            bytes += run.bytes();
+            bytes <= RUNS_MAX_BYTES
+        };
+        let kept = self.0.iter().take(RUNS_MAX - 1).map(fits).take_while(|fits| *fits).count();
+        self.0.truncate(kept);
         self.0.push_front(run);
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Run> {
         self.0.iter().find(|run| run.id == id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::samples;
+    use crate::worker;
+
+    #[test]
+    fn runs_are_remembered_by_number_and_by_bytes() {
+        let workers = worker::sample(&samples::mirrors(&["a"]));
+        let worker = &workers.all()[0];
+        let run = |id: usize, passes| Run {
+            id: id.to_string(),
+            requested_at: Timestamp::UNIX_EPOCH,
+            passes: vec![(Arc::clone(worker), 1); passes],
+        };
+        let mut runs = Runs::default();
+        for (passes, at_most) in [(1, RUNS_MAX), (10_000, RUNS_MAX), (1_000_000, 1)] {
+            for id in 0..2 * RUNS_MAX {
+                runs.push(run(id, passes));
+                let bytes: usize = runs.0.iter().map(Run::bytes).sum();
+                assert!(runs.0.len() == 1 || bytes <= RUNS_MAX_BYTES, "{bytes}");
+                assert!(runs.0.len() <= at_most && runs.get(&id.to_string()).is_some());
+                if passes > 10_000 {
+                    break;
+                }
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ mod memory;
 mod mirrors;
 mod program;
 mod slow;
+mod strangers;
 mod throughput;
 
 use std::path::Path;
@@ -24,8 +25,18 @@ pub(crate) struct Effort {
 }
 
 /// The names of the scenarios, in the order in which they run.
-pub(crate) const NAMES: [&str; 9] =
-    ["program", "throughput", "tls", "distribution", "memory", "far", "mirrors", "lists", "slow"];
+pub(crate) const NAMES: [&str; 10] = [
+    "program",
+    "throughput",
+    "tls",
+    "distribution",
+    "memory",
+    "far",
+    "mirrors",
+    "lists",
+    "strangers",
+    "slow",
+];
 
 /// Runs the scenario of this name.
 pub(crate) async fn run(name: &str, report: &mut Report, effort: Effort) -> Result<(), String> {
@@ -41,6 +52,7 @@ pub(crate) async fn run(name: &str, report: &mut Report, effort: Effort) -> Resu
         "far" => far::run(report).await,
         "mirrors" => mirrors::run(report, effort).await,
         "lists" => lists::run(report).await,
+        "strangers" => strangers::run(report).await,
         "slow" => slow::run(report, effort).await,
         other => Err(format!("no scenario is named `{other}`; there are: {}", NAMES.join(", "))),
     }

@@ -1,6 +1,5 @@
 //! Logging in: from challenges to the `Authorization` header of the next request.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,9 +17,15 @@ use crate::registry::error::{Error, Kind};
 use crate::registry::transport::origin;
 use crate::registry::transport::origin::PrivateHosts;
 use crate::registry::transport::wire::Wire;
+use crate::remembered::Remembered;
 
-/// The most scopes of one registry that are remembered; beyond that all are forgotten and learned again.
-const SCOPES_MAX: usize = 10_000;
+/// What is remembered of the tokens of one registry: thousands of them. Where there is more, those that were not needed
+/// for the longest time are fetched again.
+const TOKENS_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The same for its own words for scopes.
+const WORDS_MAX_BYTES: usize = 1024 * 1024;
+/// A longer word for a scope is not taken over: the usual one is asked for.
+const WORD_MAX_BYTES: usize = 4096;
 
 /// What a request needs to be allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +39,13 @@ pub(in crate::registry) struct Scope {
 pub(in crate::registry) enum Access {
     Pull,
     PullPush,
+}
+
+impl Scope {
+    /// What it holds on the heap.
+    fn bytes(&self) -> usize {
+        self.repository.as_str().len()
+    }
 }
 
 impl fmt::Display for Scope {
@@ -53,12 +65,39 @@ pub(in crate::registry) struct Auth {
     learned: Mutex<Learned>,
 }
 
-#[derive(Default)]
 struct Learned {
     scheme: Option<Scheme>,
     /// The registry's own word for a scope, where it is not the usual one: public.ecr.aws says `aws`.
-    words: HashMap<Scope, String>,
-    tokens: HashMap<String, Arc<TokenCache>>,
+    words: Remembered<Scope, String>,
+    tokens: Remembered<String, Arc<TokenCache>>,
+}
+
+impl Default for Learned {
+    fn default() -> Self {
+        Self {
+            scheme: None,
+            words: Remembered::new(WORDS_MAX_BYTES),
+            tokens: Remembered::new(TOKENS_MAX_BYTES),
+        }
+    }
+}
+
+impl Learned {
+    /// The place of the token for a scope in the registry's words.
+    fn cache(&mut self, word: &str) -> Arc<TokenCache> {
+        if let Some(cache) = self.tokens.get(word) {
+            return Arc::clone(cache);
+        }
+        let cache = Arc::<TokenCache>::default();
+        self.tokens.insert(word.to_owned(), Arc::clone(&cache), 2 * word.len() + size_of::<TokenCache>());
+        cache
+    }
+
+    /// Counts the token that is there now.
+    fn got(&mut self, word: &str, token: &SecretString) {
+        let bytes = 2 * word.len() + size_of::<TokenCache>() + token.expose_secret().len();
+        self.tokens.weigh(word, bytes);
+    }
 }
 
 type TokenCache = Expiring<SecretString, Error>;
@@ -95,6 +134,7 @@ impl Auth {
                 let (word, cache) = self.cache(scope, asked);
                 let fetch = || token::fetch(wire, root, &realm, service.as_deref(), &word, login.as_ref());
                 let token = cache.get(freshness, fetch).await?;
+                self.lock().got(&word, &token);
                 Some(header_value(&format!("Bearer {}", token.expose_secret())))
             }
             _ => login.as_ref().map(basic),
@@ -124,17 +164,15 @@ impl Auth {
             origin::check(root, &realm, private_redirects).map_err(|why| fail(root, why))?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();
-            let asked = challenge.param("scope").filter(|asked| concerns(asked, scope));
+            let asked = challenge.param("scope").filter(|asked| asked.len() <= WORD_MAX_BYTES);
+            let asked = asked.filter(|asked| concerns(asked, scope));
             let word = asked.map_or_else(|| usual.clone(), str::to_owned);
             let mut learned = self.lock();
-            if learned.words.len() >= SCOPES_MAX || learned.tokens.len() >= SCOPES_MAX {
-                *learned = Learned::default();
-            }
             learned.scheme = Some(Scheme::Bearer { realm, service });
             if word == usual {
-                learned.words.remove(scope);
+                learned.words.forget(scope);
             } else {
-                learned.words.insert(scope.clone(), word.clone());
+                learned.words.insert(scope.clone(), word.clone(), 2 * scope.bytes() + word.len());
             }
             return Ok(Some(word));
         }
@@ -175,7 +213,7 @@ impl Auth {
         let mut learned = self.lock();
         let known = asked.or_else(|| learned.words.get(scope).map(String::as_str));
         let word = known.map_or_else(|| scope.to_string(), str::to_owned);
-        let cache = Arc::clone(learned.tokens.entry(word.clone()).or_default());
+        let cache = learned.cache(&word);
         (word, cache)
     }
 
@@ -216,4 +254,32 @@ fn header_value(text: &str) -> Result<HeaderValue, String> {
 
 pub(in crate::registry) fn fail(root: &Url, why: String) -> Error {
     Error::login(root, Kind::Protocol(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_made_up_scopes_are_bounded_in_bytes() {
+        let mut learned = Learned::default();
+        let token = SecretString::from("t".repeat(4096));
+        let own = learned.cache("repository:a/b:pull");
+        for number in 0..20_000 {
+            let word = format!("repository:a/b:pull,made-up-{number}");
+            learned.cache(&word);
+            learned.got(&word, &token);
+            assert!(learned.tokens.bytes() <= TOKENS_MAX_BYTES);
+            // What is needed again and again stays.
+            assert!(Arc::ptr_eq(&own, &learned.cache("repository:a/b:pull")));
+        }
+        let scope = |number: usize| Scope {
+            repository: format!("a/{number}").parse().unwrap(),
+            access: Access::Pull,
+        };
+        for number in 0..20_000 {
+            learned.words.insert(scope(number), "w".repeat(WORD_MAX_BYTES), WORD_MAX_BYTES);
+            assert!(learned.words.bytes() <= WORDS_MAX_BYTES);
+        }
+    }
 }

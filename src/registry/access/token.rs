@@ -17,6 +17,8 @@ use crate::text::excerpt;
 
 /// A token answer larger than this is refused.
 const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
+/// A longer token is refused: with it, no registry would take a request's head.
+const TOKEN_MAX_BYTES: usize = 32 * 1024;
 /// The life of a token that does not say, and the least that counts.
 const TOKEN_LIFE_MIN: Duration = Duration::from_mins(1);
 /// No token counts for longer: what says more means milliseconds or a date.
@@ -84,6 +86,12 @@ fn read(answer: &[u8]) -> Result<(SecretString, Duration), String> {
         let names = if names.is_empty() { "nothing".to_owned() } else { excerpt(&names.join(", ")) };
         return none(&format!("it has {names}"));
     };
+    if token.len() > TOKEN_MAX_BYTES {
+        let bytes = token.len();
+        return Err(format!(
+            "the token service gave a token of {bytes} bytes, of {TOKEN_MAX_BYTES} at the most"
+        ));
+    }
     let life = answer.get("expires_in").and_then(seconds);
     let life = life.map_or(TOKEN_LIFE_MIN, |life| life.clamp(TOKEN_LIFE_MIN, TOKEN_LIFE_MAX));
     Ok((token.into(), life))
@@ -148,6 +156,14 @@ mod tests {
         ] {
             check(answer, 60);
         }
+    }
+
+    #[test]
+    fn a_token_that_is_too_long_is_refused_with_its_size() {
+        let answer = |bytes: usize| format!(r#"{{"token":"{}"}}"#, "x".repeat(bytes));
+        assert!(read(answer(TOKEN_MAX_BYTES).as_bytes()).is_ok());
+        let error = read(answer(1024 * 1000).as_bytes()).unwrap_err();
+        assert_eq!(error, "the token service gave a token of 1024000 bytes, of 32768 at the most");
     }
 
     #[test]

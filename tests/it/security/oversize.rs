@@ -2,9 +2,10 @@
 
 use std::process::Stdio;
 
+use serde_json::json;
 use tagferry::event::RunSummary;
 
-use crate::fake::{Action, Face, Fault, Flood, Gate, Match, Registry, image};
+use crate::fake::{Action, Face, Fault, Flood, Gate, Match, Registry, Reply, image};
 use crate::world::program::{Program, Ran};
 use crate::world::{APP, copy, mirror, mirror_error, only, sync, tag_error, three_tags};
 
@@ -54,6 +55,25 @@ async fn a_list_of_referrers_is_read_up_to_its_bound() {
     for summary in flooded(Face::Open, referrers, 200, 8 * MIB).await {
         assert_eq!(only(&summary).error, None);
     }
+}
+
+#[tokio::test]
+async fn the_pages_of_a_list_of_referrers_count_together() {
+    let source = three_tags(Face::Open).await;
+    let page = |last: &str| {
+        let padding = "x".repeat(3 * 1024 * 1024);
+        let page =
+            Reply::json(200, &json!({"schemaVersion": 2, "manifests": [], "annotations": {"a": padding}}));
+        Action::Answer(page.named("link", format!("<?last={last}>; rel=\"next\"")))
+    };
+    let referrers = Match::any().containing("/referrers/");
+    source.fault(Fault::new(referrers.clone(), page("a")).once());
+    source.fault(Fault::new(referrers.clone(), page("b")));
+    let mirrors = APP.replace("tags:", "referrers: true, tags:").replace("match: .", "match: latest");
+    let target = Registry::start(Face::Open).await;
+    let summary = Box::pin(sync(&mirror(&source, &target, &mirrors))).await;
+    assert!(tag_error(&summary, "latest").contains("its list of referrers has more than 4194304 bytes"));
+    assert_eq!(source.count(&referrers), 2);
 }
 
 #[tokio::test]

@@ -1,0 +1,194 @@
+//! The names of a tag list while it is read, in bounded memory.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::oci::Tag;
+
+/// The most tags that are accepted.
+pub(super) const TAGS_MAX: usize = 200_000;
+/// A longer name is none by which a list could be asked to go on.
+const LAST_MAX_BYTES: usize = 1024;
+
+/// The tags of the pages so far, each once, in the order of the registry.
+///
+/// Of each name two hashes say whether it came before: names may be as long as a page, and most pages are read to the
+/// end of the list just to find no new ones.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) tags: Vec<Tag>,
+    seen: HashSet<u128>,
+    hashes: [RandomState; 2],
+    /// The entries of the page at hand.
+    pub(super) count: usize,
+    /// The last of them.
+    pub(super) last: Option<String>,
+}
+
+impl Listing {
+    /// How many different names there were.
+    pub(super) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether there are more than are accepted.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.seen.len() > TAGS_MAX
+    }
+
+    /// Takes in a page, name by name.
+    pub(super) fn read(&mut self, page: &[u8]) -> serde_json::Result<()> {
+        (self.count, self.last) = (0, None);
+        let mut deserializer = serde_json::Deserializer::from_slice(page);
+        deserializer.deserialize_map(Page(self))?;
+        deserializer.end()
+    }
+
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        let [high, low] = self.hashes.each_ref().map(|hashes| hashes.hash_one(name));
+        if !self.is_too_long() && self.seen.insert(u128::from(high) << 64 | u128::from(low)) {
+            self.tags.extend(name.parse::<Tag>().ok());
+        }
+    }
+
+    /// What all of it holds on the heap, in bytes.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        let names: usize = self.tags.iter().map(|tag| tag.as_str().len()).sum();
+        names + self.tags.capacity() * size_of::<Tag>() + self.seen.capacity() * (size_of::<u128>() + 1)
+    }
+}
+
+/// Reads the object of a page. What is not asked for is passed over.
+struct Page<'a>(&'a mut Listing);
+
+/// Reads the names in it. Some registries send null for none.
+struct Names<'a>(&'a mut Listing);
+
+impl<'de> Visitor<'de> for Page<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `tags`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<(), A::Error> {
+        let mut has_tags = false;
+        while let Some(key) = page.next_key::<String>()? {
+            if key != "tags" {
+                page.next_value::<IgnoredAny>()?;
+            } else if std::mem::replace(&mut has_tags, true) {
+                return Err(A::Error::duplicate_field("tags"));
+            } else {
+                page.next_value_seed(Names(self.0))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of names, or null")
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<(), A::Error> {
+        let mut last = None::<String>;
+        while let Some(name) = names.next_element::<String>()? {
+            self.0.add(&name);
+            last = Some(name);
+        }
+        self.0.last = last.filter(|last| last.len() <= LAST_MAX_BYTES);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE_BYTES: usize = 8 * 1024 * 1024;
+    /// What a list may take: two hundred thousand of the longest tags.
+    const BYTES_MAX: usize = 48 * 1024 * 1024;
+
+    fn page(name: impl Fn(usize) -> String) -> Vec<u8> {
+        let mut page = br#"{"name":"a","tags":[""#.to_vec();
+        for number in 0.. {
+            page.extend(name(number).as_bytes());
+            if page.len() > PAGE_BYTES - 200 {
+                break;
+            }
+            page.extend(br#"",""#);
+        }
+        page.extend(br#""],"more":{"x":[1]}}"#);
+        page
+    }
+
+    #[test]
+    fn names_come_once_and_what_is_no_tag_is_left_out() {
+        let mut listing = Listing::default();
+        listing.read(br#"{"tags":["b","a","b","not a tag","\u0061"],"name":"x"}"#).unwrap();
+        let tags: Vec<_> = listing.tags.iter().map(Tag::as_str).collect();
+        assert_eq!((tags, listing.count, listing.len()), (vec!["b", "a"], 5, 3));
+        assert_eq!(listing.last.as_deref(), Some("a"));
+        listing.read(br#"{"tags":null}"#).unwrap();
+        assert_eq!((listing.count, listing.last.as_deref()), (0, None));
+        listing.read(b"{}").unwrap();
+        for faulty in
+            ["", "[]", r#"{"tags":"a"}"#, r#"{"tags":[1]}"#, r#"{"tags":["a"]}x"#, r#"{"tags":[],"tags":[]}"#]
+        {
+            assert!(listing.read(faulty.as_bytes()).is_err(), "{faulty}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_one_letter_names_is_as_large_as_its_letters() {
+        let mut listing = Listing::default();
+        let page = page(|number| char::from(b'a' + (number % 26) as u8).to_string());
+        listing.read(&page).unwrap();
+        assert!(listing.count > 2_000_000, "{}", listing.count);
+        assert!(listing.bytes() < 4096, "{}", listing.bytes());
+    }
+
+    #[test]
+    fn however_the_names_are_a_list_has_a_bound_in_bytes() {
+        let (short, long) = (|number| format!("{number:x}"), |number| format!("{number:0128}"));
+        let names: [&dyn Fn(usize) -> String; 3] = [&short, &long, &|number| "é".repeat(1 + number % 50_000)];
+        for name in names {
+            let mut listing = Listing::default();
+            let page = page(name);
+            listing.read(&page).unwrap();
+            assert!(listing.bytes() <= BYTES_MAX, "{}", listing.bytes());
+        }
+        // The longest tags, as many as are accepted and one more.
+        let mut listing = Listing::default();
+        (0..=TAGS_MAX).for_each(|number| listing.add(&long(number)));
+        assert!(listing.is_too_long());
+        assert!(listing.bytes() <= BYTES_MAX, "{}", listing.bytes());
+        let full = listing.bytes();
+        (0..TAGS_MAX).for_each(|number| listing.add(&short(number)));
+        assert_eq!(listing.bytes(), full);
+    }
+}
