@@ -97,9 +97,8 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
     let steps: Vec<_> = tags.iter().map(step).collect();
     for number in 1.. {
         let pass = PassId { pair: pair.clone(), generation: 1, number };
-        let tell = |kind| ledger.observe(&Event { at: Timestamp::now(), pass: Some(&pass), kind });
-        tell(EventKind::PassStarted);
-        tell(EventKind::TagsPlanned { steps: &steps, failed: &[] });
+        tell(ledger, &pass, EventKind::PassStarted);
+        tell(ledger, &pass, EventKind::TagsPlanned { steps: &steps, failed: &[] });
         for tag in &tags {
             if is_over.load(Relaxed) {
                 return;
@@ -114,10 +113,14 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
                 blobs: Blobs::default(),
                 error: None,
             };
-            tell(EventKind::TagFinished { summary: &summary });
+            tell(ledger, &pass, EventKind::TagFinished { summary: &summary });
             thread::sleep(CHANGE);
         }
     }
+}
+
+fn tell(ledger: &Ledger, pass: &PassId, kind: EventKind<'_>) {
+    ledger.observe(&Event { at: Timestamp::now(), pass: Some(pass), kind });
 }
 
 async fn measure(address: SocketAddr) -> Vec<Duration> {

@@ -25,6 +25,9 @@ use crate::worker::{MirrorPass, Run, RunState, RunStatus};
 /// A request waits at most this long for the end of a run; who wants to wait longer asks again.
 const WAIT_MAX: Duration = Duration::from_secs(25);
 
+/// The same where too many wait.
+const WAIT_IN_CROWD_MAX: Duration = Duration::from_secs(1);
+
 /// What `GET /api/v1/mirrors` answers.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Overview")]
@@ -141,8 +144,9 @@ pub(super) async fn run(
     if status.state == RunState::Finished || wait.is_zero() {
         return Ok(Json(status));
     }
-    // Where too many wait already, nobody else is let wait.
-    let Some(_place) = control.changes.place(client) else { return Ok(Json(status)) };
+    // Where too many wait already, nobody else is let wait, but for so long that nobody asks again at once.
+    let place = control.changes.place(client);
+    let wait = if place.is_some() { wait } else { wait.min(WAIT_IN_CROWD_MAX) };
     tokio::select! {
         status = control.workers.finished(&run) => Ok(Json(status)),
         () = tokio::time::sleep(wait) => Ok(Json(run.status())),
