@@ -10,7 +10,7 @@ use crate::world::daemon::{PATIENCE, World};
 /// More than there are places.
 const CROWD: usize = 270;
 /// So often a client asks for the same without reading an answer: more than any buffer takes.
-const AGAIN: usize = 500;
+const AGAIN: usize = 200;
 
 async fn healthy(world: &World) {
     let answer = tokio::time::timeout(PATIENCE, world.get("/healthz")).await;
