@@ -11,6 +11,7 @@
     reason = "a measurement that cannot go on fails, it prints, and its clients end with it"
 )]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -96,9 +97,9 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
     };
     let steps: Vec<_> = tags.iter().map(step).collect();
     for number in 1.. {
-        let pass = PassId { pair: pair.clone(), generation: 1, number };
+        let pass = PassId { pair: pair.clone(), generation: 1, number, retry: 0 };
         tell(ledger, &pass, EventKind::PassStarted);
-        tell(ledger, &pass, EventKind::TagsPlanned { steps: &steps, failed: &[] });
+        tell(ledger, &pass, EventKind::TagsPlanned { steps: &steps, failed: &[], stored: &BTreeMap::new() });
         for tag in &tags {
             if is_over.load(Relaxed) {
                 return;
