@@ -3,6 +3,8 @@
 //! The configuration is a real one and the program is the real program; only the two ends are embedded: a source
 //! that looks like Oracle Container Registry (its login, its tags of `java/jdk`, blobs behind redirects) and an
 //! Amazon ECR with its API. Run it with `cargo run --example quickstart`.
+// The future of a run has the types of all that it awaits in its own.
+#![recursion_limit = "256"]
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;

@@ -92,8 +92,8 @@ fn library() -> PathBuf {
     library.expect("faketime is not installed: run scripts/peers")
 }
 
-const HALF_PAST_TWO: (&str, &str) = ("daily", "{cron: 30 2 * * *, timezone: Europe/Berlin}");
-const HOURLY: (&str, &str) = ("hourly", "{cron: 0 * * * *, timezone: Europe/Berlin}");
+const HALF_PAST_TWO: (&str, &str) = ("daily", "{cron: 30 2 * * *, timezone: Europe/Berlin, retry: never}");
+const HOURLY: (&str, &str) = ("hourly", "{cron: 0 * * * *, timezone: Europe/Berlin, retry: never}");
 
 #[tokio::test]
 async fn a_time_in_the_skipped_hour_runs_after_it() {
@@ -125,8 +125,10 @@ async fn a_clock_that_is_set_forward_runs_once_and_one_that_is_set_back_runs_aga
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     // In two seconds, two and a half minutes and so on; never at the turn of an hour.
-    let mut daemon =
-        Daemon::start(&[("often", "{cron: '*/2 * * * * *'}"), ("rarely", "{cron: 0 0 1 1 *}")], &clock);
+    let mut daemon = Daemon::start(
+        &[("often", "{cron: '*/2 * * * * *', retry: never}"), ("rarely", "{cron: 0 0 1 1 *, retry: never}")],
+        &clock,
+    );
     assert_eq!(daemon.pass().await.1, "often");
     fs::write(&file, "+400d").unwrap();
     let mut seen = Vec::new();
