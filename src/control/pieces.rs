@@ -2,6 +2,7 @@
 //! thousands of tags, and whoever asks whether the daemon is well waits for none of it.
 
 use std::collections::HashMap;
+use std::future;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -102,8 +103,12 @@ impl Pieces {
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        // A mistake of ours: the answer or the connection that wanted it ends.
-        Err(error) => resume_unwind(error.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            // The answer or the connection that wanted it ends.
+            Ok(panic) => resume_unwind(panic),
+            // The runtime ends, and with it whoever waits for this.
+            Err(_) => future::pending().await,
+        },
     }
 }
 

@@ -64,7 +64,7 @@ pub enum RuleError {
 /// What is wrong with a pattern.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum PatternError {
-    /// It has more than [`PATTERN_MAX_BYTES`].
+    /// It is longer than 16 KiB.
     #[error("too long a regular expression: {0} bytes, of {PATTERN_MAX_BYTES} at the most")]
     Long(usize),
     /// It does not compile.
