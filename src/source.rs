@@ -9,9 +9,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use crate::ecr;
 use crate::layout;
 use crate::layout::Layout;
-use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference, Tag};
+use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference, Referrers, Tag};
 use crate::registry;
 pub use crate::registry::Heads;
+use crate::text::{chain, with_hint};
 
 /// A larger config is not read: no image has one.
 const CONFIG_MAX_BYTES: u64 = 1024 * 1024;
@@ -117,10 +118,12 @@ impl Source {
     }
 
     /// The manifests that refer to this one.
-    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+    pub async fn referrers(&self, subject: Digest) -> Result<Referrers, Error> {
         match self {
             Self::Registry(repository) => Ok(repository.referrers(subject).await?),
-            Self::Layout(layout) => Ok(layout.referrers(subject).await?),
+            Self::Layout(layout) => {
+                Ok(Referrers { digests: layout.referrers(subject).await?, unknown: Vec::new() })
+            }
         }
     }
 
@@ -266,6 +269,19 @@ impl Error {
             Self::Registry(error) => ecr::is_transient(error),
             Self::Layout(error) => error.is_transient(),
         }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            Self::Layout(error) => error.hint(),
+        }
+    }
+
+    /// In full, for where it is no part of another failure: with all its causes, and what to do about it.
+    pub fn told(&self) -> String {
+        with_hint(chain(self), self.hint())
     }
 
     /// What went wrong, as a word.

@@ -13,6 +13,7 @@ use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Stored, Tag};
 use crate::registry;
 use crate::registry::{Refusal, Started, code};
+use crate::text::{chain, with_hint};
 
 /// The most questions about one image in flight; the registry's own limits come on top.
 const QUESTIONS_MAX: usize = 16;
@@ -330,6 +331,20 @@ impl Error {
             Self::Ecr(error) => error.is_transient(),
             Self::Layout(error) => error.is_transient(),
         }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            Self::Ecr(_) => None,
+            Self::Layout(error) => error.hint(),
+        }
+    }
+
+    /// In full, for where it is no part of another failure: with all its causes, and what to do about it.
+    pub fn told(&self) -> String {
+        with_hint(chain(self), self.hint())
     }
 
     /// What went wrong, as a word.

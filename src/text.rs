@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt::Display;
 
 use url::Url;
 
@@ -15,19 +16,12 @@ const MARKUP_MAX_BYTES: usize = 64 * 1024;
 /// The most characters of a title.
 const TITLE_MAX_CHARS: usize = 120;
 
-/// What to do about an error comes after this, below what is wrong. What others wrote has no line breaks here.
-pub const HINT: &str = "\nhint: ";
-
-/// An error with all its causes, and what to do about it.
-pub fn told(error: &dyn Error) -> (String, Option<String>) {
-    let text = chain(error);
-    match text.split_once(HINT) {
-        Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
-        None => (text, None),
-    }
+/// What is wrong and, where that is known, what to do about it in a line below.
+pub fn with_hint(what: impl Display, hint: Option<&str>) -> String {
+    hint.map_or_else(|| what.to_string(), |hint| format!("{what}\nhint: {hint}"))
 }
 
-/// An error with all its causes, on one line but for its hints.
+/// An error with all its causes.
 pub fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

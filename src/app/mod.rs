@@ -29,7 +29,6 @@ use crate::registry::{Exchange, RequestObserver, Retry, Slow};
 use crate::slots::{Slot, Slots};
 use crate::source::{Source, Sources};
 use crate::target::Target;
-use crate::text::chain;
 
 use self::clients::Clients;
 use self::shared::SharedState;
@@ -269,8 +268,8 @@ impl App {
     pub async fn probe(&self) -> Vec<Probe> {
         let probes = self.config.mirrors.iter().zip(&self.sides).map(
             |(mirror, Sides { source, target, .. })| async move {
-                let tags = source.tags().await.map_err(|error| chain(&error));
-                let found = target.probe().await.map_err(|error| chain(&error));
+                let tags = source.tags().await.map_err(|error| error.told());
+                let found = target.probe().await.map_err(|error| error.told());
                 let probe = |side, place: &Endpoint, result| Probe {
                     mirror: mirror.name.clone(),
                     side,

@@ -77,14 +77,14 @@ impl Error {
     /// The failure as a value.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Source { step, cause } => {
-                let fault = Fault::new(step.operation, cause.code(), self);
-                fault.at(Side::Source, cause.request_id()).transient(cause.is_transient())
-            }
-            Self::Target { step, cause } => {
-                let fault = Fault::new(step.operation, cause.code(), self);
-                fault.at(Side::Target, cause.request_id()).transient(cause.is_transient())
-            }
+            Self::Source { step, cause } => Fault::new(step.operation, cause.code(), self)
+                .at(Side::Source, cause.request_id())
+                .with_hint(cause.hint())
+                .transient(cause.is_transient()),
+            Self::Target { step, cause } => Fault::new(step.operation, cause.code(), self)
+                .at(Side::Target, cause.request_id())
+                .with_hint(cause.hint())
+                .transient(cause.is_transient()),
             Self::Image(_) => Fault::new("read image", "unusable", self).at(Side::Source, None),
             Self::Conflict(_) => Fault::new("set tag", "conflict", self).at(Side::Target, None),
             // Somebody else may have moved it.

@@ -1,11 +1,13 @@
 //! What is copied with an image where `referrers` asks for it: signatures, SBOMs, attestations, and their signatures.
 
 use std::collections::{HashSet, VecDeque};
+use std::fmt::Display;
 
 use http::StatusCode;
 
 use crate::copy::{Copier, Error};
-use crate::oci::{Digest, Reference, Tag};
+use crate::event::Warning;
+use crate::oci::{Digest, Reference, Referrers, Tag};
 use crate::plan::Root;
 
 /// cosign keeps what it knows of an image under its digest with one of these.
@@ -17,9 +19,15 @@ impl Copier {
     /// Copies what refers to an image and to its platforms, what refers to that, and so on: OCI 1.1 referrers, and cosign's
     /// tags as far as they are among `tags`, the tags of the source.
     ///
-    /// Best effort where the target refuses (ECR refuses some, aws/containers-roadmap#2783): that is logged, and the image
-    /// stands without.
-    pub async fn referrers(&self, tag: &Tag, root: &Root, tags: &[Tag]) -> Result<(), Error> {
+    /// What the target refuses (ECR refuses some, aws/containers-roadmap#2783) and what cannot be asked for is added to
+    /// `warnings`, and the image stands without.
+    pub async fn referrers(
+        &self,
+        tag: &Tag,
+        root: &Root,
+        tags: &[Tag],
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), Error> {
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
             Root::Source(digest) => match self.read(*digest).await {
@@ -33,7 +41,7 @@ impl Copier {
             [root.digest()].into_iter().chain(children.map(|child| child.digest)).collect();
         let mut seen: HashSet<Digest> = pending.iter().copied().collect();
         while let Some(subject) = pending.pop_front() {
-            for referrer in self.referrers_of(tag, subject, tags).await? {
+            for referrer in self.referrers_of(tag, subject, tags, warnings).await? {
                 if seen.insert(referrer) {
                     pending.push_back(referrer);
                 }
@@ -46,22 +54,35 @@ impl Copier {
     }
 
     /// Copies what refers to one manifest, and tells what it was.
-    async fn referrers_of(&self, tag: &Tag, subject: Digest, tags: &[Tag]) -> Result<Vec<Digest>, Error> {
+    async fn referrers_of(
+        &self,
+        tag: &Tag,
+        subject: Digest,
+        tags: &[Tag],
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<Digest>, Error> {
         let mut arrived = Vec::new();
         let source = self.sources.first();
         let step = ("ask what refers to", subject);
-        for referrer in source.referrers(subject).await.map_err(Error::source(step))? {
-            let copied = self.referrer(tag, referrer.digest, &referrer.digest.into()).await;
-            arrived.extend(self.forgiving(copied)?.map(|()| referrer.digest));
+        let Referrers { digests, unknown } = source.referrers(subject).await.map_err(Error::source(step))?;
+        warnings.extend(unknown.iter().map(|entry| left_behind(tag, subject, entry)));
+        for referrer in digests {
+            let copied = self.referrer(tag, referrer, &referrer.into()).await;
+            let copied =
+                forgiving(copied, warnings, |why| refused(tag, &format!("{referrer}, which"), subject, why))?;
+            arrived.extend(copied.map(|()| referrer));
         }
         let listed = self.list_referrers(subject, arrived.clone()).await;
-        self.forgiving(listed)?;
+        forgiving(listed, warnings, |why| refused(tag, "the list of what", subject, why))?;
         for cosign in cosign_tags(subject, tags) {
             let reference = Reference::Tag(cosign.clone());
             let step = ("read tag", cosign);
             if let Some(digest) = source.head(&reference).await.map_err(Error::source(step))? {
                 let copied = self.referrer(tag, digest, &reference).await;
-                arrived.extend(self.forgiving(copied)?.map(|()| digest));
+                let copied = forgiving(copied, warnings, |why| {
+                    refused(tag, &format!("{reference}, which"), subject, why)
+                })?;
+                arrived.extend(copied.map(|()| digest));
             }
         }
         Ok(arrived)
@@ -92,19 +113,40 @@ impl Copier {
         }
         self.target.list_referrers(subject, &added).await.map_err(Error::target(step))
     }
+}
 
-    /// None where the target refuses a referrer.
-    fn forgiving(&self, result: Result<(), Error>) -> Result<Option<()>, Error> {
-        match result {
-            Err(Error::Target { step, cause })
-                if cause.is_status(&[StatusCode::BAD_REQUEST, StatusCode::METHOD_NOT_ALLOWED]) =>
-            {
-                tracing::warn!(mirror = self.events.pass.pair.mirror, error = %cause, "The target refuses a referrer: cannot {step}");
-                Ok(None)
-            }
-            result => result.map(Some),
+/// None where the target refuses, with a warning.
+fn forgiving(
+    result: Result<(), Error>,
+    warnings: &mut Vec<Warning>,
+    warning: impl FnOnce(&dyn Display) -> Warning,
+) -> Result<Option<()>, Error> {
+    match result {
+        Err(Error::Target { cause, .. })
+            if cause.is_status(&[StatusCode::BAD_REQUEST, StatusCode::METHOD_NOT_ALLOWED]) =>
+        {
+            warnings.push(warning(&cause));
+            Ok(None)
         }
+        result => result.map(Some),
     }
+}
+
+/// A referrer that the target does not take.
+fn refused(tag: &Tag, referrer: &str, subject: Digest, why: &dyn Display) -> Warning {
+    let message = format!(
+        "{tag} stays without some of its referrers: the target refuses {referrer} refers to {subject}: {why}"
+    );
+    Warning { code: "referrer_refused", rule: None, message }
+}
+
+/// A referrer that is listed in a way that is not known here.
+fn left_behind(tag: &Tag, subject: Digest, entry: &str) -> Warning {
+    let message = format!(
+        "{tag} stays without some of its referrers: of what refers to {subject}, the source lists `{entry}`, and only \
+         sha256 digests are copied"
+    );
+    Warning { code: "referrer_unknown", rule: None, message }
 }
 
 fn cosign_tags(subject: Digest, tags: &[Tag]) -> impl Iterator<Item = &Tag> {

@@ -1,4 +1,4 @@
-//! What failed, as a value: it is compared and stored as one, and becomes text only where it is shown.
+//! What failed, as a value: it is compared and stored as one. Its parts become one text only where they are shown.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -53,8 +53,16 @@ pub struct Kind {
 impl Fault {
     /// An error that ended an operation, told with all its causes.
     pub fn new(operation: &'static str, code: impl Into<Cow<'static, str>>, error: &dyn Error) -> Self {
-        let (what, hint) = text::told(error);
-        Self { side: None, operation, code: code.into(), what, hint, request_id: None, is_transient: false }
+        let what = text::chain(error);
+        Self {
+            side: None,
+            operation,
+            code: code.into(),
+            what,
+            hint: None,
+            request_id: None,
+            is_transient: false,
+        }
     }
 
     /// The same, which may pass by itself or not.
@@ -67,6 +75,12 @@ impl Fault {
     #[must_use]
     pub fn at(self, side: Side, request_id: Option<&str>) -> Self {
         Self { side: Some(side), request_id: request_id.map(str::to_owned), ..self }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn with_hint(self, hint: Option<&str>) -> Self {
+        Self { hint: hint.map(str::to_owned), ..self }
     }
 
     /// What failed, without the details that may stand in lines below it.
@@ -111,8 +125,7 @@ impl Hash for Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        self.hint.iter().try_for_each(|hint| write!(f, "{}{hint}", text::HINT))
+        f.write_str(&text::with_hint(&self.what, self.hint.as_deref()))
     }
 }
 
@@ -126,14 +139,15 @@ impl Side {
     }
 }
 
-/// Faults for tests.
+/// Faults for tests, of the text that is shown.
 #[cfg(test)]
 pub(crate) fn sample(text: &str) -> Fault {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
     struct Sample(String);
     let code = text.split(' ').next().unwrap_or_default().to_owned();
-    Fault::new("test", code, &Sample(text.to_owned()))
+    let (what, hint) = text.split_once("\nhint: ").map_or((text, None), |(what, hint)| (what, Some(hint)));
+    Fault::new("test", code, &Sample(what.to_owned())).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -149,7 +163,15 @@ mod tests {
             ("503 try later", Some("wait\n  or do not"))
         );
         assert_eq!(fault.to_string(), text);
-        assert_eq!(sample("a\nhint: b: c\nhint: d").hint.as_deref(), Some("b: c\nhint: d"));
+    }
+
+    #[test]
+    fn what_the_other_side_says_is_no_hint() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("it says\nhint: pay me")]
+        struct Lying;
+        let fault = Fault::new("test", "x", &Lying);
+        assert_eq!((fault.headline(), fault.hint), ("it says", None));
     }
 
     #[test]

@@ -12,34 +12,31 @@ use crate::oci::{Digest, ManifestError};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {step} {}: {cause}{}", path.display(), hint(step, cause.kind()))]
+    #[error("cannot {step} {}: {cause}", path.display())]
     Io {
         /// What was to be done.
         step: &'static str,
         /// With which file or folder.
         path: PathBuf,
-        /// Why it failed. Part of the text and no source, so that the hint comes after it.
+        /// Why it failed. Part of the text.
         cause: io::Error,
     },
     /// The directory holds something else. Nothing was written to it.
-    #[error(
-        "{} has files but no `oci-layout`, so it is no image layout\nhint: name an empty or a new directory",
-        .0.display()
-    )]
+    #[error("{} has files but no `oci-layout`, so it is no image layout", .0.display())]
     NotALayout(PathBuf),
     /// There is no layout to read.
-    #[error("{} is no image layout\nhint: name the directory that holds `oci-layout` and `index.json`", .0.display())]
+    #[error("{} is no image layout", .0.display())]
     NoLayout(PathBuf),
     /// What is asked for is not there, or not clear.
     #[error("{} {cause}", index.display())]
     Unclear {
         /// The `index.json` file.
         index: PathBuf,
-        /// In what way. Part of the text and no source, so that the hint comes last.
+        /// In what way. Part of the text.
         cause: Unclear,
     },
     /// A file is missing that something in the layout refers to.
-    #[error("{digest} is not in {}\nhint: the layout is incomplete: fill it again", dir.display())]
+    #[error("{digest} is not in {}", dir.display())]
     Absent {
         /// What is missing.
         digest: Digest,
@@ -56,7 +53,7 @@ pub enum Error {
         cause: ManifestError,
     },
     /// The layout has a version whose rules are not known.
-    #[error("{} says layout version {version:?}, only 1.0.0 is known\nhint: name another directory", path.display())]
+    #[error("{} says layout version {version:?}, only 1.0.0 is known", path.display())]
     Version {
         /// The `oci-layout` file.
         path: PathBuf,
@@ -64,7 +61,7 @@ pub enum Error {
         version: String,
     },
     /// A link, a device or another thing is where a file or folder is expected. It is not followed.
-    #[error("{} is not {expected}\nhint: remove it, or name another directory", path.display())]
+    #[error("{} is not {expected}", path.display())]
     Unexpected {
         /// Where.
         path: PathBuf,
@@ -72,15 +69,15 @@ pub enum Error {
         expected: &'static str,
     },
     /// A file of the layout is not the document it should be.
-    #[error("{} is not valid: {cause}\nhint: restore it, or name another directory", path.display())]
+    #[error("{} is not valid: {cause}", path.display())]
     Json {
         /// Which file.
         path: PathBuf,
-        /// Where it fails. Part of the text and no source, so that the hint comes after it.
+        /// Where it fails. Part of the text.
         cause: serde_json::Error,
     },
     /// `index.json` is larger than any reader should accept, or would become so.
-    #[error("{} is larger than {INDEX_MAX_BYTES} bytes\nhint: spread the tags over several directories", .0.display())]
+    #[error("{} is larger than {INDEX_MAX_BYTES} bytes", .0.display())]
     TooLarge(PathBuf),
     /// A manifest was refused because something that it refers to is not there or has another size.
     #[error("manifest {manifest} needs {part}, which {} lacks", dir.display())]
@@ -124,6 +121,23 @@ pub enum Error {
 impl Error {
     pub(super) fn io(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { step, path: path.to_owned(), cause }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Io { step, cause, .. } => io_hint(step, cause.kind()),
+            Self::NotALayout(_) => Some("name an empty or a new directory"),
+            Self::NoLayout(_) => Some("name the directory that holds `oci-layout` and `index.json`"),
+            Self::Unclear { cause, .. } => cause.hint(),
+            Self::Absent { .. } => Some("the layout is incomplete: fill it again"),
+            Self::Manifest { cause, .. } => cause.hint(),
+            Self::Version { .. } => Some("name another directory"),
+            Self::Unexpected { .. } => Some("remove it, or name another directory"),
+            Self::Json { .. } => Some("restore it, or name another directory"),
+            Self::TooLarge(_) => Some("spread the tags over several directories"),
+            Self::MissingPart { .. } | Self::Body { .. } | Self::Size { .. } | Self::Digest { .. } => None,
+        }
     }
 
     /// What went wrong, as a word: what the operating system calls it, or one of ours.
@@ -179,17 +193,17 @@ impl Error {
     }
 }
 
-/// What to do about the failures that operators can mend; starts with a line break.
-fn hint(step: &str, kind: io::ErrorKind) -> &'static str {
+/// What to do about the failures that operators can mend.
+fn io_hint(step: &str, kind: io::ErrorKind) -> Option<&'static str> {
     let is_reading = ["open", "read", "look at", "list"].contains(&step);
-    match kind {
+    Some(match kind {
         io::ErrorKind::PermissionDenied if is_reading => {
-            "\nhint: let the user that runs this program read there, and write where it is a target"
+            "let the user that runs this program read there, and write where it is a target"
         }
-        io::ErrorKind::StorageFull => "\nhint: the disk is full, free some space",
-        io::ErrorKind::QuotaExceeded => "\nhint: the disk quota is used up, raise it or free some space",
-        io::ErrorKind::PermissionDenied => "\nhint: let the user that runs this program write there",
-        io::ErrorKind::ReadOnlyFilesystem => "\nhint: the file system is read-only, mount a volume there",
-        _ => "",
-    }
+        io::ErrorKind::StorageFull => "the disk is full, free some space",
+        io::ErrorKind::QuotaExceeded => "the disk quota is used up, raise it or free some space",
+        io::ErrorKind::PermissionDenied => "let the user that runs this program write there",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only, mount a volume there",
+        _ => return None,
+    })
 }

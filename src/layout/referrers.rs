@@ -7,15 +7,15 @@ use std::sync::Arc;
 use crate::layout::index::offer::{Offer, Referrers};
 use crate::layout::staged::Staged;
 use crate::layout::{Error, Layout};
-use crate::oci::{Descriptor, Digest, Manifest, Tag, list_referrers};
+use crate::oci::{Digest, Manifest, Tag, list_referrers};
 
 impl Layout {
     /// The manifests that refer to this one.
-    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Digest>, Error> {
         self.blocking(move |layout| {
             let offer = layout.read_offer()?;
             let all = layout.all_referrers(&offer)?;
-            Ok(all.get(&subject).into_iter().flat_map(BTreeMap::values).cloned().collect())
+            Ok(all.get(&subject).into_iter().flat_map(BTreeMap::keys).copied().collect())
         })
         .await
     }

@@ -340,14 +340,14 @@ async fn links_do_not_lead_writes_out_of_the_directory() {
 }
 
 #[test]
-fn a_hint_comes_after_the_cause() {
+fn a_failure_says_its_cause_and_what_to_do_about_it() {
     let cause = std::io::Error::from(std::io::ErrorKind::StorageFull);
     let error = Error::io("write", Path::new("/images/blobs"))(cause);
-    let text = "cannot write /images/blobs: no storage space\nhint: the disk is full, free some space";
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), "cannot write /images/blobs: no storage space");
+    assert_eq!(error.hint(), Some("the disk is full, free some space"));
     let cause = serde_json::from_str::<u8>("x").unwrap_err();
     let error = Error::Json { path: "/images/index.json".into(), cause };
-    let text = "/images/index.json is not valid: expected value at line 1 column 1\nhint: restore it, or name another directory";
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), "/images/index.json is not valid: expected value at line 1 column 1");
+    assert_eq!(error.hint(), Some("restore it, or name another directory"));
     assert!(std::error::Error::source(&error).is_none());
 }

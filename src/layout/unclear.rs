@@ -12,7 +12,7 @@ const NAMES_SHOWN_MAX: usize = 10;
 #[derive(Debug, thiserror::Error)]
 pub enum Unclear {
     /// There are several repositories, and none was named.
-    #[error("holds several repositories: {0}\nhint: name one, as in `oci:DIR#NAME`")]
+    #[error("holds several repositories: {0}")]
     Several(Names),
     /// There is no repository of that name.
     #[error("holds no images of `{name}`; it holds {held}")]
@@ -23,13 +23,10 @@ pub enum Unclear {
         held: Names,
     },
     /// There are images, and no name or tag for any of them.
-    #[error(
-        "holds {0} images without a tag\nhint: give them one in the annotation `org.opencontainers.image.ref.name`, \
-         for example with `skopeo copy oci:DIR oci:DIR:TAG`"
-    )]
+    #[error("holds {0} images without a tag")]
     Unnamed(usize),
     /// A tag stands for several images.
-    #[error("has several images under tag {tag}: {digests}\nhint: {hint}")]
+    #[error("has several images under tag {tag}: {digests}")]
     Ambiguous {
         /// The tag.
         tag: Tag,
@@ -41,6 +38,21 @@ pub enum Unclear {
     /// A tag's entry points at nothing that can be read.
     #[error("has an entry for tag {0} without a usable digest and size")]
     Unreadable(Tag),
+}
+
+impl Unclear {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Several(_) => Some("name one, as in `oci:DIR#NAME`"),
+            Self::Unnamed(_) => Some(
+                "give them one in the annotation `org.opencontainers.image.ref.name`, for example with `skopeo copy \
+                 oci:DIR oci:DIR:TAG`",
+            ),
+            Self::Ambiguous { hint, .. } => Some(hint),
+            Self::NotThere { .. } | Self::Unreadable(_) => None,
+        }
+    }
 }
 
 /// Names for people, the first few of them.

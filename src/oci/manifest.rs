@@ -57,6 +57,23 @@ pub enum ManifestError {
     TooManyBytes,
 }
 
+impl ManifestError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Json(_) => Some(
+                "look at what built the image, and push it again with a current tool; a proxy in front of the registry may \
+                 also have answered in its place",
+            ),
+            Self::Ambiguous(_) => Some(
+                "look at what built the image, and push it again with a current tool; a proxy in front of the registry may \
+                 also have changed its Content-Type",
+            ),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {

@@ -19,5 +19,5 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use manifest::{MANIFEST_MAX_BYTES, Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Host, LayoutName, Name, NameError, Reference, Repository, Tag};
-pub use referrers::list_referrers;
+pub use referrers::{Referrers, list_referrers};
 pub use stored::Stored;

@@ -9,6 +9,15 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::oci::descriptor::if_valid;
 use crate::oci::{Digest, Manifest, ManifestError, MediaType};
 
+/// What refers to a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Referrers {
+    /// The referrers that can be read.
+    pub digests: Vec<Digest>,
+    /// What is listed in place of a digest that is known here: that of another algorithm, for example.
+    pub unknown: Vec<String>,
+}
+
 /// What the list says of a referrer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

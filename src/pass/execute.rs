@@ -1,13 +1,14 @@
 //! The second half of a pass: carry out the plan, tag by tag.
 
+use std::sync::OnceLock;
+
 use futures_util::StreamExt;
-use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
 use crate::copy;
 use crate::copy::Copied;
-use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary};
+use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop, StopReason};
@@ -52,15 +53,16 @@ impl Pass<'_> {
         }
         summary.tags = failed;
         // Access that is refused for one tag is refused for all: one failure is enough.
-        let denied = CancellationToken::new();
+        let denied = OnceLock::new();
         let work = steps.iter().map(|step| async {
             let mut tag = in_plan(step);
+            let mut warnings = Vec::new();
             let result = match step.action {
                 Action::Skip if !self.mirror.referrers => Ok(None),
                 Action::Conflict => Err(StepError::Conflict(step.reason.clone())),
                 Action::Skip | Action::Copy => {
                     let span = span(step);
-                    let work = self.copy_tag(step, &listed, stop, &denied);
+                    let work = self.copy_tag(step, &listed, stop, &denied, &mut warnings);
                     let result = work.instrument(span.clone()).await;
                     record(&span, &result);
                     result
@@ -70,11 +72,12 @@ impl Pass<'_> {
             let is_stopped = result.as_ref().is_err_and(StepError::is_stop);
             finish(&mut tag, result);
             self.emit(EventKind::TagFinished { summary: &tag });
-            (tag, is_denied, is_stopped)
+            Done { tag, warnings, is_denied, is_stopped }
         });
         let mut done = futures_util::stream::iter(work).buffer_unordered(self.concurrent_tags.get());
         let mut stopped = 0;
-        while let Some((tag, is_denied, is_stopped)) = done.next().await {
+        while let Some(Done { tag, warnings, is_denied, is_stopped }) = done.next().await {
+            summary.warnings.extend(warnings);
             // What is refused for one is what is wrong with the whole mirror.
             if is_denied && summary.error.is_none() {
                 summary.error.clone_from(&tag.error);
@@ -99,13 +102,14 @@ impl Pass<'_> {
         step: &Step,
         listed: &[Tag],
         told: &Stop,
-        denied: &CancellationToken,
+        denied: &OnceLock<Tag>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Option<Copied>, StepError> {
         if told.soft.is_cancelled() {
             return Err(StepError::NotStarted(Cause::Stop(told.reason())));
         }
-        if denied.is_cancelled() {
-            return Err(StepError::NotStarted(Cause::Denial));
+        if let Some(tag) = denied.get() {
+            return Err(StepError::NotStarted(Cause::Denial(tag.clone())));
         }
         let work = async {
             let copied = match step.action {
@@ -113,7 +117,7 @@ impl Pass<'_> {
                 Action::Skip | Action::Conflict => None,
             };
             if self.mirror.referrers {
-                self.copier.referrers(&step.tag, &step.root, listed).await?;
+                self.copier.referrers(&step.tag, &step.root, listed, warnings).await?;
             }
             Ok(copied)
         };
@@ -123,11 +127,19 @@ impl Pass<'_> {
         };
         result.map_err(|error: copy::Error| {
             if error.is_denied() {
-                denied.cancel();
+                denied.get_or_init(|| step.tag.clone());
             }
             StepError::Copy(error)
         })
     }
+}
+
+/// What came of a step.
+struct Done {
+    tag: TagSummary,
+    warnings: Vec<Warning>,
+    is_denied: bool,
+    is_stopped: bool,
 }
 
 /// Why a planned tag did not arrive.
@@ -144,12 +156,12 @@ enum StepError {
 }
 
 /// Why a tag was not even started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Cause {
     #[error(transparent)]
     Stop(StopReason),
-    #[error("access was denied for another tag")]
-    Denial,
+    #[error("access was denied for tag {0}")]
+    Denial(Tag),
 }
 
 impl StepError {

@@ -140,13 +140,17 @@ impl Error {
     }
 
     fn at_source(&self, operation: &'static str, cause: &source::Error) -> Fault {
-        let fault = Fault::new(operation, cause.code(), self).at(Side::Source, cause.request_id());
-        fault.transient(cause.is_transient())
+        Fault::new(operation, cause.code(), self)
+            .at(Side::Source, cause.request_id())
+            .with_hint(cause.hint())
+            .transient(cause.is_transient())
     }
 
     fn at_target(&self, operation: &'static str, cause: &target::Error) -> Fault {
-        let fault = Fault::new(operation, cause.code(), self).at(Side::Target, cause.request_id());
-        fault.transient(cause.is_transient())
+        Fault::new(operation, cause.code(), self)
+            .at(Side::Target, cause.request_id())
+            .with_hint(cause.hint())
+            .transient(cause.is_transient())
     }
 }
 

@@ -50,7 +50,9 @@ struct Answers {
 enum TagError {
     #[error("source: cannot ask for the tag")]
     Source(#[source] source::Error),
-    #[error("source: the tag is listed, but there is no image under it")]
+    #[error(
+        "source: the tag is listed, but there is no image under it: delete it upstream, or let `match` leave it out"
+    )]
     Vanished,
     #[error("source: cannot choose platforms")]
     Platforms(#[source] plan::ChoiceError),
@@ -59,11 +61,10 @@ enum TagError {
 impl TagError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Source(cause) => {
-                let fault =
-                    Fault::new("ask for tag", cause.code(), self).at(Side::Source, cause.request_id());
-                fault.transient(cause.is_transient())
-            }
+            Self::Source(cause) => Fault::new("ask for tag", cause.code(), self)
+                .at(Side::Source, cause.request_id())
+                .with_hint(cause.hint())
+                .transient(cause.is_transient()),
             // It went while it was listed, or is not quite there.
             Self::Vanished => {
                 Fault::new("ask for tag", "vanished", self).at(Side::Source, None).transient(true)

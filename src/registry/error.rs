@@ -14,7 +14,7 @@ use crate::oci::{Digest, ManifestError};
 use crate::registry::code;
 use crate::registry::refusal::Refusal;
 use crate::registry::transport::resolve;
-use crate::text::{HINT, address, chain};
+use crate::text::{address, chain};
 
 /// A request that failed: what was asked, and why it failed.
 ///
@@ -22,7 +22,7 @@ use crate::text::{HINT, address, chain};
 #[derive(Clone, Debug)]
 pub struct Error {
     inner: Arc<Inner>,
-    /// What to do about it, where that is known; starts with a line break.
+    /// What to do about it, where that is known.
     hint: Option<Arc<str>>,
 }
 
@@ -108,6 +108,9 @@ pub enum Kind {
     /// The answer breaks the protocol, or a rule that keeps us safe.
     #[error("{0}")]
     Protocol(String),
+    /// A page for people, told by its title, came instead of a document.
+    #[error("{0} came instead of what was asked for: a proxy or a login page may stand in between")]
+    WebPage(String),
     /// The pull quota of the host is used up. It is not asked for this long.
     #[error(
         "the pull quota of this host is used up: it is asked again in {}; credentials may have a larger quota",
@@ -119,11 +122,11 @@ pub enum Kind {
     StartOver(String),
 }
 
-/// Everything in one text, causes included: the hint has to come last.
+/// All causes included.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { request, kind, .. } = &*self.inner;
-        write!(f, "{request}: {}{}", chain(kind), self.hint.as_deref().unwrap_or_default())
+        write!(f, "{request}: {}", chain(kind))
     }
 }
 
@@ -144,13 +147,21 @@ impl Error {
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.map(|hint| format!("{HINT}{hint}").into());
+        self.hint = hint.map(Into::into);
         self
     }
 
     /// Why.
     pub fn kind(&self) -> &Kind {
         &self.inner.kind
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref().or_else(|| match self.kind() {
+            Kind::Manifest(cause) => cause.hint(),
+            _ => None,
+        })
     }
 
     /// What went wrong, as a word: the registry's own code, its status, or what broke.
@@ -167,7 +178,7 @@ impl Error {
             Kind::Digest { .. } => "wrong_content".into(),
             Kind::Size { .. } => "wrong_size".into(),
             Kind::Manifest(_) => "unusable".into(),
-            Kind::Protocol(_) => "protocol".into(),
+            Kind::Protocol(_) | Kind::WebPage(_) => "protocol".into(),
             Kind::PullsUsedUp(_) => "pulls_used_up".into(),
             Kind::StartOver(_) => "cannot_resume".into(),
         }
@@ -182,7 +193,7 @@ impl Error {
     }
 
     /// The refusal, whoever answered with one.
-    fn any_refusal(&self) -> Option<&Refusal> {
+    pub(super) fn any_refusal(&self) -> Option<&Refusal> {
         match self.kind() {
             Kind::Refused(refusal) | Kind::RefusedElsewhere(refusal) | Kind::NoToken(refusal) => {
                 Some(refusal)

@@ -48,8 +48,8 @@ pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> 
     }
     if causes.contains("CaUsedAsEndEntity") {
         return Some(format!(
-            "{host} shows the certificate of an authority as its own: give it one that is none (`CA:FALSE`), signed by \
-             that authority or by itself"
+            "{host} uses a CA certificate as its server certificate: issue it a server certificate (`CA:FALSE`), signed by \
+             that CA"
         ));
     }
     causes.contains("UnknownIssuer").then(|| {

@@ -4,17 +4,21 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::registry::client::Client;
 use crate::registry::error::{Error, Kind};
 use crate::registry::request::Request;
 use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
-use crate::text::excerpt;
+use crate::text::{cut, excerpt, quote};
 
 /// A page larger than this is refused. Some registries send all tags in one; a quarter of a million fit.
 const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Of an answer that cannot be read, this many characters are shown, and this many bytes looked at for them.
+const ANSWER_SHOWN_CHARS: usize = 100;
+const ANSWER_READ_BYTES: usize = 1000;
 /// The most pages that are read.
 const PAGES_MAX: usize = 2000;
 /// Pages are cut at multiples of this where a registry has a size of its own: 50, 100, 200, 250, 500, 1000.
@@ -33,6 +37,7 @@ pub(super) struct Pages<'a> {
     page: Page,
     link: Option<String>,
     named: Next,
+    is_web_page: bool,
     /// Whether any page named the next one: then one that does not is the last.
     is_linked: bool,
     /// The entries of the longest page: a shorter one is not cut off.
@@ -95,6 +100,7 @@ impl<'a> Pages<'a> {
             page,
             link: None,
             named: Next::None,
+            is_web_page: false,
             is_linked: false,
             longest: 0,
         }
@@ -122,6 +128,7 @@ impl<'a> Pages<'a> {
         self.link = link::header(&headers);
         self.named = self.link.as_deref().map_or(Next::None, |link| link::next(link, &self.request.url));
         self.is_linked |= self.named != Next::None;
+        self.is_web_page = is_web_page(&headers);
         Ok(Some(body))
     }
 
@@ -174,9 +181,21 @@ impl<'a> Pages<'a> {
         ))
     }
 
-    /// A page has not the form that it should have.
-    pub(super) fn faulty(&self) -> Error {
-        self.fail(format!("its {} is not of the specified form", self.what))
+    /// The page at hand is no page of this list.
+    pub(super) fn unreadable(&self, page: &[u8], error: &serde_json::Error) -> Error {
+        if self.is_web_page {
+            let kind = Kind::WebPage("a web page".to_owned());
+            return Error::new(&self.request.method, &self.request.url, kind);
+        }
+        let start = String::from_utf8_lossy(&page[..page.len().min(ANSWER_READ_BYTES)]);
+        let start = cut(&quote(&start), ANSWER_SHOWN_CHARS);
+        let came = if start.is_empty() { "nothing".to_owned() } else { format!("`{start}`") };
+        self.fail(format!(
+            "its {} cannot be read: {}; what came is {came}. This host may be no registry, or a proxy in front of it \
+             changed the answer",
+            self.what,
+            excerpt(&error.to_string())
+        ))
     }
 
     /// A failure of this list.
@@ -196,6 +215,11 @@ impl Reason {
             _ => error,
         }
     }
+}
+
+fn is_web_page(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    content_type.to_ascii_lowercase().starts_with(b"text/html")
 }
 
 /// Whether a registry that refuses pages of this size may give smaller ones (google/go-containerregistry#1963, #681,

@@ -5,18 +5,26 @@
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use crate::oci::{Descriptor, Digest, Manifest, Tag, list_referrers};
+use crate::oci::{Digest, Manifest, Referrers, Tag, list_referrers};
 use crate::registry::Repository;
 use crate::registry::error::{Error, Kind};
 use crate::registry::pages::Pages;
+use crate::text::excerpt;
 
 /// A list whose pages have more bytes together is refused. Thousands of referrers fit.
 const LIST_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Deserialize)]
 struct Page {
-    /// Some registries send null for none.
-    manifests: Option<Vec<Descriptor>>,
+    /// Some registries send null for none. A document without this member is no list.
+    #[serde(deserialize_with = "Option::deserialize")]
+    manifests: Option<Vec<Entry>>,
+}
+
+/// An entry is read for its digest alone: the manifest tells the rest.
+#[derive(Deserialize)]
+struct Entry {
+    digest: Option<String>,
 }
 
 /// What is under the tag where clients keep the list of referrers.
@@ -28,20 +36,17 @@ enum List {
     Subject,
 }
 
-/// What is in a page, and how large it is.
-fn read(page: &[u8], pages: &Pages<'_>) -> Result<(Vec<Descriptor>, usize), Error> {
-    let manifests = serde_json::from_slice::<Page>(page).map_err(|_| pages.faulty())?.manifests;
-    Ok((manifests.unwrap_or_default(), page.len()))
-}
-
 impl Repository {
     /// The manifests that refer to this one: from the registry's API, or else from the list that clients keep.
-    pub async fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, Error> {
+    pub async fn referrers(&self, subject: Digest) -> Result<Referrers, Error> {
         match self.api_referrers(subject).await? {
             Some(referrers) => Ok(referrers),
             None => match self.list(subject).await? {
-                List::Kept(list) => Ok(list.children().to_vec()),
-                List::None | List::Subject => Ok(Vec::new()),
+                List::Kept(list) => {
+                    let digests = list.children().iter().map(|child| child.digest).collect();
+                    Ok(Referrers { digests, unknown: Vec::new() })
+                }
+                List::None | List::Subject => Ok(Referrers::default()),
             },
         }
     }
@@ -82,29 +87,33 @@ impl Repository {
         self.put_manifest(&list, &reference).await
     }
 
-    /// What the API says, none where there is no API.
-    async fn api_referrers(&self, subject: Digest) -> Result<Option<Vec<Descriptor>>, Error> {
+    /// What the API says, none where there is no API. An answer that cannot be read is never taken for none: signatures
+    /// would stay behind, and nobody would be told.
+    async fn api_referrers(&self, subject: Digest) -> Result<Option<Referrers>, Error> {
         let request = self.read(Method::GET, &format!("referrers/{subject}"));
         let mut pages = Pages::new(&self.client, request, "list of referrers", String::new());
-        let (mut referrers, mut bytes) = (Vec::new(), 0);
+        let (mut referrers, mut bytes) = (Referrers::default(), 0);
         loop {
-            let page = pages.next().await;
-            let page = page.and_then(|page| page.map(|page| read(&page, &pages)).transpose());
-            match page {
-                Ok(Some((manifests, size))) => {
-                    bytes += size;
+            match pages.next().await {
+                Ok(Some(body)) => {
+                    let is_first = bytes == 0;
+                    bytes += body.len();
                     if bytes > LIST_MAX_BYTES {
                         let why = format!("its list of referrers has more than {LIST_MAX_BYTES} bytes");
                         return Err(pages.fail(why));
                     }
-                    referrers.extend(manifests);
+                    let page = match serde_json::from_slice::<Page>(&body) {
+                        Ok(page) => page,
+                        Err(error) => match pages.unreadable(&body, &error) {
+                            error if is_first && is_no_api(&error) => return Ok(None),
+                            error => return Err(error),
+                        },
+                    };
+                    page.manifests.into_iter().flatten().for_each(|entry| entry.add_to(&mut referrers));
                     pages.follow()?;
                 }
                 Ok(None) => return Ok(Some(referrers)),
-                // Registries that do not know the address answer in many ways, pages of HTML among them.
-                Err(error) if referrers.is_empty() && !error.is_denied() && error.transient().is_none() => {
-                    return Ok(None);
-                }
+                Err(error) if bytes == 0 && is_no_api(&error) => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
@@ -124,4 +133,27 @@ impl Repository {
             Err(error) => Err(error),
         }
     }
+}
+
+impl Entry {
+    fn add_to(self, referrers: &mut Referrers) {
+        let text = self.digest.unwrap_or_default();
+        match text.parse::<Digest>() {
+            Ok(digest) => referrers.digests.push(digest),
+            Err(_) if text.is_empty() => referrers.unknown.push("an entry without a digest".to_owned()),
+            Err(_) => referrers.unknown.push(excerpt(&text)),
+        }
+    }
+}
+
+/// Whether the registry does not know the address: it refuses it for good, or shows a web page in its place, with whatever
+/// status.
+fn is_no_api(error: &Error) -> bool {
+    if matches!(error.kind(), Kind::WebPage(_)) {
+        return true;
+    }
+    let is_unknown = |status: StatusCode| status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED;
+    error.any_refusal().is_some_and(|refusal| is_unknown(refusal.status))
+        && !error.is_denied()
+        && error.transient().is_none()
 }

@@ -30,7 +30,7 @@ impl Repository {
         let mut listing = Listing::default();
         while let Some(page) = pages.next().await? {
             let known = listing.len();
-            listing.read(&page).map_err(|_| pages.faulty())?;
+            listing.read(&page).map_err(|error| pages.unreadable(&page, &error))?;
             if listing.is_too_long() {
                 return Err(pages.fail(format!("its tag list has more than {TAGS_MAX} tags")));
             }

@@ -293,12 +293,24 @@ async fn a_source_without_the_referrers_api_is_read_by_the_fallback_tag() {
 }
 
 #[tokio::test]
-async fn a_referrer_that_the_target_refuses_is_forgiven() {
+async fn a_referrer_that_the_target_refuses_is_forgiven_and_named() {
     let source = signed().await;
     let ecr = Ecr::builder().quirks(|quirks| quirks.refuses.push(Refusal::Referrer)).start().await;
     let side = Side::ecr(&ecr, "create_repositories: true");
-    assert_succeeded(&sync(&mirror(&source, side, REFERRERS)).await);
+    let summary = sync(&mirror(&source, side, REFERRERS)).await;
+    assert_succeeded(&summary);
     assert_eq!(ecr.tags("app"), source.tags("app"));
-    assert_eq!(ecr.repository("app").unwrap().manifests.len(), 3);
+    let (held, offered) =
+        (ecr.repository("app").unwrap().manifests, source.repository("app").unwrap().manifests);
+    assert_eq!(held.len(), 3);
+    let refused: Vec<_> = offered.keys().filter(|digest| !held.contains_key(digest)).collect();
+    assert_eq!(refused.len(), summary.warnings.len());
+    for digest in refused {
+        let named = summary.warnings.iter().filter(|warning| warning.message.contains(&digest.to_string()));
+        let messages: Vec<_> = named.map(|warning| (warning.code, warning.message.as_str())).collect();
+        let [(code, message)] = messages[..] else { panic!("{messages:?}") };
+        assert_eq!(code, "referrer_refused");
+        assert!(message.contains("1.0 stays without") && message.contains("refers to sha256:"), "{message}");
+    }
     ecr.assert_consistent();
 }

@@ -17,7 +17,6 @@ use crate::oci::{Name, NameError, Tag};
 use crate::report;
 use crate::select;
 use crate::select::{Rule, Selection, Spec};
-use crate::text::chain;
 
 const EXAMPLES: &str = r"Examples:
   $ tagferry tags container-registry.oracle.com/java/jdk --families
@@ -188,7 +187,7 @@ pub(super) async fn read(
     for name in repositories {
         let repository = app.source(name).await.map_err(not_started)?;
         all.push(repository.tags().await.map_err(|error| {
-            let text = format!("cannot read the tags of {name}: {}", chain(&error));
+            let text = format!("cannot read the tags of {name}: {}", error.told());
             ExitError::new(ExitCode::Incomplete, text)
         }));
     }

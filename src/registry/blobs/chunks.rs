@@ -56,8 +56,9 @@ impl Repository {
             let body = reqwest::Body::wrap_stream(clock.watch(part(rest, length, back)));
             let answer = self.client.send_stream(&request, body, &clock).await?;
             let fail = |why: String| answer.fail(Kind::Protocol(why));
-            rest =
-                left.try_recv().map_err(|_| fail("it answered before it had the whole chunk".to_owned()))?;
+            let early = "it answered before it had the whole chunk: a proxy in front of the registry may have answered, or the \
+                 registry takes no pushes";
+            rest = left.try_recv().map_err(|_| fail(early.to_owned()))?;
             if let Some(next) = answer.header(LOCATION.as_str()) {
                 let next = location.join(next).map_err(|_| {
                     fail("the `Location` for the next chunk is not a valid address".to_owned())

@@ -63,7 +63,9 @@ impl Repository {
         let location = answer.header(LOCATION.as_str()).and_then(|location| request.url.join(location).ok());
         let fail = |why: String| answer.fail(Kind::Protocol(why));
         let Some(location) = location else {
-            return Err(fail("the answer does not say where to upload".to_owned()));
+            let why = "the answer does not say where to upload: it has no `Location` that can be used. A proxy in front of \
+                 the registry may have dropped it, or the registry takes no pushes";
+            return Err(fail(why.to_owned()));
         };
         self.client.check_origin(&location).map_err(fail)?;
         let chunk_min = answer.header("oci-chunk-min-length").and_then(|bytes| bytes.trim().parse().ok());

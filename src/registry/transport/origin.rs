@@ -66,15 +66,15 @@ pub(in crate::registry) fn check(root: &Url, url: &Url, allowed: &PrivateHosts) 
         return refused(AT_CREDENTIALS);
     }
     if is_internal(url) && !is_internal(root) && !allowed.contain(name.trim_matches(['[', ']'])) {
-        return refused(&inside("it is an address inside this network", name));
+        return refused(&inside("it is an address inside this network", root.authority(), name));
     }
     Ok(())
 }
 
-/// Why a registry outside does not lead there, and what allows it.
-pub(super) fn inside(what: &str, name: &str) -> String {
+/// Why a registry outside, of this authority, does not lead there, and what allows it.
+pub(super) fn inside(what: &str, registry: &str, name: &str) -> String {
     format!(
-        "{what}, and the registry is outside; if that is meant, write `private_redirects: [\"{name}\"]` under the registry"
+        "{what}, and {registry} is public; if that is meant: `registries: {{{registry}: {{private_redirects: [\"{name}\"]}}}}`"
     )
 }
 

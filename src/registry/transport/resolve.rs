@@ -22,6 +22,8 @@ use crate::registry::transport::origin::PrivateHosts;
 #[derive(Clone, Debug)]
 pub(in crate::registry) struct Resolver {
     registry: Arc<str>,
+    /// The same with its port, as the configuration has it.
+    authority: Arc<str>,
     /// Further hosts that may be inside.
     private_redirects: PrivateHosts,
     /// The hosts of proxies, which may well be inside.
@@ -43,7 +45,8 @@ impl Resolver {
         // An address of numbers is never resolved: what it is shows already.
         let is_inside = Arc::new(AtomicBool::new(origin::is_internal(root)));
         let proxies = proxies.hosts().map(str::to_owned).collect();
-        Self { registry: root.host_str().unwrap_or_default().into(), private_redirects, proxies, is_inside }
+        let registry = root.host_str().unwrap_or_default().into();
+        Self { registry, authority: root.authority().into(), private_redirects, proxies, is_inside }
     }
 
     fn check(&self, name: &str, addresses: &[SocketAddr]) -> Result<(), Refused> {
@@ -63,6 +66,7 @@ impl Resolver {
         match inside {
             Some(address) if !may_be_inside => refused(origin::inside(
                 &format!("it resolves to {}, an address inside this network", address.ip()),
+                &self.authority,
                 name,
             )),
             _ => Ok(()),
@@ -117,7 +121,8 @@ mod tests {
         let mut resolver = resolver("https://registry.example");
         let error = resolver.check("s3.corp", &[INSIDE.parse().unwrap()]).unwrap_err().to_string();
         assert!(
-            error.contains("10.0.0.1") && error.contains("`private_redirects: [\"s3.corp\"]`"),
+            error.contains("10.0.0.1")
+                && error.contains("`registries: {registry.example: {private_redirects: [\"s3.corp\"]}}`"),
             "{error}"
         );
         resolver.private_redirects = PrivateHosts::new(vec!["s3.corp".to_owned()]);

@@ -187,17 +187,17 @@ impl Answer {
     /// The whole body, a JSON document. Refused where it is larger than `limit`, or plainly something else.
     pub(in crate::registry) async fn document(mut self, limit: usize) -> Result<Bytes, Error> {
         let (body, whole) = self.up_to(limit).await?;
-        let why = if !whole {
-            format!("the answer is larger than the {limit} bytes that are accepted")
+        Err(self.fail(if !whole {
+            Kind::Protocol(format!("the answer is larger than the {limit} bytes that are accepted"))
         } else if body.starts_with(&GZIP) {
-            "the answer is compressed (gzip), which was not asked for: a proxy in between may do that"
-                .to_owned()
+            let why =
+                "the answer is compressed (gzip), which was not asked for: a proxy in between may do that";
+            Kind::Protocol(why.to_owned())
         } else if let Some(page) = markup(&body) {
-            format!("{page} came instead of what was asked for: a proxy or a login page may stand in between")
+            Kind::WebPage(page)
         } else {
             return Ok(body);
-        };
-        Err(self.fail(Kind::Protocol(why)))
+        }))
     }
 
     /// What an answer without success says.

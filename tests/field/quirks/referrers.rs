@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use http::Method;
+use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tagferry::oci::{Digest, MediaType};
 
 use crate::fake::{
-    Builder, Directory, Draft, Face, Format, Image, REF_NAME, Registry, artifact, index, oci_image,
+    Action, Builder, Directory, Draft, Face, Fault, Format, Image, Match, REF_NAME, Registry, Reply,
+    artifact, index, oci_image,
 };
-use crate::world::{assert_succeeded, mirror, sync};
+use crate::world::{assert_says, assert_succeeded, mirror, sync, tag_error};
 
 const MIRROR: &str =
     "  - {source: SOURCE/app, target: TARGET/app, referrers: true, tags: [{match: '^1$'}]}\n";
@@ -211,6 +213,128 @@ async fn referrers_of_a_layout_that_oras_wrote_are_found() {
     assert_succeeded(&sync(&config).await);
     let arrived = target.repository("app").unwrap();
     assert!(signed.digests().iter().all(|digest| arrived.manifests.contains_key(digest)));
+}
+
+/// Answers in place of the source's own list of referrers, and what must come of them: signatures never stay behind unless
+/// somebody is told.
+struct Answer {
+    id: &'static str,
+    /// Made of the entry of a signature that the source has.
+    reply: fn(Value) -> Reply,
+    ends: Ends,
+}
+
+enum Ends {
+    /// The signature is copied, with these warnings' words.
+    Copied(&'static [&'static str]),
+    /// There are no referrers.
+    Nothing,
+    Fails(&'static [&'static str]),
+}
+
+fn list(entries: &[Value]) -> Reply {
+    Reply::json(200, &json!({"schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": entries}))
+}
+
+fn answers() -> Vec<Answer> {
+    vec![
+        Answer {
+            id: "an entry of an algorithm that is not known",
+            reply: |entry| {
+                let other = json!({"mediaType": MediaType::OCI_MANIFEST, "digest": format!("sha512:{}", "0".repeat(128)), "size": 1});
+                list(&[other, entry])
+            },
+            ends: Ends::Copied(&["1 stays without", "sha512:000", "only sha256"]),
+        },
+        Answer {
+            id: "an entry without a digest",
+            reply: |entry| list(&[json!({"mediaType": MediaType::OCI_MANIFEST, "size": 1}), entry]),
+            ends: Ends::Copied(&["an entry without a digest"]),
+        },
+        Answer {
+            id: "an entry without a size",
+            reply: |mut entry| {
+                entry.as_object_mut().unwrap().remove("size");
+                list(&[entry])
+            },
+            ends: Ends::Copied(&[]),
+        },
+        Answer {
+            id: "null in place of a list",
+            reply: |_| Reply::json(200, &json!({"schemaVersion": 2, "manifests": null})),
+            ends: Ends::Nothing,
+        },
+        Answer {
+            id: "a text in place of a list",
+            reply: |_| Reply::json(200, &json!({"schemaVersion": 2, "manifests": "none"})),
+            ends: Ends::Fails(&[
+                "/referrers/sha256:",
+                "its list of referrers cannot be read",
+                "`{\"manifests\":\"none\"",
+            ]),
+        },
+        Answer {
+            id: "another document",
+            reply: |_| Reply::json(200, &json!({"status": "ok"})),
+            ends: Ends::Fails(&["its list of referrers cannot be read: missing field `manifests`"]),
+        },
+        Answer { id: "nothing", reply: |_| Reply::status(200), ends: Ends::Fails(&["what came is nothing"]) },
+        Answer {
+            id: "a page of a frontend that answers for every address",
+            reply: |_| {
+                Reply::status(200)
+                    .header(CONTENT_TYPE, "text/html")
+                    .body("<!doctype html><title>Sign in</title>")
+            },
+            ends: Ends::Nothing,
+        },
+        Answer { id: "405", reply: |_| Reply::status(405), ends: Ends::Nothing },
+        Answer { id: "501", reply: |_| Reply::status(501), ends: Ends::Nothing },
+        Answer { id: "505", reply: |_| Reply::status(505), ends: Ends::Fails(&["505"]) },
+    ]
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_never_taken_for_no_referrers() {
+    for Answer { id, reply, ends } in answers() {
+        let root = oci_image(&["base"]);
+        let signature = artifact("application/vnd.example.signature", "signature", Some(&root));
+        let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+        source.push("app", "1", &root);
+        source.push_untagged("app", &signature);
+        let requests = Match::any().containing(&format!("/referrers/{}", root.digest()));
+        source.fault(Fault::new(requests, Action::Answer(reply(signature.descriptor()))));
+        let summary = sync(&mirror(&source, &target, MIRROR)).await;
+        let messages: Vec<_> = summary.warnings.iter().map(|warning| warning.message.as_str()).collect();
+        let is_there = target.repository("app").unwrap().manifests.contains_key(&signature.digest());
+        match ends {
+            Ends::Copied(words) => {
+                assert_succeeded(&summary);
+                assert!(is_there, "{id}");
+                assert_eq!(messages.is_empty(), words.is_empty(), "{id}: {messages:?}");
+                assert_says(messages.join("\n"), words);
+            }
+            Ends::Nothing => {
+                assert_succeeded(&summary);
+                assert!(!is_there && messages.is_empty(), "{id}: {messages:?}");
+            }
+            Ends::Fails(words) => assert_says(tag_error(&summary, "1"), words),
+        }
+    }
+}
+
+/// The first page told that there is an API.
+#[tokio::test]
+async fn a_list_that_ends_in_a_refusal_is_not_taken_for_its_whole() {
+    let root = oci_image(&["base"]);
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1", &root);
+    let requests = || Match::any().containing(&format!("/referrers/{}", root.digest()));
+    let more = list(&[]).named("link", "<?page=2>; rel=\"next\"");
+    source.fault(Fault::new(requests(), Action::Answer(more)).once());
+    source.fault(Fault::new(requests(), Action::Answer(Reply::status(404))).skip(1));
+    let summary = sync(&mirror(&source, &target, MIRROR)).await;
+    assert_says(tag_error(&summary, "1"), &["/referrers/sha256:", "404"]);
 }
 
 /// cosign's tags of an SBOM that is itself kept under a tag of cosign.

@@ -55,7 +55,7 @@ fn assert_told_once(ran: &Ran, words: &[&str]) {
 async fn an_authority_as_its_own_server_is_told_with_what_to_do() {
     let authority = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ran = run(authority, "ca_file: ca.pem").await;
-    assert_told_once(&ran, &["shows the certificate of an authority as its own", "CA:FALSE"]);
+    assert_told_once(&ran, &["uses a CA certificate as its server certificate", "CA:FALSE"]);
 }
 
 /// moby/moby#22503

@@ -23,8 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aws", &["text", "process", "proxy", "oci", "login"]),
     ("ecr", &["text", "oci", "login", "registry", "aws"]),
     ("layout", &["text", "remembered", "oci"]),
-    ("source", &["oci", "registry", "ecr", "layout"]),
-    ("target", &["oci", "registry", "ecr", "layout"]),
+    ("source", &["text", "oci", "registry", "ecr", "layout"]),
+    ("target", &["text", "oci", "registry", "ecr", "layout"]),
     ("config", &["oci", "select", "yaml", "ecr"]),
     ("copy", &["oci", "plan", "event", "registry", "source", "target"]),
     ("pass", &["text", "oci", "select", "plan", "event", "source", "target", "config", "copy"]),
@@ -35,8 +35,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "text", "slots", "oci", "login", "config", "registry", "aws", "ecr", "layout", "source",
-            "target", "event", "copy", "pass",
+            "slots", "oci", "login", "config", "registry", "aws", "ecr", "layout", "source", "target",
+            "event", "copy", "pass",
         ],
     ),
     ("worker", &["config", "event", "ledger", "pass", "app"]),
