@@ -3,6 +3,7 @@
 
 use crate::layout::index::document::Index;
 use crate::layout::index::offer::Offer;
+use crate::layout::unclear::Unclear;
 use crate::oci::fuzzing::check_message;
 use crate::oci::{LayoutName, Tag};
 
@@ -17,7 +18,7 @@ pub fn layout(data: &[u8]) {
         let tags = match offer.tags(name.as_ref()) {
             Ok(tags) => tags,
             Err(unclear) => {
-                check_lines(&unclear.to_string());
+                check_told(&unclear);
                 continue;
             }
         };
@@ -25,7 +26,7 @@ pub fn layout(data: &[u8]) {
             assert!(tag.subject().is_none(), "{tag}");
             match offer.find(name.as_ref(), tag) {
                 Ok(found) => assert!(found.is_some(), "{tag} is listed"),
-                Err(unclear) => check_lines(&unclear.to_string()),
+                Err(unclear) => check_told(&unclear),
             }
         }
         let absent = "no-such-tag".parse::<Tag>();
@@ -39,9 +40,9 @@ pub fn layout(data: &[u8]) {
     assert!(again.is_ok_and(|again| again.tags(None).ok() == offer.tags(None).ok()));
 }
 
-/// A hint is a line of its own.
-fn check_lines(message: &str) {
-    message.split("\nhint: ").for_each(check_message);
+fn check_told(unclear: &Unclear) {
+    check_message(&unclear.to_string());
+    unclear.hint().into_iter().for_each(check_message);
 }
 
 #[cfg(test)]

@@ -199,6 +199,36 @@ async fn credentials_are_cleaned_or_refused_by_name() {
     }
 }
 
+/// smithy-lang/smithy-rs#4565, where ECR is not what needs the key.
+#[tokio::test]
+async fn a_key_that_cannot_be_sent_is_named_by_whatever_needs_it() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1.0", &image(&["1.0"]));
+    let nobody = Registry::start(Face::Open).await;
+    let run = async |config: &str| {
+        let program = Program::configured(config)
+            .raw_variable("AWS_ACCESS_KEY_ID", with_key(b"KEY\nhunter2"))
+            .variable("AWS_SECRET_ACCESS_KEY", "secret")
+            .variable("AWS_REGION", "eu-central-1")
+            .variable("AWS_ENDPOINT_URL", &format!("http://{}", nobody.host()));
+        let ran = program.run_online(&["sync"]).await;
+        let named = "`AWS_ACCESS_KEY_ID` of the environment has a line break inside";
+        assert!(ran.stderr.contains(named), "{}", ran.stderr);
+        let shown = ran.stdout + &ran.stderr;
+        assert!(!shown.contains("hunter2") && !shown.contains("panicked"), "{shown}");
+        ran.code
+    };
+    let topic = "notices: [{sns: {topic_arn: 'arn:aws:sns:eu-central-1:123456789012:tagferry'}}]\n";
+    assert_eq!(run(&(mirror(&source, &target, APP) + topic)).await, Some(0));
+    assert_eq!(target.tags("app"), source.tags("app"), "the mirror needs no key");
+
+    let locked = Registry::start(Face::Basic).await;
+    locked.push("app", "1.0", &image(&["1.0"]));
+    let secret = Side::plain(&locked, "credentials: {secret: ocr}");
+    assert_ne!(run(&mirror(secret, &target, APP)).await, Some(0));
+    assert!(nobody.requests().is_empty());
+}
+
 /// moby/moby#40507: a proxy answers for AWS with a page of its own.
 #[tokio::test]
 async fn a_web_page_from_the_api_is_told_as_one() {

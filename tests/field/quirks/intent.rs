@@ -1,5 +1,8 @@
 //! Configurations that cannot be what was meant: faults and warnings of `check`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::world::program::Program;
 
 /// What is written, the exit code of `check`, and words of what it says.
@@ -183,5 +186,24 @@ fn a_file_without_certificates_starts_nothing() {
         let ran = program.run(&["sync"]);
         ran.assert_code(3);
         assert!(ran.stderr.contains(says) && !ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
+}
+
+/// twilight-rs/http-proxy#34, rust-lang/rust#122663: it would count as one that is not set.
+#[test]
+fn a_variable_of_ours_that_is_no_text_is_refused_by_its_name() {
+    let config = "mirrors: [{source: quay.io/a/b, target: r.test/a, tags: [{match: x}]}]\n";
+    for name in [
+        "TAGFERRY_API_TOKEN",
+        "TAGFERRY_SHARDS",
+        "JOB_COMPLETION_INDEX",
+        "AWS_BATCH_JOB_ARRAY_SIZE",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "RUST_LOG",
+    ] {
+        let program = Program::configured(config).raw_variable(name, OsStr::from_bytes(b"x\xff").to_owned());
+        let ran = program.run(&["check"]);
+        let told = format!("the environment variable `{name}` is set but is not UTF-8");
+        assert!(ran.assert_code(2).stderr.contains(&told), "{}", ran.stderr);
     }
 }

@@ -178,6 +178,8 @@ async fn what_looks_cut_off_is_asked_on() {
         cut("pages of fifty", "genuinetools/reg#206", 50),
         cut("a proxy drops the link", "git-pkgs/proxy#280", 100),
         cut("pages of two hundred", "backstage/community-plugins#9771", 200),
+        cut("pages of two hundred and fifty", "none found; brother of the above", 250),
+        cut("pages of five hundred", "none found; brother of the above", 500),
         cut("pages as long as asked for", "sonatype/nexus-public#209", 1000),
         whole("n and last mean nothing", "distribution/distribution#1936", 1500, 2),
         whole("six tags are all", "distribution/distribution#1936", 6, 1),

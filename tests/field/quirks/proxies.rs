@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use http::header::LOCATION;
 use tagferry::proxy::Proxies;
 
 use crate::fake::{Action, Face, Fault, Match, Registry, Reply};
@@ -262,6 +263,32 @@ async fn what_a_proxy_refuses_is_told_as_the_proxys() {
         assert!(ran.assert_code(1).stdout.contains(&expected), "{}", ran.stdout);
         assert!(!(ran.stdout + &ran.stderr).contains("hunter2"));
     }
+}
+
+/// What `private_redirects` of a registry allows, seen behind a proxy: there no name is resolved.
+#[tokio::test]
+async fn a_registry_outside_leads_inside_only_where_its_settings_allow_it() {
+    let proxy = Registry::start(Face::Open).await;
+    let fault = |at, reply| proxy.fault(Fault::new(Match::any().containing(at), Action::Answer(reply)));
+    fault("/v2/", Reply::status(307).header(LOCATION, "http://10.0.0.5/inside"));
+    fault("/inside", Reply::json(200, &serde_json::json!({"tags": ["7.7"]})));
+    let settings = |more| {
+        format!(
+            "mirrors: [{{source: h.test/app, target: t.test/app, tags: [{{match: x}}]}}]\nregistries: {{h.test: {{plain_http: true{more}}}}}\n"
+        )
+    };
+    let run = async |more| {
+        let program =
+            Program::configured(&settings(more)).variable("HTTP_PROXY", &format!("http://{}", proxy.host()));
+        program.run_online(&["tags", "h.test/app"]).await
+    };
+    let refused = run("").await;
+    let key =
+        "h.test is public; if that is meant: `registries: {h.test: {private_redirects: [\"10.0.0.5\"]}}`";
+    assert_says(&refused.assert_code(1).stderr, &["refused to go to http://10.0.0.5/inside", key]);
+    assert_eq!(proxy.count(&Match::any().containing("/inside")), 0);
+    let allowed = run(", private_redirects: [\"10.0.0.5\"]").await;
+    assert!(allowed.assert_code(0).stdout.contains("7.7"), "{}", allowed.stdout);
 }
 
 /// Any registry of the tests is a proxy that gives its own answers.
