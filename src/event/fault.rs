@@ -171,7 +171,7 @@ mod tests {
         #[error("it says\nhint: pay me")]
         struct Lying;
         let fault = Fault::new("test", "x", &Lying);
-        assert_eq!((fault.headline(), fault.hint), ("it says", None));
+        assert_eq!((fault.headline(), fault.hint.as_deref()), ("it says", None));
     }
 
     #[test]

@@ -302,7 +302,7 @@ async fn an_answer_that_cannot_be_read_is_never_taken_for_no_referrers() {
         let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
         source.push("app", "1", &root);
         source.push_untagged("app", &signature);
-        let requests = Match::any().containing(&format!("/referrers/{}", root.digest()));
+        let requests = Match::any().containing(format!("/referrers/{}", root.digest()));
         source.fault(Fault::new(requests, Action::Answer(reply(signature.descriptor()))));
         let summary = sync(&mirror(&source, &target, MIRROR)).await;
         let messages: Vec<_> = summary.warnings.iter().map(|warning| warning.message.as_str()).collect();
@@ -329,7 +329,7 @@ async fn a_list_that_ends_in_a_refusal_is_not_taken_for_its_whole() {
     let root = oci_image(&["base"]);
     let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
     source.push("app", "1", &root);
-    let requests = || Match::any().containing(&format!("/referrers/{}", root.digest()));
+    let requests = || Match::any().containing(format!("/referrers/{}", root.digest()));
     let more = list(&[]).named("link", "<?page=2>; rel=\"next\"");
     source.fault(Fault::new(requests(), Action::Answer(more)).once());
     source.fault(Fault::new(requests(), Action::Answer(Reply::status(404))).skip(1));
