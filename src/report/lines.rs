@@ -39,7 +39,7 @@ impl Observer for Lines {
         let Some(pair) = event.pass.map(|pass| &pass.pair) else { return };
         let mirror = &*pair.mirror;
         match event.kind {
-            EventKind::PassStarted => info!(mirror, "Pass over `{mirror}` started"),
+            EventKind::PassStarted => info!(mirror, "Looking at `{mirror}`"),
             EventKind::TagsSelected { listed, selected, .. } => {
                 info!(mirror, listed, selected, "`{mirror}`: {selected} of {listed} tags selected");
             }
@@ -122,7 +122,7 @@ fn finish_mirror(summary: &MirrorSummary) {
     let untried = if not_started > 0 { format!(", {not_started} not started") } else { String::new() };
     let counts = format!("{copied} copied, {up_to_date} up to date, {failed} failed{untried}");
     let Some(fault) = &summary.error else {
-        info!(mirror, copied, up_to_date, failed, not_started, "Pass over `{mirror}` finished: {counts}");
+        info!(mirror, copied, up_to_date, failed, not_started, "Done `{mirror}`: {counts}");
         return;
     };
     // What was told of a tag is not told again.
@@ -214,11 +214,11 @@ mod tests {
             finish(&summary);
         });
         insta::assert_snapshot!(told, @r#"
-         INFO Pass over `java/jdk` started mirror="java/jdk"
+         INFO Looking at `java/jdk` mirror="java/jdk"
          INFO `java/jdk`: 3 of 40 tags selected mirror="java/jdk" listed=40 selected=3
          INFO Copied java/jdk:21.0.7: 180.2 MiB in 0.0 s mirror="java/jdk" tag=21.0.7 bytes=188951345 seconds=0.0
         ERROR Could not copy java/jdk:21: source: cannot read the manifest: GET https://a.example/v2/x: 503 mirror="java/jdk" tag=21 error="source: cannot read the manifest: GET https://a.example/v2/x: 503\nhint: try later"
-         INFO Pass over `java/jdk` finished: 1 copied, 1 up to date, 1 failed mirror="java/jdk" copied=1 up_to_date=1 failed=1 not_started=0
+         INFO Done `java/jdk`: 1 copied, 1 up to date, 1 failed mirror="java/jdk" copied=1 up_to_date=1 failed=1 not_started=0
          INFO Planned `java/jdk` mirror="java/jdk" tags=4
         ERROR Could not finish `java/jdk` (1 copied, 1 up to date, 1 failed): stopped before its end mirror="java/jdk" copied=1 up_to_date=1 failed=1 not_started=0 error="stopped before its end"
         "#);

@@ -63,8 +63,7 @@ impl Daemon {
             loop {
                 let line = self.log.next_line().await.unwrap().expect("it ended");
                 let line: Value = serde_json::from_str(&line).unwrap();
-                let message = line["message"].as_str().unwrap();
-                if message.starts_with("Pass over") && message.ends_with("started") {
+                if line["message"].as_str().unwrap().starts_with("Looking at") {
                     let time = line["timestamp"].as_str().unwrap().parse().unwrap();
                     return (time, line["mirror"].as_str().unwrap().to_owned());
                 }

@@ -270,7 +270,7 @@ fn answers() -> Vec<Answer> {
             ends: Ends::Fails(&[
                 "/referrers/sha256:",
                 "its list of referrers cannot be read",
-                "`{\"manifests\":\"none\"",
+                "\"manifests\":\"none\"",
             ]),
         },
         Answer {

@@ -322,7 +322,7 @@ async fn for_people_a_line_of_the_log_is_a_sentence_and_quiet_leaves_failures_to
     ran.assert_code(1);
     let ends = |line: &str| ran.stderr.lines().any(|logged| logged.ends_with(line));
     assert!(ends(" INFO `java/jdk`: 2 of 6 tags selected"), "{}", ran.stderr);
-    assert!(ends(" INFO Pass over `java/jdk` finished: 1 copied, 0 up to date, 1 failed"), "{}", ran.stderr);
+    assert!(ends(" INFO Done `java/jdk`: 1 copied, 0 up to date, 1 failed"), "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("not this one").count(), 1, "{}", ran.stderr);
     let ran = program.run_online(&["sync", "--quiet"]).await;
     assert!(ran.assert_code(1).stdout.contains("not this one"), "{}", ran.stdout);

@@ -60,7 +60,7 @@ async fn a_failed_tag_is_logged_once_with_mirror_tag_and_side() {
     );
     assert_eq!(line["request_id"], "target-7");
     assert!(line["error"].as_str().unwrap().contains("not this one"), "{line}");
-    let end = only(&lines, |line| line["message"].as_str().unwrap().starts_with("Pass over `app` finished"));
+    let end = only(&lines, |line| line["message"].as_str().unwrap().starts_with("Done `app`"));
     assert_eq!((&end["copied"], &end["failed"]), (&1.into(), &1.into()));
 }
 

@@ -100,7 +100,7 @@ async fn the_daemon_sends_what_is_left_before_it_ends() {
     let config = format!("{}schedule: {{cron: \"0 0 1 1 *\", on_start: true}}\n", mirror(&source, &ecr, APP));
     let program = traced(&config, collector.endpoint()).variable("OTEL_SERVICE_NAME", "mirrors");
     let mut running = program.start(&["serve", "--listen", "127.0.0.1:0"]);
-    running.logs("Pass over `app` finished").await;
+    running.logs("Done `app`").await;
     running.signal("TERM");
     running.ended().await.assert_code(0);
     let received = collector.received();
