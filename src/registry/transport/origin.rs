@@ -194,7 +194,7 @@ mod tests {
         let hosts = allowed(&["10.0.0.5", "169.254.169.254", "fd00:ec2::254", "100.100.100.200"]);
         let check = |to: &str| check(&url("https://registry.example"), &url(to), &hosts);
         assert_eq!(check("https://10.0.0.5/x"), Ok(()));
-        assert!(check("https://10.0.0.6/x").unwrap_err().contains("`private_redirects: [\"10.0.0.6\"]`"));
+        assert!(check("https://10.0.0.6/x").unwrap_err().contains("private_redirects: [\"10.0.0.6\"]"));
         for metadata in [
             "https://169.254.169.254/x",
             "https://[fd00:ec2::254]/x",
