@@ -6,23 +6,56 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::event::Pair;
-use crate::ledger::record::Record;
+use crate::event::{Pair, RunOutcome};
+use crate::ledger::record::{Record, State};
 
 /// The place of one record. It stays where it is while what it holds changes.
 #[derive(Debug)]
 pub struct Entry {
     /// What the record is about.
     pub pair: Pair,
-    /// Held for updates and copies only.
+    /// Held for updates and copies only. A copy of tens of thousands of tags takes a while.
     record: Mutex<Record>,
+    /// Held for one assignment: whoever looks at it waits for no copy of the record.
+    glance: Mutex<Glance>,
     /// Counts the updates. Whoever looks at it alone waits for nobody.
     version: AtomicU64,
 }
 
+/// What is asked of a record again and again.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    /// What the mirror does.
+    pub state: State,
+    /// What came of its last pass.
+    pub last_outcome: Option<RunOutcome>,
+    /// How many of its tags are missing or different in the target.
+    pub stale: Option<usize>,
+    /// How many tags it has.
+    pub tags: usize,
+}
+
+impl Glance {
+    /// What is to be seen of this record.
+    pub fn of(record: &Record) -> Self {
+        Self {
+            state: record.state,
+            last_outcome: record.last_run.as_ref().map(|run| run.outcome),
+            stale: record.stale,
+            tags: record.tags.len(),
+        }
+    }
+}
+
 impl Entry {
     pub(super) fn new(pair: Pair, record: Record) -> Self {
-        Self { pair, record: Mutex::new(record), version: AtomicU64::default() }
+        let glance = Mutex::new(Glance::of(&record));
+        Self { pair, record: Mutex::new(record), glance, version: AtomicU64::default() }
+    }
+
+    /// What is asked again and again, without waiting for a copy of the record.
+    pub fn glance(&self) -> Glance {
+        *self.glance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A copy of the record as it is now.
@@ -55,6 +88,7 @@ impl Entry {
     pub(super) fn update<T>(&self, update: impl FnOnce(&mut Record) -> T) -> T {
         let mut record = self.lock();
         let updated = update(&mut record);
+        *self.glance.lock().unwrap_or_else(PoisonError::into_inner) = Glance::of(&record);
         // After it: whoever sees the number finds what it stands for.
         self.version.fetch_add(1, Release);
         updated

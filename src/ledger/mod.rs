@@ -17,7 +17,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use counts::{Counts, Durations};
-pub use entry::Entry;
+pub use entry::{Entry, Glance};
 pub use exchanges::{Exchanges, RequestKey, RetryKey};
 pub use record::{Failure, Newest, PassRecord, Progress, Record, State, TagState, TagStatus, Transition};
 pub use records::{Configured, Ledger};

@@ -138,7 +138,7 @@ impl Worker {
 
     /// What it does.
     pub fn state(&self) -> State {
-        self.shown(self.entry.look(|record| record.state))
+        self.shown(self.entry.glance().state)
     }
 
     fn shown(&self, state: State) -> State {
@@ -148,7 +148,7 @@ impl Worker {
 
     /// Whether a pass is under way.
     pub fn is_running(&self) -> bool {
-        self.entry.look(|record| record.state == State::Running)
+        self.entry.glance().state == State::Running
     }
 
     /// Of what is known now.

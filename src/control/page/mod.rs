@@ -144,7 +144,7 @@ fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Er
 /// How mirrors are shown on a page of all of them, or of one alone.
 fn look(control: &Control, only: Option<&str>) -> Look {
     let all = control.workers.all();
-    let tags = || all.iter().map(|worker| worker.entry.look(|record| record.tags.len())).sum::<usize>();
+    let tags = || all.iter().map(|worker| worker.entry.glance().tags).sum::<usize>();
     let is_detailed = only.is_some() || all.len() <= DETAILED_MAX && tags() <= DETAILED_TAGS_MAX;
     Look {
         depth: if is_detailed { Depth::Full } else { Depth::Brief },

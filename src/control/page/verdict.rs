@@ -1,7 +1,7 @@
 //! Is the mirror fresh? The answer in one sentence.
 
 use crate::event::{Pair, RunOutcome};
-use crate::ledger::{Record, State};
+use crate::ledger::{Glance, Record, State};
 use crate::worker::Worker;
 
 /// How a mirror is, the worst first.
@@ -26,19 +26,25 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    #[cfg(test)]
     pub(super) fn of(record: &Record) -> Self {
         Self { pair: record.pair(), health: Health::of(record), state: record.state }
     }
 
     pub(super) fn of_worker(worker: &Worker) -> Self {
-        Self { state: worker.state(), ..worker.entry.look(Self::of) }
+        let health = Health::of_glance(worker.entry.glance());
+        Self { pair: worker.pair().clone(), health, state: worker.state() }
     }
 }
 
 impl Health {
     pub(super) fn of(record: &Record) -> Self {
-        match (&record.last_run, record.stale) {
-            (Some(run), _) if run.outcome == RunOutcome::Failed => Self::Failing,
+        Self::of_glance(Glance::of(record))
+    }
+
+    fn of_glance(glance: Glance) -> Self {
+        match (glance.last_outcome, glance.stale) {
+            (Some(RunOutcome::Failed), _) => Self::Failing,
             (_, Some(1..)) => Self::Behind,
             (None, _) => Self::Unknown,
             (Some(_), _) => Self::Fresh,
