@@ -21,12 +21,6 @@ async fn held(more: &str) -> (World, Gate, Value) {
     (world, gate, run)
 }
 
-/// What became of the run that was asked for.
-async fn ended(world: &World, run: &Value) -> Value {
-    let (_, run) = world.get(&format!("{}?wait=20", run["status_url"].as_str().unwrap())).await;
-    serde_json::from_str(&run).unwrap()
-}
-
 async fn reload(world: &mut World, config: &str) {
     fs::write(world.program.folder().join("tagferry.yaml"), config).unwrap();
     world.daemon.signal("HUP");
@@ -41,9 +35,9 @@ async fn whoever_asks_ends_a_pass_and_what_waits_behind_it() {
     assert_eq!(status, 200, "{cancelled:#}");
     let passes = cancelled["passes"].as_array().unwrap();
     assert_eq!(passes.iter().map(|pass| &pass["pass"]).collect::<Vec<_>>(), [1, 2]);
-    let run = ended(&world, &run).await;
+    let run = world.ended(&run).await;
     assert_eq!(run["mirrors"][0]["error"], "stopped before its end: it was cancelled");
-    let waiting = ended(&world, &waiting).await;
+    let waiting = world.ended(&waiting).await;
     assert_eq!(waiting["mirrors"][0]["error"], "it was cancelled before its turn");
     assert_eq!(world.mirror().await["state"], "idle");
     // Nothing is left to be cancelled, and the next pass is made.
@@ -88,7 +82,7 @@ async fn the_page_has_a_button_while_there_is_something_to_cancel() {
         (answer.status().as_u16(), &answer.headers()["location"]),
         (303, &"./?cancelled=app".parse().unwrap())
     );
-    assert_eq!(ended(&world, &run).await["outcome"], "failed");
+    assert_eq!(world.ended(&run).await["outcome"], "failed");
     let (_, page) = world.get("/?cancelled=app").await;
     assert_says(&page, &["app was cancelled."]);
     assert!(!page.contains(button), "{page}");
@@ -123,7 +117,7 @@ async fn a_reload_without_a_mirror_frees_its_place() {
     let one = mirror(&world.source, &world.target, &other) + more;
     reload(&mut world, &one).await;
     let error = "stopped before its end: its mirror is no longer configured, or has another source or target";
-    assert_eq!(ended(&world, &run).await["mirrors"][0]["error"], error);
+    assert_eq!(world.ended(&run).await["mirrors"][0]["error"], error);
     assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
     assert_eq!(world.target.tags("other"), world.source.tags("other"));
     world.stop().await;
@@ -144,11 +138,11 @@ async fn another_source_or_target_ends_a_pass_and_anything_else_does_not() {
         assert_eq!(config.matches(from).count(), 1, "{from} in {config}");
         reload(&mut world, &config.replace(from, to)).await;
         if ends {
-            let error = ended(&world, &run).await["mirrors"][0]["error"].clone();
+            let error = world.ended(&run).await["mirrors"][0]["error"].clone();
             assert_says(error.as_str().unwrap(), &["another source or target"]);
         } else {
             gate.open();
-            assert_eq!(ended(&world, &run).await["outcome"], "succeeded", "{to}");
+            assert_eq!(world.ended(&run).await["outcome"], "succeeded", "{to}");
         }
         world.stop().await;
     }

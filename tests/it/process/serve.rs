@@ -34,9 +34,8 @@ async fn without_a_schedule_nothing_runs_until_somebody_asks() {
     let world = World::start("").await;
     let (status, started) = world.post("/api/v1/sync", None).await;
     assert_eq!((status, &started["state"]), (202, &"running".into()), "{started}");
-    let (status, run) = world.get(&format!("{}?wait=20", started["status_url"].as_str().unwrap())).await;
-    let run: Value = serde_json::from_str(&run).unwrap();
-    assert_eq!((status, &run["state"], &run["outcome"]), (200, &"finished".into(), &"succeeded".into()));
+    let run = world.ended(&started).await;
+    assert_eq!((&run["state"], &run["outcome"]), (&"finished".into(), &"succeeded".into()));
     assert_eq!(run["mirrors"][0]["pass"], 1);
     assert_eq!(world.target.tags("app").len(), 1);
     world.stop().await;
@@ -346,8 +345,7 @@ async fn a_mirror_that_goes_from_the_configuration_before_its_turn_ends_its_run(
     world.daemon.signal("HUP");
     world.daemon.logs("Took the new configuration").await;
     gate.open();
-    let (_, run) = world.get(&format!("{}?wait=20", run["status_url"].as_str().unwrap())).await;
-    let run: Value = serde_json::from_str(&run).unwrap();
+    let run = world.ended(&run).await;
     assert_eq!(run["outcome"], "failed", "{run:#}");
     assert_eq!(run["mirrors"][1]["error"], "the mirror is no longer configured");
     world.stop().await;

@@ -59,6 +59,20 @@ impl World {
         serde_json::from_str::<Value>(&body).unwrap()["mirrors"][0].take()
     }
 
+    /// What became of a run that was asked for, when it has ended.
+    pub(crate) async fn ended(&self, run: &Value) -> Value {
+        let path = format!("{}?wait=20", run["status_url"].as_str().unwrap());
+        let wait = async {
+            loop {
+                let run: Value = serde_json::from_str(&self.get(&path).await.1).unwrap();
+                if run["state"] != "running" {
+                    return run;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap()
+    }
+
     /// Runs `sync-now` against the daemon.
     pub(crate) async fn sync_now(&self, arguments: &[&str]) -> Ran {
         let arguments = [&["sync-now", "--url", &self.url], arguments].concat();
