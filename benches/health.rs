@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tagferry::config::Config;
-use tagferry::control::{Access, Changes, Configuration, Control, Latest, Pieces, serve};
+use tagferry::control::{Access, Changes, Configuration, Control, Hosts, Latest, Pieces, WrongTokens, serve};
 use tagferry::event::{Blobs, Event, EventKind, Observer, Pair, PassId, TagOutcome, TagSummary};
 use tagferry::ledger::Ledger;
 use tagferry::oci::{Digest, Tag};
@@ -66,7 +66,9 @@ fn main() {
         changes: Changes::new(Timestamp::now()),
         pieces: Pieces::default(),
         metrics: Latest::default(),
+        hosts: Hosts::new(address, None),
         access: Access::Local,
+        wrong_tokens: WrongTokens::default(),
         stopping: CancellationToken::new(),
         configuration: Mutex::new(Configuration { loaded_at: Timestamp::now(), error: None }),
     };

@@ -1,7 +1,7 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/project/arch` checks):
-//! [`text`], [`slots`], [`remembered`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
+//! [`text`], [`redact`], [`slots`], [`remembered`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
 //! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`],
 //! [`worker`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
@@ -24,6 +24,7 @@ pub mod pass;
 pub mod plan;
 pub mod process;
 pub mod proxy;
+pub mod redact;
 pub mod registry;
 pub mod remembered;
 pub mod report;

@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::text::{cut, of_bytes, quote};
+
 /// A program that takes longer is killed. No source of a login is waited for longer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Of what a program prints, this much is kept. The rest is read, for it must not wait for its reader.
@@ -99,10 +101,10 @@ pub fn object(stdout: &[u8]) -> Option<&[u8]> {
 impl Output {
     /// Why it failed, in its own words: the first line of each of its outputs. A JSON object would hold a secret.
     pub fn complaint(&self) -> String {
-        let said = [&self.stdout, &self.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        let said = [&self.stdout, &self.stderr].map(|bytes| of_bytes(bytes));
         let lines = said.iter().filter_map(|text| {
             let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-            let shown: String = line.chars().filter(|c| !c.is_control()).take(COMPLAINT_MAX_CHARS).collect();
+            let shown = cut(&quote(line), COMPLAINT_MAX_CHARS);
             (!shown.contains('{')).then_some(shown)
         });
         let mut lines: Vec<_> = lines.collect();

@@ -105,7 +105,7 @@ impl Clients {
         if let Some(client) = self.registries.get(host) {
             return Ok(client.clone());
         }
-        let Registry { credentials, limits, plain_http, ca_file, private_redirects, ecr } =
+        let Registry { credentials, token_service, limits, plain_http, ca_file, private_redirects, ecr } =
             config.registry(host);
         let Timeouts { connect, stall, metadata, pace, .. } = config.timeouts;
         let ca_pem = match ca_file {
@@ -120,6 +120,7 @@ impl Clients {
             ca_pem,
             private_redirects: registry::PrivateHosts::new(private_redirects),
             credentials: self.credentials(host, credentials, ecr.as_ref()).await,
+            token_service,
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
             chunks: if ecr.is_some() { Chunks::Never } else { Chunks::WhereNeeded },
             manifests_per_second: ecr.as_ref().and(self.options.manifests_per_second()),

@@ -13,7 +13,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, trace_span};
 
 use crate::aws::credentials::Late;
-use crate::text::markup;
+use crate::text::{cut, markup, quote};
 
 /// Of AWS' own messages, this much is shown.
 const MESSAGE_MAX_CHARS: usize = 600;
@@ -237,7 +237,7 @@ impl Error {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let request_id = error.request_id().map(str::to_owned);
+        let request_id = error.request_id().map(quote);
         let kind = match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
@@ -264,7 +264,7 @@ impl Error {
 
 /// What came where it was a web page: that it did, and its title.
 fn page(answer: &HttpResponse) -> Option<String> {
-    let page = markup(answer.body().bytes()?)?;
+    let page = markup(answer.body().bytes()?, str::to_owned)?;
     Some(format!("{page} came instead of an answer of AWS: a proxy or a login page may stand in between"))
 }
 
@@ -295,8 +295,8 @@ fn is_late(error: &(dyn StdError + 'static)) -> bool {
 }
 
 fn kind_of_answer(code: Option<&str>, message: Option<&str>, status: u16) -> Kind {
-    let code = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
-    let message: String = message.unwrap_or("no message").chars().take(MESSAGE_MAX_CHARS).collect();
+    let code = code.map_or_else(|| format!("HTTP status {status}"), quote);
+    let message = cut(&quote(message.unwrap_or("no message")), MESSAGE_MAX_CHARS);
     let rejected = |advice| Kind::Rejected { advice, code: code.clone(), message: message.clone() };
     match code.as_str() {
         // The last two are SNS'.

@@ -12,12 +12,17 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 
 use crate::proxy::Proxies;
+use crate::redact::Secrets;
 use crate::text::chain;
 
 /// Longer answers are refused. The largest are a hundred manifests.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Of an error that repeats what was sent, this much is read.
+const ERROR_MAX_BYTES: usize = 64 * 1024;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -78,23 +83,47 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
     let user = |error: BoxError| ConnectorError::user(error);
     let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
     let (parts, body) = request.into_parts();
-    let body = body.bytes().ok_or_else(|| user("a request whose body is a stream".into()))?.to_vec();
-    let request = reqwest::Request::try_from(http::Request::from_parts(parts, body));
+    let body = body.bytes().ok_or_else(|| user("a request whose body is a stream".into()))?;
+    let (headers, body) = (parts.headers.clone(), Bytes::copy_from_slice(body));
+    let request = reqwest::Request::try_from(http::Request::from_parts(parts, body.clone()));
     let request = request.map_err(|error| user(error.into()))?;
     let url = request.url().clone();
     let failed = |error: reqwest::Error| judge(error, &url);
     let mut answer = client.execute(request).await.map_err(failed)?;
-    let mut body = Vec::new();
+    let mut said = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_MAX_BYTES {
+        said.extend_from_slice(&chunk);
+        if said.len() > ANSWER_MAX_BYTES {
             return Err(ConnectorError::other("the answer is too large".into(), None));
         }
     }
-    let mut response = http::Response::new(SdkBody::from(body));
+    if !answer.status().is_success() {
+        let secrets = secrets(&headers, &body);
+        said = redacted(&secrets, &said);
+        for value in answer.headers_mut().values_mut() {
+            let shown = HeaderValue::from_bytes(&redacted(&secrets, value.as_bytes()));
+            *value = shown.unwrap_or_else(|_| HeaderValue::from_static(""));
+        }
+    }
+    let mut response = http::Response::new(SdkBody::from(said));
     *response.status_mut() = answer.status();
     *response.headers_mut() = answer.headers().clone();
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// What a request sends that must not be shown.
+fn secrets(headers: &HeaderMap, body: &[u8]) -> Secrets {
+    let mut secrets = Proxies::of_process().map(Proxies::secrets).unwrap_or_default();
+    secrets.add_headers(headers);
+    secrets.add_body(body);
+    secrets
+}
+
+/// An error without what was sent: the SDK and we show some of it.
+fn redacted(secrets: &Secrets, bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(ERROR_MAX_BYTES)]);
+    let shown = secrets.redact(&text);
+    if shown == text { bytes.to_vec() } else { shown.into_bytes() }
 }
 
 /// The SDK tries again what timed out or broke on its way.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 use crate::cli::exit::{ExitCode, ExitError};
@@ -19,6 +19,8 @@ const OTHER_PATH: &str = "tagferry.yml";
 const TEXT_VARIABLE: &str = "TAGFERRY_CONFIG_YAML";
 /// What it takes to start a run over HTTP. An empty one counts as none.
 const TOKEN_VARIABLE: &str = "TAGFERRY_API_TOKEN";
+/// A daemon's token is at least so long.
+const TOKEN_MIN_CHARS: usize = 16;
 
 /// The configuration that `--config` (here `path`), the environment or the working directory gives.
 pub(super) fn load(path: Option<&Path>) -> Result<Config, ExitError> {
@@ -46,10 +48,27 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The token of the daemon's control plane. Secrets that were files often end in a line break, which no header can hold.
+/// The token of a daemon's control plane. Secrets that were files often end in a line break, which no header can hold.
 pub(super) fn api_token() -> Option<SecretString> {
     let token = variable(TOKEN_VARIABLE).map(|token| token.trim().to_owned());
     token.filter(|token| !token.is_empty()).map(SecretString::from)
+}
+
+/// The same for the daemon itself, which takes none that could be guessed.
+pub(super) fn own_api_token() -> Result<Option<SecretString>, ExitError> {
+    let token = api_token();
+    let length = token.as_ref().map_or(0, |token| token.expose_secret().chars().count());
+    // One of blanks alone is none, and was meant to be one.
+    let is_set = variable(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty());
+    if is_set && length < TOKEN_MIN_CHARS {
+        let text = format_args!(
+            "the environment variable {TOKEN_VARIABLE} has fewer than {TOKEN_MIN_CHARS} characters, which can be guessed: make \
+             one by `openssl rand -hex 32`"
+        )
+        .to_string();
+        return Err(ExitError::new(ExitCode::Usage, text));
+    }
+    Ok(token)
 }
 
 /// Where the text is. `Display` is what messages call it.

@@ -5,6 +5,7 @@
 
 mod command;
 mod config;
+mod cores;
 mod exit;
 mod global;
 mod json;
@@ -44,7 +45,9 @@ Start with a look at a repository, and with a file of one mirror:
 const AFTER_HELP: &str = "\
 Environment:
   TAGFERRY_CONFIG_YAML  the configuration's text, where --config is not given
-  TAGFERRY_API_TOKEN    the token for starting a run of `serve` over HTTP
+  TAGFERRY_API_TOKEN    the token for starting a run of `serve` over HTTP: 16
+                        characters or more
+  TAGFERRY_CORE_DUMPS   1 to let a crash write a core, which holds logins
   RUST_LOG              which logs to show, such as `warn,tagferry=debug`;
                         -v and -q win
   OTEL_EXPORTER_OTLP_ENDPOINT, ...
@@ -74,10 +77,17 @@ struct Cli {
 /// Runs the program with the arguments and the environment of this process.
 ///
 /// Ends the process itself where the arguments are wrong or ask for help.
-pub async fn main() -> ExitCode {
+pub fn main() -> ExitCode {
+    cores::forbid();
+    run()
+}
+
+#[tokio::main]
+async fn run() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let mut terminal = Terminal::new(&global.logging);
-    let started = config::check_variables().and_then(|()| global.logging.start(terminal.bars.as_deref()));
+    let checked = config::check_variables().and_then(|()| cores::check());
+    let started = checked.and_then(|()| global.logging.start(terminal.bars.as_deref()));
     let (traces, result) = match started {
         Ok(traces) => (traces, Box::pin(command.run(&global, &mut terminal)).await),
         Err(failure) => (None, Err(failure)),

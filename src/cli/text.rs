@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::record::Record;
+use crate::text::visible_lines;
 
 /// Writes time, level and message, and of the fields those that the message leaves out: messages read alone, and fields are
 /// for machines.
@@ -29,7 +30,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let Record { level, message, fields, context, .. } = Record::new(event, spans);
-        let message = shown(&message);
+        let message = visible_lines(&message);
         let [dim, colour, plain] = match (writer.has_ansi_escapes(), level) {
             (false, _) => [""; 3],
             (true, Level::ERROR) => ["\x1b[2m", "\x1b[31m", "\x1b[0m"],
@@ -41,7 +42,7 @@ where
         self.0.format_time(&mut writer)?;
         write!(writer, "{plain} {colour}{level:>5}{plain} {message}")?;
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_number()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), shown);
+            let text = value.as_str().map_or_else(|| value.to_string(), visible_lines);
             let mut lines = text.lines();
             if !message.contains(lines.next().unwrap_or_default()) {
                 write!(writer, " {name}={text}")?;
@@ -53,15 +54,10 @@ where
             }
         }
         for (name, value) in &context {
-            write!(writer, " {name}={}", value.as_str().map(shown).unwrap_or_default())?;
+            write!(writer, " {name}={}", value.as_str().map(visible_lines).unwrap_or_default())?;
         }
         writeln!(writer)
     }
-}
-
-/// What registries write is no command to the terminal.
-fn shown(text: &str) -> String {
-    text.replace(|letter: char| letter.is_control() && letter != '\n', "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -91,13 +87,13 @@ mod tests {
             tracing::info!(reason = "server", "Trying again: server trouble");
             tracing::info!(mirror = "other", "Copied 21.0.7");
         });
-        insta::assert_snapshot!(text, @"
+        insta::assert_snapshot!(text, @r"
          INFO Copied java/jdk:21: 1.0 KiB
         ERROR Could not copy java/jdk:21: 503 (hint: later)
         ERROR Did not take it:
         a
         b
-         WARN The target refuses �[31m error=denied tag=21
+         WARN The target refuses \u{1b}[31m error=denied tag=21
          INFO Trying again: server trouble mirror=java/jdk tag=21.0.7
          INFO Copied 21.0.7 mirror=other tag=21.0.7
         ");

@@ -35,6 +35,10 @@ pub(super) struct Config {
     pub(super) registries: BTreeMap<String, Registry>,
     /// Where notices of new tags, failures and recoveries are sent.
     pub(super) notices: Vec<Notice>,
+    /// Where people reach the page of `tagferry serve`, such as through a proxy: a daemon on loopback answers to this host
+    /// too.
+    #[schemars(example = "https://tagferry.example.com")]
+    pub(super) public_url: Option<String>,
     /// How much is done at a time.
     pub(super) concurrency: Concurrency,
     /// How long to wait for a registry.
@@ -141,6 +145,10 @@ pub(super) struct Registry {
     /// The login. Default: that of Docker's `config.json` and its helpers, else none; at ECR that of the AWS default
     /// chain.
     pub(super) credentials: Option<Credentials>,
+    /// The token service to which alone the login may go, HOST or HOST:PORT. Default: whichever the registry names in its
+    /// challenge, which is how the protocol works.
+    #[schemars(example = "auth.docker.io")]
+    pub(super) token_service: Option<String>,
     /// Limits on the requests to it.
     pub(super) limits: Limits,
     /// Talk HTTP without TLS. Default: false.

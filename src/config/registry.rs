@@ -19,6 +19,8 @@ use crate::yaml::{Document, Path};
 pub struct Registry {
     /// The login. None: that of Docker's `config.json`; at ECR that of the AWS default chain.
     pub credentials: Option<Credentials>,
+    /// The token service to which alone a login may go. None: whichever the registry names.
+    pub token_service: Option<Host>,
     /// Limits on the requests to it.
     pub limits: Limits,
     /// Whether to talk HTTP without TLS.
@@ -83,6 +85,7 @@ impl Registry {
     fn new(host: &Host, raw: raw::Registry, path: &Path, document: &mut Document) -> Self {
         let credentials_path = path.key("credentials");
         let credentials = raw.credentials.and_then(|raw| Credentials::new(raw, &credentials_path, document));
+        let token_service = token_service(raw.token_service, &path.key("token_service"), document);
         let limits_path = path.key("limits");
         let concurrent =
             document.bounded(raw.limits.concurrent, raw::AT_A_TIME_MAX, &limits_path.key("concurrent"));
@@ -103,6 +106,7 @@ impl Registry {
         };
         Self {
             credentials,
+            token_service,
             limits: Limits { concurrent: concurrent.unwrap_or(Limits::DEFAULT_CONCURRENT), per_second },
             plain_http,
             ca_file: ca_file.map(PathBuf::from),
@@ -242,6 +246,14 @@ impl Credentials {
             }
         }
     }
+}
+
+fn token_service(raw: Option<String>, path: &Path, document: &mut Document) -> Option<Host> {
+    let host = document.text(raw, path)?.to_ascii_lowercase().parse().ok();
+    if host.is_none() {
+        document.report(path, "expected HOST or HOST:PORT, without `https://` or a path");
+    }
+    host
 }
 
 fn private_redirects(raw: Vec<String>, path: &Path, document: &mut Document) -> Vec<String> {

@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
+use url::Url;
+
+use crate::config::ecr::endpoint_url;
 use crate::config::mirror::{Endpoint, Mirror};
 use crate::config::notice::{Notice, notices};
 use crate::config::raw;
@@ -26,6 +29,8 @@ pub struct Config {
     pub registries: BTreeMap<Host, Registry>,
     /// Where notices are sent.
     pub notices: Vec<Notice>,
+    /// Where people reach the page of a daemon.
+    pub public_url: Option<Url>,
     /// How much is done at a time.
     pub concurrency: Concurrency,
     /// How long to wait for a registry.
@@ -101,8 +106,11 @@ impl Config {
             warn_unused(&registries, &used, &root.key("registries"), document);
         }
         let notices = notices(raw.notices, names, &root.key("notices"), document);
+        let public_url =
+            raw.public_url.and_then(|text| endpoint_url(&text, &root.key("public_url"), document));
         Self {
             notices,
+            public_url,
             mirrors,
             registries,
             concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
@@ -120,6 +128,7 @@ impl Default for Config {
             mirrors: Vec::new(),
             registries: BTreeMap::new(),
             notices: Vec::new(),
+            public_url: None,
             concurrency: Concurrency::default(),
             timeouts: Timeouts::default(),
             shutdown_grace: SHUTDOWN_GRACE,

@@ -29,6 +29,15 @@ pub(super) enum Error {
     Route(String),
     #[error("`{0}` is not for {1}; /api/v1/openapi.json says what there is")]
     Method(String, Method),
+    #[error("a request has one header `Host`")]
+    Hosts,
+    #[error(
+        "this daemon listens on loopback, and `{0}` is none of its names: ask for localhost, or set `public_url` in its \
+         configuration to where people reach it"
+    )]
+    Host(String),
+    #[error("too many requests with wrong tokens are being answered: come back later")]
+    WrongTokens,
     #[error("the answer took too long")]
     Time,
     #[error("{0}")]
@@ -51,7 +60,9 @@ impl Error {
             Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
             Self::Refused(denied) => denied.status(),
             Self::Stopping | Self::Listeners => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::Query(_) | Self::Hosts => StatusCode::BAD_REQUEST,
+            Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::WrongTokens => StatusCode::TOO_MANY_REQUESTS,
             Self::Method(..) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Time => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use url::form_urlencoded;
 
+use crate::control::access::{AccessDenied, Caller, Peer, Proof};
 use crate::control::answer::Error;
 use crate::control::clients::Client;
 use crate::control::parts::Parts;
@@ -57,24 +58,42 @@ pub(super) struct Cancelled {
 }
 
 impl Control {
-    /// Asks for a pass over the named mirrors, over all where there are none.
-    pub(super) fn start(&self, names: &[String]) -> Result<Run, Error> {
+    /// Whether this caller may change something, and by what. `given` is a token from elsewhere than the header.
+    pub(super) async fn authorize(&self, caller: &Caller<'_>, given: Option<&str>) -> Result<Proof, Error> {
+        let checked = self.access.check(caller.headers, given);
+        if let Err(AccessDenied::WrongToken) = checked {
+            self.wrong_tokens.add(caller).await?;
+        }
+        Ok(checked?)
+    }
+
+    /// Asks for a pass over the named mirrors, over all where there are none, in the name of a caller who may.
+    pub(super) fn start(&self, names: &[String], caller: &Caller<'_>, proof: Proof) -> Result<Run, Error> {
         if self.stopping.is_cancelled() {
             return Err(Error::Stopping);
         }
         let run = self.workers.fire(names)?;
-        tracing::info!(run = run.id, "Asked to sync now: run {}", run.id);
+        tracing::info!(run = run.id, "Asked to sync now: run {}, by {caller}, {proof}", run.id);
         Ok(run)
     }
 
-    /// Ends the passes over the named mirrors.
-    pub(super) fn cancel(&self, names: &[String]) -> Result<Vec<MirrorPass>, Error> {
+    /// Ends the passes over the named mirrors, in the name of a caller who may.
+    pub(super) fn cancel(
+        &self,
+        names: &[String],
+        caller: &Caller<'_>,
+        proof: Proof,
+    ) -> Result<Vec<MirrorPass>, Error> {
         if names.is_empty() {
             return Err(Error::Query("name the mirrors to cancel: `?mirror=NAME`".to_owned()));
         }
         let passes = self.workers.cancel(names)?;
         for MirrorPass { name, pass, .. } in &passes {
-            tracing::info!(mirror = name, pass, "Asked to cancel pass {pass} of {name}");
+            tracing::info!(
+                mirror = name,
+                pass,
+                "Asked to cancel pass {pass} of {name}, by {caller}, {proof}"
+            );
         }
         Ok(passes)
     }
@@ -109,11 +128,13 @@ pub(super) async fn mirrors(State(control): State<Arc<Control>>) -> impl IntoRes
 /// `POST /api/v1/sync[?mirror=NAME]...`: asks for a pass over the named mirrors, or over all.
 pub(super) async fn sync(
     State(control): State<Arc<Control>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<impl IntoResponse, Error> {
-    control.access.check(&headers, None)?;
-    let run = control.start(&names(query.as_deref())?)?;
+    let caller = Caller { peer: peer.map(|Extension(peer)| peer), headers: &headers, way: "API" };
+    let proof = control.authorize(&caller, None).await?;
+    let run = control.start(&names(query.as_deref())?, &caller, proof)?;
     let status_url = format!("/api/v1/runs/{}", run.id);
     let location = [(LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, location, Json(Triggered { status_url, run: run.status() })))
@@ -122,11 +143,13 @@ pub(super) async fn sync(
 /// `POST /api/v1/cancel?mirror=NAME...`: ends the passes over the named mirrors.
 pub(super) async fn cancel(
     State(control): State<Arc<Control>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Cancelled>, Error> {
-    control.access.check(&headers, None)?;
-    let passes = control.cancel(&names(query.as_deref())?)?;
+    let caller = Caller { peer: peer.map(|Extension(peer)| peer), headers: &headers, way: "API" };
+    let proof = control.authorize(&caller, None).await?;
+    let passes = control.cancel(&names(query.as_deref())?, &caller, proof)?;
     Ok(Json(Cancelled { passes }))
 }
 

@@ -7,23 +7,29 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
+use crate::control::access::is_this_machine;
 use crate::control::answer::ErrorBody;
 use crate::proxy::{Proxies, ProxyError};
-use crate::text::chain;
+use crate::redact::Secrets;
+use crate::text::{address, chain, cut, quote};
 use crate::worker::RunStatus;
 
 /// For a connection, and then for the head of an answer: longer than the daemon lets anybody wait.
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// The daemon is asked to answer after this time, be the run at its end or not.
 const WAIT_SECONDS: &str = "20";
-/// An error that is no document of ours is shown up to this length.
-const ERROR_MAX_CHARS: usize = 300;
+/// An error is shown up to this length.
+const ERROR_MAX_CHARS: usize = 600;
 
 /// Talks to a daemon.
 pub struct Client {
     url: Url,
     token: Option<SecretString>,
     http: reqwest::Client,
+    /// By which it asks, if by any.
+    proxies: Option<&'static Proxies>,
+    /// What no answer is shown with.
+    secrets: Secrets,
 }
 
 /// Why a daemon did not do what it was asked.
@@ -35,13 +41,19 @@ pub enum ClientError {
     /// Nobody knows which way to go.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// A proxy would see the token.
+    #[error(
+        "the token would go in clear through the proxy to {0}: use https, or except the host in `NO_PROXY` where the way to \
+         it is safe"
+    )]
+    Clear(String),
     /// Nobody is there.
     #[error(
         "cannot reach a tagferry daemon at {url}: {cause}; is `tagferry serve` running, and does it listen there?"
     )]
     Unreachable {
         /// Where.
-        url: Url,
+        url: String,
         /// Why.
         cause: String,
     },
@@ -49,7 +61,7 @@ pub enum ClientError {
     #[error("the daemon at {url} answers {status}: {said}")]
     Refused {
         /// Where.
-        url: Url,
+        url: String,
         /// How.
         status: StatusCode,
         /// In its own words.
@@ -59,7 +71,7 @@ pub enum ClientError {
     #[error("what answers at {url} is no tagferry daemon: {said}")]
     Strange {
         /// Where.
-        url: Url,
+        url: String,
         /// What it says.
         said: String,
     },
@@ -67,21 +79,31 @@ pub enum ClientError {
 
 impl Client {
     /// A client of the daemon at this address.
-    pub fn new(url: Url, token: Option<SecretString>) -> Result<Self, ClientError> {
+    pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
+        let url: Url = url.parse().map_err(|_| ClientError::Address)?;
         if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
         {
             return Err(ClientError::Address);
         }
+        let proxies = Proxies::of_process()?;
         let builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
-        let builder = if is_loopback(&url) {
-            // No proxy gets to this machine, though the environment may name one for the registries.
-            builder.no_proxy()
-        } else {
-            Proxies::of_process()?.apply(builder)
+        // No proxy gets to this machine, though the environment may name one for the registries.
+        let used = (!is_loopback(&url)).then_some(proxies);
+        if url.scheme() == "http" && token.is_some() && used.is_some_and(|proxies| proxies.are_for(&url)) {
+            return Err(ClientError::Clear(address(&url)));
+        }
+        let builder = match used {
+            Some(proxies) => proxies.apply(builder),
+            None => builder.no_proxy(),
         };
+        let mut secrets = proxies.secrets();
+        secrets.add_query(&url);
+        if let Some(token) = &token {
+            secrets.add(token.expose_secret());
+        }
         match builder.build() {
-            Ok(http) => Ok(Self { url, token, http }),
-            Err(error) => Err(ClientError::Unreachable { url, cause: chain(&error) }),
+            Ok(http) => Ok(Self { url, token, http, proxies: used, secrets }),
+            Err(error) => Err(ClientError::Unreachable { url: address(&url), cause: chain(&error) }),
         }
     }
 
@@ -129,15 +151,17 @@ impl Client {
         request: RequestBuilder,
     ) -> Result<T, ClientError> {
         let response = self.send(url, request).await?;
-        let strange = |said: String| ClientError::Strange { url: url.clone(), said };
+        let strange = |said: String| ClientError::Strange { url: address(url), said: self.told(&said) };
         let body = response.bytes().await.map_err(|error| strange(chain(&error.without_url())))?;
         serde_json::from_slice(&body).map_err(|error| strange(error.to_string()))
     }
 
     async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, ClientError> {
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
-            url: url.clone(),
-            cause: chain(&error.without_url()),
+        let unreachable = |error: reqwest::Error| {
+            let by_proxy = self.proxies.and_then(|proxies| proxies.explain(url, &error));
+            let cause = chain(&error.without_url());
+            let cause = by_proxy.map_or(cause.clone(), |why| format!("{cause} ({why})"));
+            ClientError::Unreachable { url: address(url), cause }
         };
         let response = request.send().await.map_err(unreachable)?;
         if response.status().is_success() {
@@ -145,14 +169,19 @@ impl Client {
         }
         let (status, body) = (response.status(), response.text().await.unwrap_or_default());
         let refusal = serde_json::from_str(&body).map(|ErrorBody { error }| error);
-        let said = refusal.unwrap_or_else(|_| body.chars().take(ERROR_MAX_CHARS).collect());
-        Err(ClientError::Refused { url: url.clone(), status, said })
+        let said = self.told(&refusal.unwrap_or(body));
+        Err(ClientError::Refused { url: address(url), status, said })
+    }
+
+    /// What the other side says, without what it was sent.
+    fn told(&self, said: &str) -> String {
+        cut(&quote(&self.secrets.redact(said)), ERROR_MAX_CHARS)
     }
 }
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Domain(name)) => is_this_machine(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

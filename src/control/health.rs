@@ -26,7 +26,10 @@ pub(super) async fn ready(State(control): State<Arc<Control>>) -> (StatusCode, &
 
 /// `GET /metrics`.
 pub(super) async fn metrics(State(control): State<Arc<Control>>) -> impl IntoResponse {
-    let (ledger, shard) = (Arc::clone(&control.ledger), control.shard);
-    let page = control.metrics.get(move || metrics::encode(&ledger, shard, Timestamp::now()));
+    let asked = Arc::clone(&control);
+    let page = control.metrics.get(move || {
+        let Control { ledger, shard, wrong_tokens, .. } = &*asked;
+        metrics::encode(ledger, *shard, Some(wrong_tokens.count()), Timestamp::now())
+    });
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page.await)
 }

@@ -33,7 +33,7 @@ use crate::config::Shard;
 use crate::ledger::Ledger;
 use crate::worker::Workers;
 
-pub use access::Access;
+pub use access::{Access, Hosts, WrongTokens};
 pub use changes::Changes;
 pub use client::{Client, ClientError};
 pub use pieces::{Latest, Pieces};
@@ -57,8 +57,12 @@ pub struct Control {
     pub pieces: Pieces,
     /// The page of metrics, likewise.
     pub metrics: Latest,
+    /// By which names it may be asked.
+    pub hosts: Hosts,
     /// Who may change something.
     pub access: Access,
+    /// Who tried to, and may not.
+    pub wrong_tokens: WrongTokens,
     /// Cancelled when the daemon stops.
     pub stopping: CancellationToken,
     /// What became of the last configuration that was read. Held for copies only.
@@ -96,6 +100,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), server::by_name))
         .layer(middleware::from_fn(server::in_time))
         .with_state(control)
 }

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::control::access::Peer;
 use crate::control::answer::Error;
 use crate::control::clients::{CONNECTIONS_MAX, Client, ClientStream, Clients};
 use crate::control::{Control, router};
@@ -46,8 +47,9 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: Cancellat
             Some(_) = connections.next() => {}
             // One more than there are places: it takes that of another, who ends now.
             accepted = accept(&listener), if connections.len() <= CONNECTIONS_MAX => {
-                if let Some(stream) = accepted {
-                    let connection = connection(stream, clients.welcome(), router.clone(), &stop);
+                if let Some((stream, peer)) = accepted {
+                    let router = router.clone().layer(Extension(peer));
+                    let connection = connection(stream, clients.welcome(), router, &stop);
                     // A panic in what streams to one client ends its connection alone.
                     connections.push(AssertUnwindSafe(connection).catch_unwind());
                 }
@@ -58,9 +60,9 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: Cancellat
     while connections.next().await.is_some() {}
 }
 
-async fn accept(listener: &TcpListener) -> Option<TcpStream> {
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, Peer)> {
     match listener.accept().await {
-        Ok((stream, _)) => Some(stream),
+        Ok((stream, address)) => Some((stream, Peer(address))),
         // The client gave up before its turn.
         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
         Err(error) => {
@@ -91,6 +93,14 @@ async fn connection(stream: TcpStream, client: Arc<Client>, router: Router, stop
             served.await
         }
     };
+}
+
+/// Answers no request by a foreign name.
+pub(super) async fn by_name(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    match control.hosts.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 /// Gives up answers that do not begin in time, or that panic.

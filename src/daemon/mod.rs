@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::config::Config;
 use crate::control;
-use crate::control::{Access, Changes, Configuration, Control, Latest, Pieces};
+use crate::control::{Access, Changes, Configuration, Control, Hosts, Latest, Pieces, WrongTokens};
 use crate::daemon::schedule::Clock;
 use crate::event::Observer;
 use crate::ledger::Ledger;
@@ -84,7 +84,9 @@ impl Daemon {
             changes: Changes::new(now),
             pieces: Pieces::default(),
             metrics: Latest::default(),
+            hosts: Hosts::new(listen, config.public_url.as_ref()),
             access: Access::new(token, listen),
+            wrong_tokens: WrongTokens::default(),
             stopping: CancellationToken::new(),
             configuration: Mutex::new(Configuration { loaded_at: now, error: None }),
         };

@@ -181,6 +181,7 @@ impl Supervisor {
         let configuration = match built {
             Ok((app, delivery)) => {
                 info!("Took the new configuration");
+                self.control.hosts.set_public(app.config().public_url.as_ref());
                 let app = app.after(&self.apps.borrow());
                 self.apps.send_replace(Arc::new(app));
                 self.delivery = Some(delivery);

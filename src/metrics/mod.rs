@@ -25,10 +25,10 @@ const PREFIX: &str = "tagferry";
 ///
 /// It is meant for passes that copy. A mirror is on it from the configuration on that brings it, with counters of zero, so
 /// that rates and alerts work from its first pass on; one that is gone is on no page any more. `shard` is the part of the
-/// mirrors that this process has; none for all of them.
-pub fn encode(ledger: &Ledger, shard: Option<Shard>, now: Timestamp) -> String {
+/// mirrors that this process has; none for all of them. `wrong_tokens` came to its control plane, where it has one.
+pub fn encode(ledger: &Ledger, shard: Option<Shard>, wrong_tokens: Option<u64>, now: Timestamp) -> String {
     let mut registry = Registry::with_prefix(PREFIX);
-    registry.register_collector(Box::new(Page::new(ledger, shard, now)));
+    registry.register_collector(Box::new(Page::new(ledger, shard, wrong_tokens, now)));
     let mut text = String::new();
     // Writing to a string does not fail. If it ever did, the mark of the page's end would be missing, and Prometheus
     // would refuse the page.

@@ -21,16 +21,30 @@ pub(super) struct Page {
     started_at: Timestamp,
     /// Which part of the mirrors the process has.
     shard: Option<Shard>,
+    /// That came to the control plane, where there is one.
+    wrong_tokens: Option<u64>,
     /// By mirror and target.
     entries: Vec<Arc<Entry>>,
     exchanges: Exchanges,
 }
 
 impl Page {
-    pub(super) fn new(ledger: &Ledger, shard: Option<Shard>, at: Timestamp) -> Self {
+    pub(super) fn new(
+        ledger: &Ledger,
+        shard: Option<Shard>,
+        wrong_tokens: Option<u64>,
+        at: Timestamp,
+    ) -> Self {
         let mut entries = ledger.entries();
         entries.sort_by(|one, other| one.pair.cmp(&other.pair));
-        Self { at, started_at: ledger.started_at, shard, entries, exchanges: ledger.exchanges() }
+        Self {
+            at,
+            started_at: ledger.started_at,
+            shard,
+            wrong_tokens,
+            entries,
+            exchanges: ledger.exchanges(),
+        }
     }
 }
 
@@ -62,7 +76,15 @@ impl Page {
             .encoder
             .encode_descriptor("shards", help, None, MetricType::Gauge)?
             .encode_family(&[("shard", index.to_string())])?
-            .encode_gauge(&count.get())
+            .encode_gauge(&count.get())?;
+        let Some(wrong_tokens) = self.wrong_tokens else { return Ok(()) };
+        let help = "Requests to start a run that came with a wrong token";
+        ConstCounter::new(wrong_tokens).encode(writer.encoder.encode_descriptor(
+            "wrong_tokens",
+            help,
+            None,
+            MetricType::Counter,
+        )?)
     }
 
     fn freshness(&self, writer: &mut Writer<'_, '_>) -> fmt::Result {

@@ -10,7 +10,7 @@ use crate::ledger::samples::{
 
 impl Story {
     fn page(&self) -> String {
-        encode(&self.ledger, None, self.now)
+        encode(&self.ledger, None, Some(2), self.now)
     }
 
     /// The samples of one name, each as the page has it but for the prefix.
@@ -73,6 +73,9 @@ fn the_page_after_a_pass_that_failed_for_some_tags() {
     # HELP tagferry_shards How many shards the mirrors are split into; the label says which one this process has
     # TYPE tagferry_shards gauge
     tagferry_shards{shard="0"} 1
+    # HELP tagferry_wrong_tokens Requests to start a run that came with a wrong token
+    # TYPE tagferry_wrong_tokens counter
+    tagferry_wrong_tokens_total 2
     # HELP tagferry_configured_timestamp_seconds When the process first knew the mirror, by its start or a reload, in seconds since 1970
     # TYPE tagferry_configured_timestamp_seconds gauge
     # UNIT tagferry_configured_timestamp_seconds seconds

@@ -7,25 +7,21 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
-use url::Url;
 
 use crate::config::SecretUrl;
 use crate::notice::error::SendError;
 use crate::proxy::{Proxies, ProxyError};
 use crate::registry::retry_after;
-use crate::text::chain;
-use crate::text::excerpt;
+use crate::text::{chain, excerpt, of_bytes};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Only this much of an answer is read.
 const ANSWER_MAX_BYTES: usize = 4096;
-/// Parts of an address or a header that are shorter are words rather than secrets.
-const SECRET_MIN_BYTES: usize = 6;
-const REDACTED: &str = "[…]";
 
 /// Where JSON is sent.
 pub(super) struct Webhook {
     http: Client,
+    proxies: &'static Proxies,
     url: SecretUrl,
     headers: HeaderMap,
 }
@@ -43,14 +39,15 @@ impl Webhook {
     /// `answer` is the time for one request, its connection and its answer.
     pub(super) fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, OpenError> {
         // A redirect would carry the headers, and what is told, to somebody else.
-        let http = Proxies::of_process()?
+        let proxies = Proxies::of_process()?;
+        let http = proxies
             .apply(Client::builder())
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(answer)
             .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, url, headers })
+        Ok(Self { http, proxies, url, headers })
     }
 
     /// Sends once. Whatever says 2xx has taken it.
@@ -94,7 +91,7 @@ impl Webhook {
                 break;
             }
         }
-        let said = self.shown(&String::from_utf8_lossy(&body));
+        let said = self.shown(&of_bytes(&body));
         let text = if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
         match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
@@ -107,39 +104,14 @@ impl Webhook {
 
     /// What the other side says, without what it may know of us. A web page says nothing that helps.
     fn shown(&self, said: &str) -> String {
-        let secrets = secrets(self.url.expose(), &self.headers);
-        let mut said = said.to_owned();
         if said.trim_start().starts_with('<') {
             return String::new();
         }
-        if said.len() >= ANSWER_MAX_BYTES {
-            // It may end in the middle of a secret.
-            let longest = secrets.first().map_or(0, String::len);
-            said.truncate(said.floor_char_boundary(said.len().saturating_sub(longest)));
-        }
-        for secret in secrets {
-            said = said.replace(&secret, REDACTED);
-        }
-        excerpt(said.trim())
+        let mut secrets = self.proxies.secrets();
+        secrets.add_address(self.url.expose());
+        self.headers.values().for_each(|value| secrets.add_header(value));
+        excerpt(secrets.redact(said).trim())
     }
-}
-
-/// What must not be shown: the address but for its origin, the headers, and their parts. The longest come first.
-fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
-    let values = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let query = url.query().unwrap_or_default();
-    let wholes: Vec<String> = values
-        .chain([url.to_string(), url[url::Position::BeforePath..].to_owned(), query.to_owned()])
-        .collect();
-    let part_ends = |c: char| "/?&= ".contains(c);
-    let parts = wholes.iter().flat_map(|whole| whole.split(part_ends));
-    let origin = url.origin().ascii_serialization();
-    let is_secret = |text: &&str| text.len() >= SECRET_MIN_BYTES && !origin.contains(*text);
-    let mut secrets: Vec<String> =
-        wholes.iter().map(String::as_str).chain(parts).filter(is_secret).map(str::to_owned).collect();
-    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets.dedup();
-    secrets
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use regex::Regex;
 
 use crate::oci::{Descriptor, Digest, Hasher, Host, Manifest, MediaType, Name, Platform, Repository, Tag};
+use crate::text::is_hidden;
 
 /// A message may have this many bytes; it holds a few excerpts of what is at fault.
 const MESSAGE_MAX_BYTES: usize = 4096;
@@ -22,10 +23,10 @@ static REPOSITORY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"\A{component}(/{component})*\z")).ok()
 });
 
-/// A message fits into a log: it is one line, not too long, and does not steer a terminal.
+/// A message fits into a log: it is one line, not too long, and shows all that is in it.
 pub fn check_message(message: &str) {
     assert!(message.len() <= MESSAGE_MAX_BYTES, "{} bytes: {message:.500?}", message.len());
-    assert!(!message.contains(char::is_control), "{message:?}");
+    assert!(!message.contains(is_hidden), "{message:?}");
 }
 
 /// As [`check_message`], for an error and all that is behind it.

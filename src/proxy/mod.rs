@@ -8,11 +8,15 @@ mod exceptions;
 use std::ffi::OsString;
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use reqwest::ClientBuilder;
 use tracing::warn;
 use url::Url;
 
 use crate::proxy::exceptions::Exceptions;
+use crate::redact::Secrets;
 use crate::text::{address, chain};
 
 /// What stands around a value that was pasted.
@@ -102,6 +106,19 @@ impl Proxies {
     /// The hosts of the proxies.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         [&self.https, &self.http].into_iter().flatten().filter_map(|proxy| proxy.url.host_str())
+    }
+
+    /// The logins at the proxies, as they are sent.
+    pub fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        for Proxy { url, .. } in [&self.https, &self.http].into_iter().flatten() {
+            let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            if let Some(password) = url.password().map(decoded) {
+                secrets.add(&STANDARD.encode(format!("{}:{password}", decoded(url.username()))));
+                secrets.add(&password);
+            }
+        }
+        secrets
     }
 
     /// Says that it was the proxy, where a request for this address failed at one.

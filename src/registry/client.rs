@@ -12,6 +12,7 @@ use url::Url;
 use crate::login::Freshness;
 use crate::oci::{Host, Repository};
 use crate::proxy::Proxies;
+use crate::redact::Recent;
 use crate::registry::access::auth::{Auth, Scope};
 use crate::registry::blobs::capacity::Capacity;
 use crate::registry::blobs::ranges::Ranges;
@@ -29,7 +30,7 @@ use crate::registry::transport::quota::Quota;
 use crate::registry::transport::resolve::Resolver;
 use crate::registry::transport::retry::{Budget, Retry};
 use crate::registry::transport::upload_clock::UploadClock;
-use crate::registry::transport::wire::{Answer, Body, Wire, WireRequest};
+use crate::registry::transport::wire::{Answer, Author, Body, Wire, WireRequest};
 
 /// The most redirects in a row that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -90,6 +91,7 @@ impl Client {
             private_redirects: options.private_redirects,
             limiter: Limiter::new(options.limits),
             quota: Quota::default(),
+            sent: Arc::new(Recent::new(proxies.secrets())),
             patience: options.patience,
             observer: options.observer,
         };
@@ -97,7 +99,7 @@ impl Client {
         Ok(Self(Arc::new(Inner {
             root,
             wire,
-            auth: Auth::new(options.credentials),
+            auth: Auth::new(options.credentials, options.token_service),
             retry: options.retry,
             ranges: options.ranges,
             manifests: Limiter::new(manifests),
@@ -142,6 +144,11 @@ impl Client {
     /// Whether an address that the registry names may be used.
     pub(super) fn check_origin(&self, url: &Url) -> Result<(), String> {
         origin::check(&self.0.root, url, &self.0.wire.private_redirects)
+    }
+
+    /// Takes out of a text of an answer what was sent of late.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.0.wire.redact(text)
     }
 
     /// Sends a request until it succeeds, fails for good or the tries are used up.
@@ -237,8 +244,7 @@ impl Client {
             (StatusCode::UNAUTHORIZED, Some(sent_at)) if auth.is_unasked() => Ok(Some(newer(sent_at))),
             (StatusCode::UNAUTHORIZED, _) => {
                 let at_root = self.challenge_at_root(answer).await;
-                let headers = at_root.as_ref().unwrap_or(answer).headers();
-                let asked = auth.learn(root, &wire.private_redirects, &request.scope, headers)?;
+                let asked = auth.learn(wire, root, &request.scope, at_root.as_ref().unwrap_or(answer))?;
                 let freshness = sent_at.map_or(Freshness::Cached, Freshness::After);
                 Ok(asked.map(|asked| LoginRetry { asked: Some(asked), freshness }))
             }
@@ -261,8 +267,15 @@ impl Client {
         let mut url = root.clone();
         url.set_path("v2/");
         let (method, headers) = (&Method::GET, HeaderMap::new());
-        let request =
-            WireRequest { method, url: &url, headers, body: Body::Empty, is_blob: false, retries: 0 };
+        let request = WireRequest {
+            method,
+            url: &url,
+            author: Author::Us,
+            headers,
+            body: Body::Empty,
+            is_blob: false,
+            retries: 0,
+        };
         // Where it says nothing useful, the refusal does.
         wire.exchange(request).await.ok().filter(|answer| answer.status() == StatusCode::UNAUTHORIZED)
     }
@@ -283,9 +296,9 @@ impl Client {
             headers.extend(header.map(|value| (AUTHORIZATION, value)));
         }
         let body = Body::Stream(body, clock);
-        let Request { method, url, .. } = request;
-        let answer =
-            wire.exchange(WireRequest { method, url, headers, body, is_blob: false, retries: 0 }).await?;
+        let Request { method, url, author, .. } = request;
+        let once = WireRequest { method, url, author: *author, headers, body, is_blob: false, retries: 0 };
+        let answer = wire.exchange(once).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -300,14 +313,14 @@ impl Client {
         retries: u32,
     ) -> Result<(Answer, bool), Error> {
         let Inner { root, wire, .. } = &*self.0;
-        let mut url = request.url.clone();
+        let (mut url, mut author) = (request.url.clone(), request.author);
         let mut login = login.filter(|_| origin::is_own(root, &url));
         for _ in 0..=REDIRECTS_MAX {
             let mut headers = request.headers.clone();
             headers.extend(login.clone().map(|value| (AUTHORIZATION, value)));
             let body = request.body.clone().map_or(Body::Empty, Body::Bytes);
-            let is_blob = request.is_blob();
-            let once = WireRequest { method: &request.method, url: &url, headers, body, is_blob, retries };
+            let (method, is_blob) = (&request.method, request.is_blob());
+            let once = WireRequest { method, url: &url, author, headers, body, is_blob, retries };
             let answer = wire.exchange(once).await?;
             let is_own = origin::is_own(root, &url);
             if is_own {
@@ -321,6 +334,7 @@ impl Client {
             url =
                 next.map_err(|_| fail("the `Location` of the redirect is not a valid address".to_owned()))?;
             origin::check(root, &url, &wire.private_redirects).map_err(fail)?;
+            author = Author::Location;
             if !origin::is_own(root, &url) {
                 // Gone for good: a redirect back does not bring the login back.
                 login = None;

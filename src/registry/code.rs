@@ -20,3 +20,28 @@ pub const TAG_INVALID: &str = "TAG_INVALID";
 pub(super) const TOO_MANY_REQUESTS: &str = "TOOMANYREQUESTS";
 /// The registry does not do what was asked.
 pub(super) const UNSUPPORTED: &str = "UNSUPPORTED";
+
+/// All of them: words of the protocol, shown as they are.
+pub(super) const ALL: [&str; 21] = [
+    BLOB_UNKNOWN,
+    BLOB_UPLOAD_INVALID,
+    BLOB_UPLOAD_UNKNOWN,
+    MANIFEST_BLOB_UNKNOWN,
+    MANIFEST_UNKNOWN,
+    NAME_UNKNOWN,
+    TAG_INVALID,
+    TOO_MANY_REQUESTS,
+    "DENIED",
+    "DIGEST_INVALID",
+    "INTERNAL_ERROR",
+    "MANIFEST_INVALID",
+    "MANIFEST_UNVERIFIED",
+    "NAME_INVALID",
+    "PAGINATION_NUMBER_INVALID",
+    "RANGE_INVALID",
+    "SIZE_INVALID",
+    "UNAUTHORIZED",
+    "UNAVAILABLE",
+    "UNKNOWN",
+    UNSUPPORTED,
+];

@@ -133,8 +133,14 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
+    /// A failure of a request to an address of our own making.
     pub(super) fn new(method: &Method, url: &Url, kind: Kind) -> Self {
-        Self::of(format!("{method} {}", address(url)), [Method::PUT, Method::PATCH].contains(method), kind)
+        Self::at(method, &address(url), kind)
+    }
+
+    /// A failure at an address as it is shown.
+    pub(super) fn at(method: &Method, address: &str, kind: Kind) -> Self {
+        Self::of(format!("{method} {address}"), [Method::PUT, Method::PATCH].contains(method), kind)
     }
 
     /// A failure to log in at the registry of this address.

@@ -10,7 +10,7 @@ use crate::oci::{Digest, MANIFEST_MAX_BYTES, Manifest, MediaType, Reference, Tag
 use crate::registry::Repository;
 use crate::registry::error::{Error, Kind};
 use crate::registry::request::Request;
-use crate::text::excerpt;
+use crate::text::{chain, excerpt};
 
 /// What `HEAD` turned out to be good for while the tags of one repository are asked for.
 #[derive(Debug, Default)]
@@ -94,7 +94,10 @@ impl Repository {
         if got != digest {
             return Err(fail(Kind::Digest { expected: digest, got }));
         }
-        Manifest::parse(bytes, media_type.as_ref()).map_err(|cause| fail(Kind::Manifest(cause)))
+        Manifest::parse(bytes, media_type.as_ref()).map_err(|cause| {
+            let (told, shown) = (chain(&cause), self.client.redact(&chain(&cause)));
+            fail(if shown == told { Kind::Manifest(cause) } else { Kind::Protocol(shown) })
+        })
     }
 
     /// Writes a manifest under its digest or a tag, as it came.

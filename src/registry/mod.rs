@@ -33,7 +33,7 @@ pub use client::Client;
 pub use error::{Error, Kind};
 pub use manifests::Heads;
 pub use options::{BuildError, Options};
-pub use refusal::{ApiError, Refusal};
+pub use refusal::Refusal;
 pub use repository::Repository;
 pub use transport::limit::Limits;
 pub use transport::observer::{Exchange, RequestObserver};

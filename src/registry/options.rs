@@ -26,6 +26,8 @@ pub struct Options {
     pub private_redirects: PrivateHosts,
     /// Where its logins come from.
     pub credentials: Arc<dyn Credentials>,
+    /// The token service to which alone a login may go; none for whichever the registry names.
+    pub token_service: Option<Host>,
     /// Limits on the requests to it.
     pub limits: Limits,
     /// Manifests written a second, none for no limit of their own: ECR allows ten.

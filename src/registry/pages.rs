@@ -125,8 +125,10 @@ impl<'a> Pages<'a> {
             Err(error) => return Err(page.reason.explain(error)),
         };
         self.page = page;
-        self.link = link::header(&headers);
-        self.named = self.link.as_deref().map_or(Next::None, |link| link::next(link, &self.request.url));
+        let link = link::header(&headers);
+        self.named = link.as_deref().map_or(Next::None, |link| link::next(link, &self.request.url));
+        // From here on, it is but shown.
+        self.link = link.map(|link| excerpt(&self.client.redact(&link)));
         self.is_linked |= self.named != Next::None;
         self.is_web_page = is_web_page(&headers);
         Ok(Some(body))
@@ -177,7 +179,7 @@ impl<'a> Pages<'a> {
             "more of its {} follows, at an address that cannot be used: `Link: {}`; a proxy in front of it may have \
              changed that",
             self.what,
-            excerpt(link)
+            link
         ))
     }
 
@@ -188,13 +190,13 @@ impl<'a> Pages<'a> {
             return Error::new(&self.request.method, &self.request.url, kind);
         }
         let start = String::from_utf8_lossy(&page[..page.len().min(ANSWER_READ_BYTES)]);
-        let start = cut(&quote(&start), ANSWER_SHOWN_CHARS);
+        let start = cut(&quote(&self.client.redact(&start)), ANSWER_SHOWN_CHARS);
         let came = if start.is_empty() { "nothing".to_owned() } else { format!("`{start}`") };
         self.fail(format!(
             "its {} cannot be read: {}; what came is {came}. This host may be no registry, or a proxy in front of it \
              changed the answer",
             self.what,
-            excerpt(&error.to_string())
+            excerpt(&self.client.redact(&error.to_string()))
         ))
     }
 
@@ -209,7 +211,6 @@ impl Reason {
     fn explain(&self, error: Error) -> Error {
         match self {
             Self::Elsewhere(link) | Self::Unreadable(link) if error.is_final_refusal() => {
-                let link = excerpt(link);
                 error.with_hint(Some(format!("this page was asked for because of the header `Link: {link}`")))
             }
             _ => error,

@@ -109,7 +109,13 @@ impl Repository {
                             error => return Err(error),
                         },
                     };
-                    page.manifests.into_iter().flatten().for_each(|entry| entry.add_to(&mut referrers));
+                    for Entry { digest } in page.manifests.into_iter().flatten() {
+                        let text = digest.unwrap_or_default();
+                        match text.parse::<Digest>() {
+                            Ok(digest) => referrers.digests.push(digest),
+                            Err(_) => referrers.unknown.push(self.shown_digest(&text)),
+                        }
+                    }
                     pages.follow()?;
                 }
                 Ok(None) => return Ok(Some(referrers)),
@@ -117,6 +123,14 @@ impl Repository {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// What is listed in the place of a digest.
+    fn shown_digest(&self, text: &str) -> String {
+        if text.is_empty() {
+            return "an entry without a digest".to_owned();
+        }
+        excerpt(&self.client.redact(text))
     }
 
     async fn list(&self, subject: Digest) -> Result<List, Error> {
@@ -131,17 +145,6 @@ impl Repository {
             Ok(_) => Ok(List::None),
             Err(error) if error.is_status(StatusCode::NOT_FOUND) => Ok(List::None),
             Err(error) => Err(error),
-        }
-    }
-}
-
-impl Entry {
-    fn add_to(self, referrers: &mut Referrers) {
-        let text = self.digest.unwrap_or_default();
-        match text.parse::<Digest>() {
-            Ok(digest) => referrers.digests.push(digest),
-            Err(_) if text.is_empty() => referrers.unknown.push("an entry without a digest".to_owned()),
-            Err(_) => referrers.unknown.push(excerpt(&text)),
         }
     }
 }

@@ -9,23 +9,31 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::registry::code;
-use crate::text::{markup, quote};
+use crate::text::{markup, of_bytes, quote};
 
 /// A wish to be left alone for longer is not told to the second, if it is meant at all.
 const RETRY_AFTER_TOLD_MAX: Duration = Duration::from_hours(24);
 
 /// Only this much of an error body is read.
 pub(super) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
+/// What is shown of it is in so many bytes of its words.
+const SHOWN_MAX_BYTES: usize = 8 * 1024;
 
 /// A registry's refusal: the status and what the body says, as far as it can be read.
-#[derive(Clone, Debug)]
+///
+/// What it says is judged as it came, and shown without what we sent.
+#[derive(Clone)]
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
     /// The registry's own errors; none where the body has another form.
-    pub errors: Vec<ApiError>,
+    pub(super) errors: Vec<ApiError>,
     /// The body as text, where it holds no errors of the specified form.
-    pub text: String,
+    pub(super) text: String,
+    /// The first of the registry's own codes, or the status, to be shown.
+    code: String,
+    /// What the body says, to be shown.
+    said: String,
     /// When to come back, if the registry says.
     pub retry_after: Option<Duration>,
     /// By this id, the registry finds the request in its logs.
@@ -35,14 +43,14 @@ pub struct Refusal {
 }
 
 /// One entry of a registry's error document.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ApiError {
+#[derive(Clone, Deserialize)]
+pub(super) struct ApiError {
     /// The code, such as `DENIED`.
     #[serde(default, deserialize_with = "text_or_null")]
-    pub code: String,
+    pub(super) code: String,
     /// The text for people.
     #[serde(default, deserialize_with = "text_or_null")]
-    pub message: String,
+    message: String,
 }
 
 /// One entry that leaves something out must not make all of them unreadable.
@@ -56,10 +64,9 @@ struct ErrorDocument {
 }
 
 impl Refusal {
-    /// The first of the registry's own codes, or the status.
+    /// What went wrong, as a word to be shown.
     pub(super) fn code(&self) -> Cow<'static, str> {
-        let own = self.errors.iter().map(|error| &error.code).find(|code| !code.is_empty());
-        own.map_or_else(|| self.status.as_str().to_owned(), |code| quote(code)).into()
+        self.code.clone().into()
     }
 
     /// Whether one of the registry's errors has this code.
@@ -88,39 +95,56 @@ impl Refusal {
         }
     }
 
-    pub(super) fn parse(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Self {
+    /// Reads the body of an answer. It is shown as `redact` leaves it.
+    pub(super) fn parse(
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        body: &[u8],
+        redact: impl Fn(&str) -> String,
+    ) -> Self {
         // Azure's documents begin with a byte order mark, which is no white space.
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         // Some are followed by more.
         let document = serde_json::Deserializer::from_slice(body).into_iter::<ErrorDocument>().next();
-        let errors = document.and_then(Result::ok).and_then(|document| document.errors).unwrap_or_default();
-        let text =
-            if errors.is_empty() { String::from_utf8_lossy(body).trim().to_owned() } else { String::new() };
-        Self { status, errors, text, retry_after, request_id: None, server: None }
+        let mut errors =
+            document.and_then(Result::ok).and_then(|document| document.errors).unwrap_or_default();
+        // What says nothing hides what the rest of the document says.
+        errors.retain(|ApiError { code, message }| !(code.is_empty() && message.is_empty()));
+        let text = if errors.is_empty() { of_bytes(body).trim().to_owned() } else { String::new() };
+        let shown = |text: &str| quote(&redact(&text[..text.floor_char_boundary(SHOWN_MAX_BYTES)]));
+        let own = errors.iter().map(|error| &*error.code).find(|code| !code.is_empty());
+        let code = match own {
+            Some(code) if code::ALL.contains(&code) => code.to_owned(),
+            Some(code) => shown(code),
+            None => status.as_str().to_owned(),
+        };
+        let said = if errors.is_empty() {
+            shown(&words(&text, &redact))
+        } else {
+            let all = errors.iter().flat_map(|ApiError { code, message }| [&**code, message]);
+            shown(&all.filter(|said| !said.is_empty()).collect::<Vec<_>>().join(": "))
+        };
+        Self { status, errors, text, code, said, retry_after, request_id: None, server: None }
     }
+}
 
-    /// What the body says, where it is of no specified form: a line of text, the title of a page, the words of a document.
-    fn words(&self) -> String {
-        if let Some(page) = markup(self.text.as_bytes()) {
-            return page;
-        }
-        let Ok(document) = serde_json::from_str::<Value>(&self.text) else { return self.text.clone() };
-        let nested = document.get("error").filter(|error| error.is_object()).unwrap_or(&document);
-        let members = ["errors", "error", "code", "message", "details", "detail", "error_description"];
-        let mut words: Vec<_> = members.iter().filter_map(|name| nested.get(name)?.as_str()).collect();
-        words.dedup();
-        if words.is_empty() { self.text.clone() } else { words.join(": ") }
+/// What a body says that is of no specified form: a line of text, the title of a page, the words of a document.
+fn words(text: &str, redact: impl Fn(&str) -> String) -> String {
+    if let Some(page) = markup(text.as_bytes(), redact) {
+        return page;
     }
+    let Ok(document) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    let nested = document.get("error").filter(|error| error.is_object()).unwrap_or(&document);
+    let members = ["errors", "error", "code", "message", "details", "detail", "error_description"];
+    let mut words: Vec<_> = members.iter().filter_map(|name| nested.get(name)?.as_str()).collect();
+    words.dedup();
+    if words.is_empty() { text.to_owned() } else { words.join(": ") }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.errors.iter().flat_map(|ApiError { code, message }| [code, message]);
-        let words = self.words();
-        let said: Vec<_> =
-            errors.chain([&words]).filter(|said| !said.is_empty()).map(String::as_str).collect();
-        let separator = if said.is_empty() { "" } else { ": " };
-        write!(f, "{}{separator}{}", self.status, quote(&said.join(": ")))?;
+        let separator = if self.said.is_empty() { "" } else { ": " };
+        write!(f, "{}{separator}{}", self.status, self.said)?;
         match self.retry_after.filter(|pause| !pause.is_zero()) {
             Some(pause) if pause > RETRY_AFTER_TOLD_MAX => {
                 f.write_str(": to be asked again in more than a day")
@@ -131,12 +155,18 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refusal({self})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &str) -> Refusal {
-        Refusal::parse(StatusCode::from_u16(status).unwrap(), None, body.as_bytes())
+        Refusal::parse(StatusCode::from_u16(status).unwrap(), None, body.as_bytes(), str::to_owned)
     }
 
     #[test]
@@ -156,7 +186,7 @@ mod tests {
     #[test]
     fn what_the_registry_says_is_repeated_on_one_line() {
         let body = "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not\\n\\u001b[31mhere\",\"detail\":{}}]}";
-        assert_eq!(refusal(403, body).to_string(), "403 Forbidden: DENIED: not [31mhere");
+        assert_eq!(refusal(403, body).to_string(), r"403 Forbidden: DENIED: not \u{1b}[31mhere");
         for page in ["<html>", "\n<html>", "\u{feff}<!doctype html>"] {
             assert_eq!(refusal(503, page).to_string(), "503 Service Unavailable: a web page");
         }
@@ -169,6 +199,24 @@ mod tests {
         let message = refusal(404, &format!(r#"{{"errors":[{}]}}"#, vec![error; 1000].join(","))).to_string();
         assert!(message.starts_with("404 Not Found: BLOB_UNKNOWN: blob unknown to registry: BLOB_UNKNOWN: "));
         assert!(message.len() < 1100, "{}", message.len());
+    }
+
+    #[test]
+    fn what_is_judged_is_what_came_and_what_is_shown_is_redacted() {
+        let body =
+            br#"{"errors":[{"code":"NAME_UNKNOWN","message":"token hunter2 expired"},{"code":"hunter2"}]}"#;
+        let parse =
+            |body| Refusal::parse(StatusCode::NOT_FOUND, None, body, |text| text.replace("hunter2", "[…]"));
+        let refusal = parse(body);
+        assert_eq!(refusal.to_string(), "404 Not Found: NAME_UNKNOWN: token […] expired: […]");
+        assert!(
+            refusal.has_code("hunter2")
+                && refusal.says("hunter2 expired")
+                && refusal.code() == "NAME_UNKNOWN"
+        );
+        let refusal = parse(br#"{"errors":[{"code":"hunter2"}]}"#);
+        assert_eq!(refusal.code(), "[…]");
+        assert!(!format!("{refusal:?}").contains("hunter2"));
     }
 
     #[test]

@@ -5,12 +5,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::registry::access::auth::Scope;
+use crate::registry::transport::wire::Author;
 
 /// A request to the registry.
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
+    pub(super) author: Author,
     pub(super) scope: Scope,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
@@ -18,7 +20,12 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn new(method: Method, url: Url, scope: Scope) -> Self {
-        Self { method, url, scope, headers: HeaderMap::new(), body: None }
+        Self { method, url, author: Author::Us, scope, headers: HeaderMap::new(), body: None }
+    }
+
+    /// A request to where the registry said that an upload goes on.
+    pub(super) fn to(method: Method, location: Url, scope: Scope) -> Self {
+        Self { author: Author::Location, ..Self::new(method, location, scope) }
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

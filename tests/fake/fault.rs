@@ -100,6 +100,8 @@ impl Match {
 pub enum Action {
     /// This answer instead of the real one; the request has no effect.
     Answer(Reply),
+    /// What somebody makes of the request that came, instead of the real answer; where that is nothing, the real one.
+    Reflect(Mirror),
     /// This instead of the real answer.
     Flood(Flood),
     /// The connection closes before any answer; the request has no effect.
@@ -137,7 +139,30 @@ pub enum Action {
     IgnoreRange,
 }
 
+type Answer = dyn Fn(&Head) -> Option<Reply> + Send + Sync;
+
+/// Makes an answer of a request, as debug pages and firewalls do.
+#[derive(Clone)]
+pub struct Mirror(Arc<Answer>);
+
+impl Mirror {
+    pub fn answer(&self, head: &Head) -> Option<Reply> {
+        self.0(head)
+    }
+}
+
+impl std::fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mirror(..)")
+    }
+}
+
 impl Action {
+    /// An answer made of the request.
+    pub fn reflect(answer: impl Fn(&Head) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        Self::Reflect(Mirror(Arc::new(answer)))
+    }
+
     /// A bare status.
     pub fn status(status: u16) -> Self {
         Self::Answer(Reply::status(status))

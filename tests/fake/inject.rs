@@ -31,6 +31,11 @@ pub async fn before(actions: &[Action], hangs: &Hangs, head: &mut Head, payload:
     for action in actions {
         match action {
             Action::Answer(reply) => return Before::Answer(reply.clone()),
+            Action::Reflect(mirror) => {
+                if let Some(reply) = mirror.answer(head) {
+                    return Before::Answer(reply);
+                }
+            }
             Action::Flood(flood) => return Before::Answer(Reply::status(flood.status)),
             Action::Reset => return Before::Close,
             Action::Stall => hangs.hang().await,

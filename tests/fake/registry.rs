@@ -77,6 +77,7 @@ impl Face {
 pub struct Builder {
     auth: Auth,
     quirks: Quirks,
+    password: String,
     has_storage: bool,
     listener: Option<TcpListener>,
 }
@@ -91,6 +92,12 @@ impl Builder {
     /// Asks for tokens of a realm.
     pub fn bearer(self, bearer: Bearer) -> Self {
         self.auth(Auth::Bearer(bearer))
+    }
+
+    /// Gives the user another password.
+    pub fn password(mut self, password: &str) -> Self {
+        password.clone_into(&mut self.password);
+        self
     }
 
     /// Changes the quirks of the face.
@@ -121,7 +128,7 @@ impl Builder {
         } else {
             None
         };
-        let users = vec![(USER.to_owned(), PASSWORD.to_owned())];
+        let users = vec![(USER.to_owned(), self.password)];
         let service = Arc::new(Service {
             gate: Gatekeeper::new(self.auth, users),
             v2: V2 {
@@ -157,7 +164,13 @@ impl Registry {
     }
 
     pub fn builder(face: Face) -> Builder {
-        Builder { auth: face.auth(), quirks: face.quirks(), has_storage: false, listener: None }
+        Builder {
+            auth: face.auth(),
+            quirks: face.quirks(),
+            password: PASSWORD.to_owned(),
+            has_storage: false,
+            listener: None,
+        }
     }
 
     /// Tags an image, replacing what had the tag.

@@ -81,7 +81,7 @@ async fn a_pass_is_watched_and_what_failed_is_said() {
 
 #[tokio::test]
 async fn without_scripts_the_page_is_loaded_again_and_says_the_same() {
-    let world = World::start(&[("TAGFERRY_API_TOKEN", "secret")]).await;
+    let world = World::start(&[("TAGFERRY_API_TOKEN", "secret-of-the-page")]).await;
     let browser = Browser::start(Scripts::Off).await;
     browser.open(world.daemon.url()).await;
     browser.sees("noscript", "This shows one moment.").await;
@@ -90,7 +90,7 @@ async fn without_scripts_the_page_is_loaded_again_and_says_the_same() {
     browser.sees("#message", "This is not the daemon's token.").await;
     assert_eq!(world.source.count(&Match::tags()), 0);
 
-    browser.type_into("#token", "secret").await;
+    browser.type_into("#token", "secret-of-the-page").await;
     browser.submit(BUTTON).await;
     browser.sees("#message", "java/jdk was asked to sync.").await;
     world.source.wait_for(&Match::blob_get(), 2).await;
@@ -101,13 +101,13 @@ async fn without_scripts_the_page_is_loaded_again_and_says_the_same() {
 
 #[tokio::test]
 async fn a_token_is_typed_once_and_a_wrong_one_is_refused_in_words() {
-    let world = World::start(&[("TAGFERRY_API_TOKEN", "secret")]).await;
+    let world = World::start(&[("TAGFERRY_API_TOKEN", "secret-of-the-page")]).await;
     let browser = Browser::start(Scripts::On).await;
     browser.open(world.daemon.url()).await;
-    browser.type_into("#token", "secre").await;
+    browser.type_into("#token", "secret-of-the-pag").await;
     browser.click(BUTTON).await;
     browser.sees("#message", "Nothing was done").await;
-    browser.type_into("#token", "t").await;
+    browser.type_into("#token", "e").await;
     browser.click(BUTTON).await;
     browser.sees(CARD, "fresh").await;
 }

@@ -86,7 +86,7 @@ fn after_a_pass() -> String {
     for kind in story {
         ledger.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }
-    encode(&ledger, None, Timestamp::now())
+    encode(&ledger, None, Some(0), Timestamp::now())
 }
 
 /// A page as the Python library reads it: its families by name.
@@ -154,6 +154,7 @@ async fn the_page_is_openmetrics_with_help_type_and_unit() {
         ("tagferry_stale_tags", "gauge", ""),
         ("tagferry_shards", "gauge", ""),
         ("tagferry_start_time_seconds", "gauge", "seconds"),
+        ("tagferry_wrong_tokens", "counter", ""),
     ];
     assert_eq!(kinds, BTreeSet::from(expected));
     for (name, family) in families {
@@ -200,7 +201,7 @@ async fn labels_and_values_are_read_as_they_were_counted() {
 
 #[tokio::test]
 async fn a_page_before_the_first_mirror_is_openmetrics_too() {
-    let families = parsed(&encode(&Ledger::new(Timestamp::now()), None, Timestamp::now())).await;
+    let families = parsed(&encode(&Ledger::new(Timestamp::now()), None, Some(0), Timestamp::now())).await;
     assert_samples(&families, "tagferry_passes", &[]);
 }
 

@@ -56,7 +56,7 @@ async fn the_description_is_valid() {
 /// Whatever is asked, well-formed or not, the answer is a described one, with the described content.
 #[tokio::test]
 async fn every_answer_is_one_that_is_described() {
-    for token in [None, Some("secret")] {
+    for token in [None, Some("secret-of-the-api")] {
         let variables: Vec<_> = token.map(|token| ("TAGFERRY_API_TOKEN", token)).into_iter().collect();
         let (_source, daemon) = daemon(&variables).await;
         let document = format!("{}/api/v1/openapi.json", daemon.url());

@@ -43,7 +43,8 @@ What it answers:
 /// no new work and give the copies in flight `shutdown_grace` (25 s) to finish; a second signal drops them at once.
 ///
 /// Looking is free to whoever can connect. To start a run takes the token in the environment variable
-/// `TAGFERRY_API_TOKEN`; where there is none, only this machine may, and only while the daemon listens on loopback.
+/// `TAGFERRY_API_TOKEN`, of 16 characters or more; where there is none, only this machine may, not by way of a proxy, and
+/// only while the daemon listens on loopback. There it answers to its own names alone, and to the host of `public_url`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Serve {
@@ -61,6 +62,7 @@ impl Serve {
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
         let Self { listen, sharding } = self;
+        let token = config::own_api_token()?;
         let app = sharding.options()?;
         let path = global.config.clone();
         let is_stdin = path.as_deref().is_some_and(config::is_stdin);
@@ -84,7 +86,7 @@ impl Serve {
             ExitError::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
         };
         let listener = TcpListener::bind(&listen.addresses[..]).await.map_err(cannot_listen)?;
-        let options = Options { app, listener, token: config::api_token(), reload: Box::new(reload) };
+        let options = Options { app, listener, token, reload: Box::new(reload) };
         let no_signals = |error: io::Error| {
             ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
         };

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use url::Url;
 
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::terminal::Terminal;
 use crate::control::{Client, ClientError};
 use crate::event::RunOutcome;
+use crate::text::visible_lines;
 use crate::worker::{MirrorPass, PassState, RunState, RunStatus};
 
 /// How often a daemon that cannot be reached is asked again while this waits,
@@ -48,13 +48,20 @@ pub(in crate::cli) struct SyncNow {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Address {
     /// Where the daemon answers
-    #[arg(long, value_name = "URL", env = "TAGFERRY_URL", default_value = "http://127.0.0.1:8080")]
-    url: Url,
+    // Read later: the argument parser repeats what it cannot read, and secrets may be in it.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TAGFERRY_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8080"
+    )]
+    url: String,
 }
 
 impl Address {
     pub(super) fn client(self) -> Result<Client, ExitError> {
-        Client::new(self.url, config::api_token()).map_err(|error| unanswered(&error))
+        Client::new(&self.url, config::api_token()).map_err(|error| unanswered(&error))
     }
 }
 
@@ -96,7 +103,9 @@ fn show(out: &mut dyn Write, run: &RunStatus) -> std::io::Result<()> {
     for MirrorPass { name, state, .. } in &run.mirrors {
         match state {
             PassState::Finished { outcome: RunOutcome::Succeeded, .. } => writeln!(out, "{name}: succeeded")?,
-            PassState::Finished { error: Some(error), .. } => writeln!(out, "{name}: failed: {error}")?,
+            PassState::Finished { error: Some(error), .. } => {
+                writeln!(out, "{name}: failed: {}", visible_lines(error))?;
+            }
             PassState::Finished { error: None, .. } => {
                 writeln!(out, "{name}: failed: some tags did not arrive; the daemon's log and page say why")?;
             }

@@ -7,18 +7,27 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{SpanExporter as Otlp, WithExportConfig};
+use opentelemetry_otlp::{SpanExporter as Otlp, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter};
+use reqwest::redirect::{Attempt, Policy};
 use tracing::{Metadata, info, warn};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::{Layer, Registry};
+use url::Url;
 
 use crate::cli::traces::wish::{Wish, wish};
+use crate::proxy::Proxies;
+use crate::text::{address, chain};
 
 /// How we are named where `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say nothing.
 const SERVICE: &str = "tagferry";
+/// The time for one request, and the variables that say another.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+/// So many redirects within the collector's origin are followed.
+const REDIRECTS_MAX: usize = 3;
 /// A collector that does not take the last spans within this time does not get them.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -42,10 +51,14 @@ impl Traces {
     /// At most 2048 finished spans wait for the collector, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise; what is more
     /// is dropped.
     pub(in crate::cli) fn start(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
-        let Some(Wish { endpoint }) = wish(variable)? else { return Ok(None) };
-        let route = Arc::new(Route { address: address(&endpoint)?, is_broken: AtomicBool::new(false) });
-        let exporter = Otlp::builder().with_http().with_endpoint(&endpoint).build();
-        let exporter = exporter.map_err(|error| error.to_string())?;
+        let Some(Wish { endpoint }) = wish(&variable)? else { return Ok(None) };
+        let url = url(&endpoint)?;
+        let address = address(&url);
+        let client = client(url, timeout(variable))?;
+        let exporter = Otlp::builder().with_http().with_http_client(client).with_endpoint(&endpoint).build();
+        // Its own words may hold the whole address.
+        let exporter = exporter.map_err(|_| format!("they cannot be sent to {address}"))?;
+        let route = Arc::new(Route { address, is_broken: AtomicBool::new(false) });
         let exporter = Watched { exporter, route: Arc::clone(&route) };
         let provider = SdkTracerProvider::builder()
             .with_resource(resource())
@@ -139,15 +152,32 @@ fn resource() -> Resource {
     Resource::builder_empty().with_attributes(both.collect::<Vec<_>>()).build()
 }
 
-/// An address without user and query, which may be secrets.
-fn address(endpoint: &str) -> Result<String, String> {
-    let fault =
-        || "the endpoint in `OTEL_EXPORTER_OTLP_ENDPOINT` is no address of `http` or `https`".to_owned();
-    let url: url::Url = endpoint.parse().map_err(|_| fault())?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(fault());
-    }
-    Ok(format!("{}{}", url.origin().ascii_serialization(), url.path()))
+/// Asks by the proxies of everything else, and goes nowhere else: every header may be a secret.
+fn client(endpoint: Url, timeout: Duration) -> Result<reqwest::blocking::Client, String> {
+    let proxies = Proxies::of_process().map_err(|error| error.to_string())?;
+    let own = move |attempt: Attempt<'_>| {
+        let is_own = attempt.url().origin() == endpoint.origin() && attempt.previous().len() <= REDIRECTS_MAX;
+        if is_own { attempt.follow() } else { attempt.stop() }
+    };
+    let builder = reqwest::Client::builder().redirect(Policy::custom(own)).timeout(timeout);
+    let builder = reqwest::blocking::ClientBuilder::from(proxies.apply(builder));
+    // It has a runtime of its own, which cannot be made on a thread that has one.
+    let made = std::thread::scope(|scope| scope.spawn(|| builder.build()).join());
+    let made = made.map_err(|_| "the client could not be made".to_owned())?;
+    made.map_err(|error| chain(&error))
+}
+
+/// How long one request may take, in milliseconds.
+fn timeout(variable: impl Fn(&str) -> Option<String>) -> Duration {
+    let set = TIMEOUTS.iter().find_map(|name| variable(name)?.trim().parse().ok());
+    set.map_or(TIMEOUT, Duration::from_millis)
+}
+
+fn url(endpoint: &str) -> Result<Url, String> {
+    let url = endpoint.parse().ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| {
+        "the endpoint in `OTEL_EXPORTER_OTLP_ENDPOINT` is no address of `http` or `https`".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -156,8 +186,8 @@ mod tests {
 
     #[test]
     fn an_address_shows_no_user_and_no_query() {
-        let shown = address("https://me:secret@collector.example:4318/v1/traces?key=secret");
-        assert_eq!(shown.as_deref(), Ok("https://collector.example:4318/v1/traces"));
-        assert!(address("collector:4318/v1/traces").is_err());
+        let endpoint = url("https://me:secret@collector.example:4318/v1/traces?key=secret").unwrap();
+        assert_eq!(address(&endpoint), "https://collector.example:4318/v1/traces");
+        assert!(url("collector:4318/v1/traces").is_err());
     }
 }

@@ -137,12 +137,28 @@ fn a_key_in_a_wrong_place_is_sent_to_the_right_one() {
     check_registries(
         &["  a.b: {create_repositories: true, concurrency: {tags: 3}, username: me, Hunter-2!: x}"],
         &[
-            r#"6:9: registries["a.b"]: unknown key `create_repositories` (it belongs under `registries.HOST.ecr`), expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
-            r#"6:36: registries["a.b"]: unknown key `concurrency` (it belongs at the top), expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
-            r#"6:60: registries["a.b"]: unknown key `username` (it belongs under `registries.HOST.credentials`), expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
-            r#"6:74: registries["a.b"]: unknown key, expected one of credentials, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:9: registries["a.b"]: unknown key `create_repositories` (it belongs under `registries.HOST.ecr`), expected one of credentials, token_service, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:36: registries["a.b"]: unknown key `concurrency` (it belongs at the top), expected one of credentials, token_service, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:60: registries["a.b"]: unknown key `username` (it belongs under `registries.HOST.credentials`), expected one of credentials, token_service, limits, plain_http, ca_file, private_redirects, ecr"#,
+            r#"6:74: registries["a.b"]: unknown key, expected one of credentials, token_service, limits, plain_http, ca_file, private_redirects, ecr"#,
         ],
     );
+}
+
+#[test]
+fn a_token_service_is_a_host() {
+    let text = "    tags: [{match: ^21$}]\nregistries: {a.test: {token_service: AUTH.docker.io:8443}}";
+    let config = super::parse(&format!("{}{text}", super::MIRROR)).unwrap();
+    let service = config.registry(&"a.test".parse().unwrap()).token_service;
+    assert_eq!(service.map(|host| host.to_string()).as_deref(), Some("auth.docker.io:8443"));
+    for faulty in ["https://auth.test", "auth.test/token", "me:hunter2@auth.test"] {
+        check_registries(
+            &[&format!("  a.test: {{token_service: '{faulty}'}}")],
+            &[
+                "6:27: registries[\"a.test\"].token_service: expected HOST or HOST:PORT, without `https://` or a path",
+            ],
+        );
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{
@@ -28,7 +29,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use url::form_urlencoded;
 
-use crate::control::access::{AccessDenied, check_form};
+use crate::control::access::{AccessDenied, Caller, Peer, check_form};
 use crate::control::answer::{CHALLENGE, Error};
 use crate::control::changes::Mark;
 use crate::control::page::document::{Message, Page};
@@ -100,8 +101,14 @@ pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): R
 }
 
 /// `POST /`: the form behind "Sync now" and "Cancel".
-pub(super) async fn sync(State(control): State<Arc<Control>>, headers: HeaderMap, body: Bytes) -> Response {
-    match ask(&control, &headers, &body) {
+pub(super) async fn sync(
+    State(control): State<Arc<Control>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let caller = Caller { peer: peer.map(|Extension(peer)| peer), headers: &headers, way: "page" };
+    match ask(&control, &caller, &body).await {
         Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         Err(error) => {
             let message = match &error {
@@ -116,8 +123,8 @@ pub(super) async fn sync(State(control): State<Arc<Control>>, headers: HeaderMap
 }
 
 /// Does what a form asks for. Gives the address that shows it.
-fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Error> {
-    check_form(headers)?;
+async fn ask(control: &Control, caller: &Caller<'_>, body: &[u8]) -> Result<String, Error> {
+    check_form(caller.headers)?;
     let (mut token, mut names, mut cancel) = (None, Vec::new(), None);
     for (key, value) in form_urlencoded::parse(body) {
         match &*key {
@@ -130,13 +137,13 @@ fn ask(control: &Control, headers: &HeaderMap, body: &[u8]) -> Result<String, Er
             }
         }
     }
-    control.access.check(headers, token.as_deref())?;
+    let proof = control.authorize(caller, token.as_deref()).await?;
     if let Some(name) = cancel {
         let address = format!("./?cancelled={}", mirror::encoded(&name));
-        control.cancel(&[name])?;
+        control.cancel(&[name], caller, proof)?;
         return Ok(address);
     }
-    control.start(&names)?;
+    control.start(&names, caller, proof)?;
     let asked = names.first().map(String::as_str).unwrap_or_default();
     Ok(format!("./?asked={}", mirror::encoded(asked)))
 }

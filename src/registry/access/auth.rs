@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::login::{Credentials, Expiring, Freshness, Login, Manner};
-use crate::oci::Repository;
+use crate::oci::{Host, Repository};
 use crate::registry::access::token;
 use crate::registry::challenge::{self, Challenge};
 use crate::registry::error::{Error, Kind};
 use crate::registry::transport::origin;
-use crate::registry::transport::origin::PrivateHosts;
-use crate::registry::transport::wire::Wire;
+use crate::registry::transport::wire::{Answer, Wire};
 use crate::remembered::Remembered;
+use crate::text::address;
 
 /// What is remembered of the tokens of one registry: thousands of them. Where there is more, those that were not needed
 /// for the longest time are fetched again.
@@ -61,6 +61,8 @@ impl fmt::Display for Scope {
 /// The state of being logged in at one registry.
 pub(in crate::registry) struct Auth {
     credentials: Arc<dyn Credentials>,
+    /// Where alone logins may go for a token, where that is said.
+    token_service: Option<Host>,
     /// What was learned from challenges. Held for look-ups only.
     learned: Mutex<Learned>,
 }
@@ -109,8 +111,8 @@ enum Scheme {
 }
 
 impl Auth {
-    pub(in crate::registry) fn new(credentials: Arc<dyn Credentials>) -> Self {
-        Self { credentials, learned: Mutex::default() }
+    pub(in crate::registry) fn new(credentials: Arc<dyn Credentials>, token_service: Option<Host>) -> Self {
+        Self { credentials, token_service, learned: Mutex::default() }
     }
 
     /// The header for a request of this scope, as far as is known how to make one. `asked` is the scope in the
@@ -131,6 +133,9 @@ impl Auth {
         let login = self.login(root, scope, freshness).await?;
         let header = match scheme {
             Some(Scheme::Bearer { realm, service }) if !unasked => {
+                if login.is_some() {
+                    self.check_pin(&realm).map_err(|why| fail(root, wire.redact(&why)))?;
+                }
                 let (word, cache) = self.cache(scope, asked);
                 let fetch = || token::fetch(wire, root, &realm, service.as_deref(), &word, login.as_ref());
                 let token = cache.get(freshness, fetch).await?;
@@ -146,22 +151,22 @@ impl Auth {
     /// can be answered.
     pub(in crate::registry) fn learn(
         &self,
+        wire: &Wire,
         root: &Url,
-        private_redirects: &PrivateHosts,
         scope: &Scope,
-        headers: &HeaderMap,
+        answer: &Answer,
     ) -> Result<Option<String>, Error> {
-        let challenges: Vec<Challenge> = headers
+        let challenges: Vec<Challenge> = answer
+            .headers()
             .get_all(http::header::WWW_AUTHENTICATE)
             .iter()
             .flat_map(|value| challenge::parse(&String::from_utf8_lossy(value.as_bytes())))
             .collect();
         let mut bearers = challenges.iter().filter(|challenge| challenge.scheme == "bearer");
         if let Some((challenge, realm)) = bearers.find_map(|bearer| Some((bearer, bearer.param("realm")?))) {
-            let realm = root
-                .join(realm)
-                .map_err(|_| fail(root, "the realm of its challenge is not a valid address".to_owned()))?;
-            origin::check(root, &realm, private_redirects).map_err(|why| fail(root, why))?;
+            let fail = |why: String| fail(root, answer.redactor().redact(&why));
+            let realm = self::realm(root, realm).map_err(fail)?;
+            origin::check(root, &realm, &wire.private_redirects).map_err(fail)?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();
             let asked = challenge.param("scope").filter(|asked| asked.len() <= WORD_MAX_BYTES);
@@ -191,6 +196,21 @@ impl Auth {
     /// Whether the registry has said how it wants to be asked.
     pub(in crate::registry) fn knows_challenge(&self) -> bool {
         self.lock().scheme.is_some()
+    }
+
+    /// Whether a login may go to this realm.
+    fn check_pin(&self, realm: &Url) -> Result<(), String> {
+        let Some(service) = &self.token_service else { return Ok(()) };
+        let pinned = Url::parse(&format!("{}://{service}", realm.scheme()));
+        if pinned.is_ok_and(|pinned| origin::is_own(&pinned, realm)) {
+            return Ok(());
+        }
+        let asked = realm.authority();
+        Err(format!(
+            "it wants the login to go to {}, and `token_service` allows `{service}` alone; if that is meant, write \
+             `token_service: \"{asked}\"` under the registry",
+            address(realm)
+        ))
     }
 
     /// Whether the login is sent with every request.
@@ -225,6 +245,18 @@ impl Auth {
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
+/// Where a token is to be had. A realm may be a path of the registry.
+fn realm(root: &Url, text: &str) -> Result<Url, String> {
+    let has_host = text.split_once("://").is_none_or(|(_, rest)| !rest.starts_with(['/', '\\']));
+    match root.join(text) {
+        Ok(realm) if !realm.username().is_empty() || realm.password().is_some() => {
+            Err(format!("the realm of its challenge, {}, has a login in it", address(&realm)))
+        }
+        Ok(realm) if has_host => Ok(realm),
+        _ => Err("the realm of its challenge is not a valid address".to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, LOCATION};
 use http::{HeaderMap, Method};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -12,13 +12,16 @@ use url::Url;
 use crate::login::{Fresh, Login};
 use crate::registry::access::auth::{basic, fail};
 use crate::registry::error::{Error, Kind};
-use crate::registry::transport::wire::{Body, Wire, WireRequest};
-use crate::text::excerpt;
+use crate::registry::transport::origin;
+use crate::registry::transport::wire::{Answer, Author, Body, Wire, WireRequest};
+use crate::text::{address, excerpt};
 
 /// A token answer larger than this is refused.
 const TOKEN_ANSWER_MAX_BYTES: usize = 1024 * 1024;
 /// A longer token is refused: with it, no registry would take a request's head.
 const TOKEN_MAX_BYTES: usize = 32 * 1024;
+/// So many redirects of a token service are followed.
+const REDIRECTS_MAX: usize = 3;
 /// The life of a token that does not say, and the least that counts.
 const TOKEN_LIFE_MIN: Duration = Duration::from_mins(1);
 /// No token counts for longer: what says more means milliseconds or a date.
@@ -50,24 +53,43 @@ pub(super) async fn fetch(
         headers.insert(AUTHORIZATION, basic(login).map_err(|why| fail(root, why))?);
     }
     let asked_at = Instant::now();
-    let request = WireRequest {
-        method: &Method::GET,
-        url: &url,
-        headers,
-        body: Body::Empty,
-        is_blob: false,
-        retries: 0,
-    };
-    let mut answer = wire.exchange(request).await?;
+    let mut answer = ask(wire, &mut url, headers).await?;
     if !answer.status().is_success() {
         let refusal = answer.refusal().await;
         return Err(answer.fail(Kind::NoToken(refusal)));
     }
-    let failed = |why| Error::new(&Method::GET, &url, Kind::Protocol(why));
+    let redactor = answer.redactor().clone();
+    let failed = |why: String| {
+        let (address, why) = (redactor.redact(&address(&url)), redactor.redact(&why));
+        Error::at(&Method::GET, &address, Kind::Protocol(why))
+    };
     let (value, life) = read(&answer.document(TOKEN_ANSWER_MAX_BYTES).await?).map_err(failed)?;
     // Early enough that a token does not die between two requests, late enough to be worth having.
     let margin = (life / 4).min(Duration::from_mins(1));
     Ok(Fresh { value, refresh_at: asked_at + life - margin, expires_at: asked_at + life })
+}
+
+/// Asks, and follows where the service sends on within its own origin: nobody else gets the login.
+async fn ask(wire: &Wire, url: &mut Url, headers: HeaderMap) -> Result<Answer, Error> {
+    let mut redirects = 0;
+    loop {
+        let request = WireRequest {
+            method: &Method::GET,
+            url,
+            author: Author::Challenge,
+            headers: headers.clone(),
+            body: Body::Empty,
+            is_blob: false,
+            retries: 0,
+        };
+        let answer = wire.exchange(request).await?;
+        let location = answer.header(LOCATION.as_str()).filter(|_| answer.status().is_redirection());
+        match location.and_then(|location| url.join(location).ok()) {
+            Some(next) if redirects < REDIRECTS_MAX && origin::is_own(url, &next) => *url = next,
+            _ => return Ok(answer),
+        }
+        redirects += 1;
+    }
 }
 
 /// The token of an answer, and how long it lives. What is not needed, or cannot be understood, spoils nothing.

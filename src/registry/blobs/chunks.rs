@@ -45,7 +45,7 @@ impl Repository {
         let mut sent = 0;
         while sent < blob.size {
             let length = chunk.min(blob.size - sent);
-            let mut request = Request::new(Method::PATCH, location.clone(), self.scope(Access::PullPush));
+            let mut request = Request::to(Method::PATCH, location.clone(), self.scope(Access::PullPush));
             request.headers.insert(CONTENT_TYPE, OCTETS);
             request.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             if let Ok(range) = HeaderValue::from_str(&format!("{sent}-{}", sent + length - 1)) {
@@ -69,7 +69,7 @@ impl Repository {
             sent += length;
         }
         location.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
-        let mut request = Request::new(Method::PUT, location, self.scope(Access::PullPush));
+        let mut request = Request::to(Method::PUT, location, self.scope(Access::PullPush));
         request.headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
         self.client.send(&request).await.map(drop)
     }

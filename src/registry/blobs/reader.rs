@@ -231,7 +231,7 @@ impl BlobReader {
     fn check_resumption(&mut self, answer: &Answer) -> Result<(), Error> {
         let etag = answer.headers().get(ETAG).cloned();
         if self.got == 0 {
-            self.encoding = answer.header("content-encoding").map(excerpt);
+            self.encoding = answer.shown("content-encoding").map(|encoding| excerpt(&encoding));
             self.etag = etag;
             return Ok(());
         }

@@ -130,7 +130,7 @@ impl Repository {
         let Upload { mut location, .. } = upload;
         location.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
         let clock = self.client.upload_clock(blob.size);
-        let mut request = Request::new(Method::PUT, location, self.scope(Access::PullPush));
+        let mut request = Request::to(Method::PUT, location, self.scope(Access::PullPush));
         request.headers.insert(CONTENT_TYPE, OCTETS);
         request.headers.insert(CONTENT_LENGTH, HeaderValue::from(blob.size));
         let body = reqwest::Body::wrap_stream(clock.watch(body));

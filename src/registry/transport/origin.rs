@@ -2,7 +2,7 @@
 //!
 //! An origin is scheme, host and effective port. Credentials belong to one.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use url::{Host, Url};
@@ -83,7 +83,10 @@ pub(super) fn inside(what: &str, registry: &str, name: &str) -> String {
 pub(super) fn is_metadata(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_link_local() || METADATA.contains(&ip),
-        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0xec2],
+        IpAddr::V6(ip) => {
+            let is_own = ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0xec2];
+            is_own || embedded(ip).any(|ip| is_metadata(ip.into()))
+        }
     }
 }
 
@@ -100,16 +103,48 @@ pub(in crate::registry) fn is_internal(url: &Url) -> bool {
     }
 }
 
+/// Whether only this machine or this network has such an address, or nobody (RFC 6890).
 pub(in crate::registry) fn is_internal_ip(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
-            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || shared
+            let [first, second, third, _] = ip.octets();
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            let is_benchmark = first == 198 && second & 0xfe == 18;
+            let is_protocol = [first, second, third] == [192, 0, 0];
+            let is_no_host = first == 0 || first >= 224;
+            let is_near = ip.is_loopback() || ip.is_private() || ip.is_link_local();
+            is_near || is_shared || is_benchmark || is_protocol || is_no_host
         }
         IpAddr::V6(ip) => {
-            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+            let first = ip.segments()[0];
+            let is_site_local = first & 0xffc0 == 0xfec0;
+            let is_local_nat64 = ip.segments()[..3] == [0x64, 0xff9b, 1];
+            let is_near = ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local();
+            let is_own = is_near || is_site_local || is_local_nat64 || ip.is_multicast();
+            is_own || embedded(ip).any(|ip| is_internal_ip(ip.into()))
         }
     }
+}
+
+/// The IPv4 addresses to which this one leads, in the ways in which IPv6 carries them.
+fn embedded(ip: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let s = ip.segments();
+    let address = |high: u16, low: u16| Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low));
+    let is_compatible = s[..6] == [0; 6];
+    let is_translated = s[..6] == [0, 0, 0, 0, 0xffff, 0];
+    let is_nat64 = s[..2] == [0x64, 0xff9b];
+    let is_isatap = s[4] & 0xfdff == 0 && s[5] == 0x5efe;
+    let is_last = is_compatible || is_translated || is_nat64 || is_isatap;
+    let (is_6to4, is_teredo) = (s[0] == 0x2002, s[..2] == [0x2001, 0]);
+    [
+        is_last.then(|| address(s[6], s[7])),
+        is_6to4.then(|| address(s[1], s[2])),
+        // The server, and the client behind it.
+        is_teredo.then(|| address(s[2], s[3])),
+        is_teredo.then(|| address(!s[6], !s[7])),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]
@@ -150,6 +185,82 @@ mod tests {
         }
         assert_eq!(check(&root, &url("https://cdn.example/x?sig=1"), &PrivateHosts::default()), Ok(()));
         assert_eq!(check(&root, &url("https://registry.example:443/auth"), &PrivateHosts::default()), Ok(()));
+    }
+
+    /// An address as a report has it, where that was seen, and whether it is inside.
+    const ADDRESSES: &[(&str, &str, bool)] = &[
+        ("[::ffff:127.0.0.1]", "decolua/9router#3370", true),
+        ("[::ffff:a9fe:a9fe]", "EverMind-AI/Raven#374", true),
+        ("[::ffff:10.0.0.1]", "felippe-regazio/ssrfcheck#11", true),
+        ("[::ffff:8.8.8.8]", "none found; brother of the above", false),
+        ("[::127.0.0.1]", "ComposioHQ/composio#3779", true),
+        ("[::a9fe:a9fe]", "qhkm/zeptoclaw#105", true),
+        ("[::10.0.0.1]", "qhkm/zeptoclaw#105", true),
+        ("[64:ff9b::a9fe:a9fe]", "infiniflow/ragflow#19517", true),
+        ("[64:ff9b::10.0.0.5]", "flytohub/flyto-core#20", true),
+        // Networks of IPv6 alone reach everything so.
+        ("[64:ff9b::808:808]", "infiniflow/ragflow#19517", false),
+        ("[64:ff9b:1::a9fe:a9fe]", "basecamp/fizzy#2988", true),
+        ("[64:ff9b:1::808:808]", "basecamp/fizzy#2988", true),
+        ("[2002:7f00:1::]", "qhkm/zeptoclaw#105", true),
+        ("[2002:808:808::]", "none found; brother of the above", false),
+        ("[2001:0:4136:e378:8000:63bf:80ff:fffe]", "basecamp/fizzy#2988", true),
+        ("[2001:0:a00:1:8000:63bf:3fff:fdd2]", "basecamp/fizzy#2988", true),
+        ("[2001:0:4136:e378:8000:63bf:3fff:fdd2]", "basecamp/fizzy#2988", false),
+        ("[fe80::5efe:10.0.0.1]", "basecamp/fizzy#2988", true),
+        ("[2001:db8::5efe:a00:1]", "basecamp/fizzy#2988", true),
+        ("[2001:db8::200:5efe:a00:1]", "none found; brother of the above", true),
+        ("[::ffff:0:7f00:1]", "rmyndharis/OpenWA#518", true),
+        ("[::ffff:0:a9fe:a9fe]", "rmyndharis/OpenWA#518", true),
+        ("0", "infiniflow/ragflow#19517", true),
+        ("0.1.2.3", "infiniflow/ragflow#19517", true),
+        ("[::]", "infiniflow/ragflow#19517", true),
+        ("100.64.0.1", "felippe-regazio/ssrfcheck#11", true),
+        ("192.0.0.1", "felippe-regazio/ssrfcheck#11", true),
+        ("198.18.0.1", "felippe-regazio/ssrfcheck#11", true),
+        ("198.20.0.1", "none found; brother of the above", false),
+        ("240.0.0.1", "felippe-regazio/ssrfcheck#11", true),
+        ("255.255.255.255", "felippe-regazio/ssrfcheck#11", true),
+        ("224.0.0.1", "felippe-regazio/ssrfcheck#11", true),
+        ("[fc00::1]", "coollabsio/coolify#11896", true),
+        ("[fec0::1]", "coollabsio/coolify#11896", true),
+        ("[ff02::1]", "coollabsio/coolify#11896", true),
+        ("[2606:4700::1111]", "none found; brother of the above", false),
+        ("localhost", "google/go-containerregistry#2258", true),
+        ("localhost.", "google/go-containerregistry#2258", true),
+        ("foo.localhost", "google/go-containerregistry#2258", true),
+        ("host.docker.internal", "google/go-containerregistry#2258", true),
+        ("127.1", "none found; brother of the above", true),
+        ("0x7f.1", "none found; brother of the above", true),
+        ("2130706433", "none found; brother of the above", true),
+        ("017700000001", "none found; brother of the above", true),
+        ("127.0.0.1.", "none found; brother of the above", true),
+        ("\u{ff11}\u{ff12}\u{ff17}.0.0.1", "none found; brother of the above", true),
+    ];
+
+    #[test]
+    fn addresses_are_inside_however_they_are_written() {
+        let root = url("https://registry.example");
+        for (address, seen, is_inside) in ADDRESSES {
+            let to = url(&format!("https://{address}/x"));
+            let checked = check(&root, &to, &PrivateHosts::default());
+            assert_eq!(checked.is_err(), *is_inside, "{address} ({seen}): {checked:?}");
+        }
+        assert!(Url::parse("https://[fe80::1%25eth0]/").is_err(), "a zone is no part of an address");
+    }
+
+    #[test]
+    fn an_address_that_carries_one_of_a_metadata_service_is_one() {
+        for address in [
+            "::ffff:a9fe:a9fe",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "::6464:64c8",
+        ] {
+            assert!(is_metadata(address.parse().unwrap()), "{address}");
+        }
+        assert!(!is_metadata("64:ff9b::808:808".parse().unwrap()));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use tracing::{Span, trace_span};
 
 use crate::registry::error::{Error, Kind};
 use crate::registry::transport::wire::{Answer, WireRequest};
-use crate::text::address;
 
 /// A request that was sent.
 pub(in crate::registry) struct Sent {
@@ -19,7 +18,8 @@ pub(in crate::registry) struct Sent {
 }
 
 impl Sent {
-    pub(in crate::registry) fn new(request: &WireRequest<'_>) -> Self {
+    /// `address` is where it goes, as that is shown.
+    pub(in crate::registry) fn new(request: &WireRequest<'_>, address: &str) -> Self {
         let WireRequest { method, url, headers, retries, .. } = request;
         let span = trace_span!(
             "request",
@@ -27,10 +27,10 @@ impl Sent {
             otel.kind = "client",
             http.request.method = %method,
             http.request.resend_count = (*retries > 0).then_some(*retries),
-            server.address = url.host_str(),
+            server.address = url.host_str().filter(|host| address.contains(host)),
             server.port = url.port_or_known_default(),
-            url.path = url.path(),
-            url.full = address(url),
+            url.path = address.splitn(4, '/').nth(3).map(|path| format!("/{path}")),
+            url.full = address,
             http.response.status_code = Empty,
             error.r#type = Empty,
             otel.status_code = Empty,

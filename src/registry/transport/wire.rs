@@ -1,6 +1,7 @@
 //! One request, one answer: limits, patience, counting. No logins, no redirects, no retries.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use url::Url;
 
 use crate::oci::Host;
 use crate::proxy::Proxies;
+use crate::redact::{Recent, Redactor, Secrets};
 use crate::registry::error::{Error, Kind};
 use crate::registry::refusal::{ERROR_BODY_MAX_BYTES, Refusal};
 use crate::registry::transport::limit::Limiter;
@@ -23,7 +25,7 @@ use crate::registry::transport::quota::Quota;
 use crate::registry::transport::retry;
 use crate::registry::transport::sent::Sent;
 use crate::registry::transport::upload_clock::UploadClock;
-use crate::text::{address, excerpt, markup, quote};
+use crate::text::{address, excerpt, markup, of_bytes, quote};
 
 /// Where AWS, its storage and other registries say by which id they find a request in their logs.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-request-id"];
@@ -40,6 +42,8 @@ pub(in crate::registry) struct Wire {
     pub(in crate::registry) private_redirects: PrivateHosts,
     pub(in crate::registry) limiter: Limiter,
     pub(in crate::registry) quota: Quota,
+    /// What was sent: no answer is shown with it.
+    pub(in crate::registry) sent: Arc<Recent>,
     pub(in crate::registry) patience: Patience,
     pub(in crate::registry) observer: RequestObserver,
 }
@@ -48,12 +52,24 @@ pub(in crate::registry) struct Wire {
 pub(in crate::registry) struct WireRequest<'a> {
     pub(in crate::registry) method: &'a Method,
     pub(in crate::registry) url: &'a Url,
+    pub(in crate::registry) author: Author,
     pub(in crate::registry) headers: HeaderMap,
     pub(in crate::registry) body: Body<'a>,
     /// Whether the answer is a blob, which may take any time.
     pub(in crate::registry) is_blob: bool,
     /// How often the same was sent before, and failed.
     pub(in crate::registry) retries: u32,
+}
+
+/// Who made an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::registry) enum Author {
+    /// We did.
+    Us,
+    /// A challenge named it, and the query is ours.
+    Challenge,
+    /// A registry sent us there, mostly with a secret in the query.
+    Location,
 }
 
 /// The body of a request.
@@ -70,14 +86,24 @@ impl Wire {
         &self,
         request: WireRequest<'_>,
     ) -> impl Future<Output = Result<Answer, Error>> {
-        let sent = Sent::new(&request);
+        let redactor = self.sent.sends(request.secrets());
+        let mut shown = address(request.url);
+        if request.author != Author::Us {
+            shown = redactor.redact(&shown);
+        }
+        let sent = Sent::new(&request, &shown);
         let span = sent.span.clone();
-        self.pass_on(request).instrument(span).inspect(move |result| sent.ended(result))
+        self.pass_on(request, redactor, shown).instrument(span).inspect(move |result| sent.ended(result))
     }
 
-    async fn pass_on(&self, request: WireRequest<'_>) -> Result<Answer, Error> {
+    async fn pass_on(
+        &self,
+        request: WireRequest<'_>,
+        redactor: Redactor,
+        address: String,
+    ) -> Result<Answer, Error> {
         let WireRequest { method, url, headers, body, is_blob, .. } = request;
-        let fail = |kind| Error::new(method, url, kind);
+        let fail = |kind| Error::at(method, &address, kind);
         let request = self.http.request(method.clone(), url.clone()).headers(headers);
         // From when on the answer has its time.
         let (result, since) = match body {
@@ -114,15 +140,20 @@ impl Wire {
             }
         };
         let status = result.as_ref().ok().map(reqwest::Response::status);
-        tracing::trace!(%method, address = address(url), status = status.map(|status| status.as_u16()), "Asked");
+        tracing::trace!(%method, address, status = status.map(|status| status.as_u16()), "Asked");
         self.count(method, status);
         let response = result.map_err(|error| {
             let by_proxy = self.proxies.explain(url, &error);
             fail(Kind::Transport(error.without_url())).with_hint(by_proxy)
         })?;
         let progress = Progress::new(self.patience.pace);
-        let (method, url, patience) = (method.clone(), url.clone(), self.patience);
-        Ok(Answer { method, url, patience, since, progress, response })
+        let (method, patience) = (method.clone(), self.patience);
+        Ok(Answer { method, address, redactor, patience, since, progress, response })
+    }
+
+    /// Takes out of a text what was sent of late.
+    pub(in crate::registry) fn redact(&self, text: &str) -> String {
+        self.sent.sends(Secrets::default()).redact(text)
     }
 
     fn unanswered(&self, method: &Method, error: Error) -> Error {
@@ -136,11 +167,24 @@ impl Wire {
     }
 }
 
+impl WireRequest<'_> {
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.add_headers(&self.headers);
+        if self.author == Author::Location {
+            secrets.add_query(self.url);
+        }
+        secrets
+    }
+}
+
 /// An answer whose body is still to be read.
 #[derive(Debug)]
 pub(in crate::registry) struct Answer {
     method: Method,
-    url: Url,
+    /// Where it came from, as it is shown.
+    address: String,
+    redactor: Redactor,
     patience: Patience,
     since: Instant,
     progress: Progress,
@@ -166,9 +210,23 @@ impl Answer {
         self.header("content-length").and_then(|length| length.parse().ok())
     }
 
-    /// A failure of this answer.
+    /// Takes out of a text of this answer what was sent.
+    pub(in crate::registry) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// A header to be shown.
+    pub(in crate::registry) fn shown(&self, name: &str) -> Option<String> {
+        Some(self.redactor.redact(&of_bytes(self.headers().get(name)?.as_bytes())))
+    }
+
+    /// A failure of this answer, whose words may hold some of it.
     pub(in crate::registry) fn fail(&self, kind: Kind) -> Error {
-        Error::new(&self.method, &self.url, kind)
+        let kind = match kind {
+            Kind::Protocol(why) => Kind::Protocol(self.redactor.redact(&why)),
+            kind => kind,
+        };
+        Error::at(&self.method, &self.address, kind)
     }
 
     /// The next bytes of a blob, none at its end. They have to keep the pace.
@@ -193,7 +251,7 @@ impl Answer {
             let why =
                 "the answer is compressed (gzip), which was not asked for: a proxy in between may do that";
             Kind::Protocol(why.to_owned())
-        } else if let Some(page) = markup(&body) {
+        } else if let Some(page) = markup(&body, |text| self.redactor.redact(text)) {
             Kind::WebPage(page)
         } else {
             return Ok(body);
@@ -202,12 +260,24 @@ impl Answer {
 
     /// What an answer without success says.
     pub(in crate::registry) async fn refusal(&mut self) -> Refusal {
-        let retry_after = retry_after(self.headers());
-        let request_id = REQUEST_IDS.iter().find_map(|&name| self.header(name)).map(quote);
+        let retry_after = self.retry_after();
+        let request_id = REQUEST_IDS.iter().find_map(|&name| self.shown(name)).map(|id| quote(&id));
         // A body that cannot be read takes nothing away from the status.
         let body = self.up_to(ERROR_BODY_MAX_BYTES).await.map(|(body, _)| body).unwrap_or_default();
-        let server = self.header("server").map(excerpt);
-        Refusal { request_id, server, ..Refusal::parse(self.status(), retry_after, &body) }
+        let server = self.shown("server").map(|server| excerpt(&server));
+        let redact = |text: &str| self.redactor.redact(text);
+        let mut refusal = Refusal::parse(self.status(), retry_after, &body, redact);
+        (refusal.request_id, refusal.server) = (request_id, server);
+        refusal
+    }
+
+    /// When the host wants to be asked again, if it says.
+    fn retry_after(&self) -> Option<Duration> {
+        let asked = retry_after(self.headers());
+        if let Some(value) = self.shown(RETRY_AFTER.as_str()).filter(|_| asked.is_none()) {
+            tracing::debug!("Cannot read `Retry-After: {}`", excerpt(&value));
+        }
+        asked
     }
 
     /// The failure that an answer without success is.
@@ -242,9 +312,5 @@ impl Answer {
 /// When a host may be asked again, if it says.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = String::from_utf8_lossy(headers.get(RETRY_AFTER)?.as_bytes());
-    let asked = retry::retry_after(&value, jiff::Timestamp::now());
-    if asked.is_none() {
-        tracing::debug!("Cannot read `Retry-After: {}`", excerpt(&value));
-    }
-    asked
+    retry::retry_after(&value, jiff::Timestamp::now())
 }

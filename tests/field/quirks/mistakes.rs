@@ -53,7 +53,8 @@ async fn a_panic_ends_its_pass_and_no_other() {
         assert_eq!(summary.outcome, RunOutcome::Failed);
         let [broken, other] = &summary.mirrors[..] else { panic!("{summary:#?}") };
         assert_eq!((broken.outcome, other.outcome), (RunOutcome::Failed, RunOutcome::Succeeded));
-        let words = "internal error: a mistake of [31mours; please report this, with what the log says of it";
+        let words =
+            "internal error: a mistake of \\u{1b}[31mours; please report this, with what the log says of it";
         assert_says(broken.error.as_ref().unwrap().to_string(), &[words]);
         assert_eq!(target.tags("other"), source.tags("other"));
         target.assert_consistent();

@@ -169,10 +169,10 @@ async fn an_address_that_cannot_be_is_explained_and_its_password_not_shown() {
 async fn a_token_from_a_file_may_end_in_a_line_break() {
     let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
     source.push("app", "1", &image(&["1"]));
-    let program =
-        Program::configured(&mirror(&source, &target, APP)).variable("TAGFERRY_API_TOKEN", "s3cr3t\n");
+    let program = Program::configured(&mirror(&source, &target, APP))
+        .variable("TAGFERRY_API_TOKEN", "s3cr3t-of-a-file-\n");
     let world = World::of(source, target, program).await;
-    assert_eq!(world.post("/api/v1/sync", Some("s3cr3t")).await.0, 202);
+    assert_eq!(world.post("/api/v1/sync", Some("s3cr3t-of-a-file-")).await.0, 202);
     assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
     passes(&world, 1).await;
     world.stop().await;

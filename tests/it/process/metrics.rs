@@ -42,7 +42,7 @@ async fn page() -> String {
     for _ in 0..2 {
         Box::pin(app.run(Mode::Sync, &Stop::default())).await;
     }
-    let page = metrics::encode(&ledger, None, Timestamp::now());
+    let page = metrics::encode(&ledger, None, Some(0), Timestamp::now());
     // The target's port differs from run to run.
     page.replace(&target.host(), "TARGET")
 }

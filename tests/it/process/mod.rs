@@ -5,7 +5,7 @@ mod cli;
 mod lasting;
 mod logs;
 mod metrics;
-mod notices;
+pub(crate) mod notices;
 mod page;
 mod serve;
 mod signals;

@@ -32,7 +32,7 @@ const PATH: &str = "/services/T0001/path-of-the-hook?token=query-of-the-hook";
 const TOKEN: &str = "header-of-the-hook";
 
 /// What a receiver does with a request.
-enum Answer {
+pub(crate) enum Answer {
     Status(u16),
     /// With a header or a body.
     With(u16, Option<(HeaderName, String)>, &'static str),
@@ -42,23 +42,23 @@ enum Answer {
 }
 
 /// A receiver of webhooks. Gives the answers one after the other, and 200 when there are none left.
-struct Receiver {
+pub(crate) struct Receiver {
     host: String,
     received: mpsc::UnboundedReceiver<Received>,
     _server: JoinSet<()>,
 }
 
 #[derive(Debug)]
-struct Received {
+pub(crate) struct Received {
     path: String,
     headers: HeaderMap,
-    json: Value,
+    pub(crate) json: Value,
 }
 
 type Shared = Arc<(Mutex<Vec<Answer>>, mpsc::UnboundedSender<Received>)>;
 
 impl Receiver {
-    async fn start(mut answers: Vec<Answer>) -> Self {
+    pub(crate) async fn start(mut answers: Vec<Answer>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let (sender, received) = mpsc::unbounded_channel();
@@ -69,11 +69,11 @@ impl Receiver {
         Self { host, received, _server: server }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}{PATH}", self.host)
     }
 
-    async fn next(&mut self) -> Received {
+    pub(crate) async fn next(&mut self) -> Received {
         tokio::time::timeout(SOON, self.received.recv()).await.unwrap().unwrap()
     }
 

@@ -38,7 +38,8 @@ impl Daemon {
     }
 
     async fn with_token() -> Self {
-        Self::with(|program| program.variable("TAGFERRY_API_TOKEN", "secret"), "127.0.0.1:0").await
+        Self::with(|program| program.variable("TAGFERRY_API_TOKEN", "secret-of-the-page"), "127.0.0.1:0")
+            .await
     }
 
     async fn with(change: impl FnOnce(Program) -> Program, listen: &str) -> Self {
@@ -138,8 +139,8 @@ async fn what_a_form_may_not_do_the_page_says_in_words() {
     for (form, status, words) in [
         ("mirror=java%2Fjdk", 401, "This is not the daemon's token"),
         ("mirror=java%2Fjdk&token=wrong", 401, "This is not the daemon's token"),
-        ("mirror=<b>&token=secret", 404, "&lt;b&gt;"),
-        ("colour=red&token=secret", 400, "unknown field `colour`"),
+        ("mirror=<b>&token=secret-of-the-page", 404, "&lt;b&gt;"),
+        ("colour=red&token=secret-of-the-page", 400, "unknown field `colour`"),
     ] {
         let answer = daemon.post(form, &[]).await;
         assert_eq!(answer.status(), status, "{form}");
@@ -148,13 +149,13 @@ async fn what_a_form_may_not_do_the_page_says_in_words() {
         assert_says(&body, &["Nothing was done", words]);
         assert!(!body.contains("secret") && !body.contains("wrong"), "{body}");
     }
-    let foreign = daemon.post("token=secret", &[(ORIGIN.as_str(), "https://evil.example")]).await;
+    let foreign = daemon.post("token=secret-of-the-page", &[(ORIGIN.as_str(), "https://evil.example")]).await;
     assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
-    let foreign = daemon.post("token=secret", &[("sec-fetch-site", "cross-site")]).await;
+    let foreign = daemon.post("token=secret-of-the-page", &[("sec-fetch-site", "cross-site")]).await;
     assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
     assert_eq!(daemon.passes("java/jdk") + daemon.passes("db"), 0);
 
-    let own = daemon.post("token=secret", &[(ORIGIN.as_str(), &daemon.url)]).await;
+    let own = daemon.post("token=secret-of-the-page", &[(ORIGIN.as_str(), &daemon.url)]).await;
     assert_eq!(own.status(), StatusCode::SEE_OTHER);
 }
 

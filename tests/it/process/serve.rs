@@ -210,14 +210,14 @@ async fn a_second_signal_drops_what_is_copied() {
 async fn runs_are_started_by_those_who_know_the_token() {
     let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
     source.push("app", "1", &image(&["1"]));
-    let program =
-        Program::configured(&mirror(&source, &target, APP)).variable("TAGFERRY_API_TOKEN", "s3cr3t-token");
+    let program = Program::configured(&mirror(&source, &target, APP))
+        .variable("TAGFERRY_API_TOKEN", "s3cr3t-token-of-us");
     let world = World::of(source, target, program).await;
     let (status, body) = world.post("/api/v1/sync", None).await;
     assert_eq!(status, 401, "{body}");
     let (status, body) = world.post("/api/v1/sync", Some("wrong")).await;
     assert_eq!(status, 401, "{body}");
-    assert_eq!(world.post("/api/v1/sync", Some("s3cr3t-token")).await.0, 202);
+    assert_eq!(world.post("/api/v1/sync", Some("s3cr3t-token-of-us")).await.0, 202);
     // The program takes it from the same variable.
     assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
     assert_eq!(world.get("/api/v1/mirrors").await.0, 200);

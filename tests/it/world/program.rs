@@ -109,6 +109,11 @@ impl Running {
         url.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sends a signal by its name: `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();

@@ -1,12 +1,28 @@
 //! Who may change something: start passes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::SocketAddr;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::control::access::host::is_this_machine;
+
+/// By these headers a proxy tells that it stands in between; besides those that begin with `x-forwarded-`.
+const FORWARDING: [&str; 9] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-forwarded-for",
+    "true-client-ip",
+    "cf-connecting-ip",
+];
 
 /// Who may change something. Looking is free.
 #[derive(Debug)]
@@ -19,9 +35,27 @@ pub enum Access {
     Nobody,
 }
 
+/// By what somebody may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::control) enum Proof {
+    /// The token.
+    Token,
+    /// Being on this machine.
+    Local,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "with the token",
+            Self::Local => "on this machine",
+        })
+    }
+}
+
 /// Why somebody may not.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AccessDenied {
+pub(in crate::control) enum AccessDenied {
     #[error("this needs the header `Authorization: Bearer TOKEN` with the daemon's TAGFERRY_API_TOKEN")]
     NoToken,
     #[error("this is not the daemon's TAGFERRY_API_TOKEN")]
@@ -35,6 +69,11 @@ pub(super) enum AccessDenied {
     )]
     Foreign,
     #[error(
+        "this came by way of a proxy, and without a token only requests of this machine itself are taken: set \
+         TAGFERRY_API_TOKEN"
+    )]
+    Forwarded,
+    #[error(
         "the form was sent from a page of another site; where a proxy stands in between, it has to pass on the header \
          `Host`"
     )]
@@ -42,10 +81,10 @@ pub(super) enum AccessDenied {
 }
 
 impl AccessDenied {
-    pub(super) fn status(&self) -> StatusCode {
+    pub(in crate::control) fn status(&self) -> StatusCode {
         match self {
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
-            Self::NoTokenSet | Self::Foreign | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NoTokenSet | Self::Foreign | Self::Forwarded | Self::ForeignForm => StatusCode::FORBIDDEN,
         }
     }
 }
@@ -61,14 +100,19 @@ impl Access {
     }
 
     /// Checks a request. `given` is a token from elsewhere than the header.
-    pub(super) fn check(&self, headers: &HeaderMap, given: Option<&str>) -> Result<(), AccessDenied> {
+    pub(in crate::control) fn check(
+        &self,
+        headers: &HeaderMap,
+        given: Option<&str>,
+    ) -> Result<Proof, AccessDenied> {
         match self {
             Self::Token(token) => match given.or_else(|| bearer(headers)) {
                 None => Err(AccessDenied::NoToken),
-                Some(given) if is_equal(given, token) => Ok(()),
+                Some(given) if is_equal(given, token) => Ok(Proof::Token),
                 Some(_) => Err(AccessDenied::WrongToken),
             },
-            Self::Local if is_local(headers) => Ok(()),
+            Self::Local if is_forwarded(headers) => Err(AccessDenied::Forwarded),
+            Self::Local if is_local(headers) => Ok(Proof::Local),
             Self::Local => Err(AccessDenied::Foreign),
             Self::Nobody => Err(AccessDenied::NoTokenSet),
         }
@@ -76,7 +120,7 @@ impl Access {
 }
 
 /// Refuses a form that a browser sends from a page of another site. What is no browser says nothing of where it is.
-pub(super) fn check_form(headers: &HeaderMap) -> Result<(), AccessDenied> {
+pub(in crate::control) fn check_form(headers: &HeaderMap) -> Result<(), AccessDenied> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let is_ours = match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
         // Browsers send this over TLS and on this machine. Unlike the other, it is right behind any proxy.
@@ -102,19 +146,15 @@ fn is_equal(given: &str, token: &SecretString) -> bool {
 /// where the page's own name was made to point here, with `Host`.
 fn is_local(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let Some(host) = text(HOST).filter(|host| is_loopback(host)) else { return false };
+    let Some(host) = text(HOST).filter(|host| is_this_machine(host)) else { return false };
     text(ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == Some(host))
 }
 
-/// Whether the host of an address, with a port or without, is this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Whether a proxy sent it, for whomever: what it says of that is not believed.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .any(|name| name.as_str().starts_with("x-forwarded-") || FORWARDING.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -129,7 +169,7 @@ mod tests {
         let access = Access::new(token.map(Into::into), listen.parse().unwrap());
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let result = access.check(&headers.collect(), None);
-        result.map_or_else(|denied| denied.status().as_u16(), |()| 200)
+        result.map_or_else(|denied| denied.status().as_u16(), |_| 200)
     }
 
     #[test]
@@ -160,6 +200,34 @@ mod tests {
         }
         let own = [("host", "localhost:8080"), ("origin", "http://localhost:8080")];
         assert_eq!(status(None, LOOPBACK, &own), 200);
+    }
+
+    // Seen in KarpelesLab/teamclaude#324, mnfst/llm-gateway#2157, jleechanorg/mcp_mail#233, rails/rails#33145.
+    #[test]
+    fn whoever_comes_by_a_proxy_is_not_on_this_machine() {
+        for (name, value) in [
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-for", ""),
+            ("x-forwarded-host", "localhost"),
+            ("x-forwarded-proto", "http"),
+            ("forwarded", "for=localhost"),
+            ("x-real-ip", "::1"),
+            ("via", "1.1 nginx"),
+            ("cf-connecting-ip", "127.0.0.1"),
+        ] {
+            assert_eq!(status(None, LOOPBACK, &[("host", LOOPBACK), (name, value)]), 403, "{name}");
+            let with = [("host", LOOPBACK), (name, value), ("authorization", "Bearer secret")];
+            assert_eq!(status(Some("secret"), LOOPBACK, &with), 200, "{name}");
+        }
+    }
+
+    // Seen in aria2/aria2#220, frappe/press#2554.
+    #[test]
+    fn an_empty_token_opens_nothing() {
+        for value in ["Bearer ", "Bearer", "bearer  ", ""] {
+            let headers = [("host", LOOPBACK), ("authorization", value)];
+            assert_eq!(status(Some("secret"), LOOPBACK, &headers), 401, "{value:?}");
+        }
     }
 
     #[test]
