@@ -2,7 +2,7 @@
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/project/arch` checks):
 //! [`text`], [`redact`], [`slots`], [`remembered`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
-//! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`notice`], [`metrics`], [`app`],
+//! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`sender`], [`notice`], [`metrics`], [`app`],
 //! [`worker`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
@@ -29,6 +29,7 @@ pub mod registry;
 pub mod remembered;
 pub mod report;
 pub mod select;
+pub mod sender;
 pub mod slots;
 pub mod source;
 pub mod target;

@@ -14,7 +14,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use crate::aws;
 use crate::config;
@@ -23,7 +22,7 @@ use crate::copy::{Copier, Inflight, Looks, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, MirrorSummary, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
-use crate::pass::{Memory, Mode, Pass, Stop};
+use crate::pass::{Deadline, Memory, Mode, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
 use crate::slots::{Slot, Slots};
@@ -42,6 +41,8 @@ pub struct Options {
     pub slow: Slow,
     /// Which part of the mirrors this process has: the others share the quotas of the targets. None for all of them.
     pub shard: Option<Shard>,
+    /// When all passes have to end; none where each has its own time.
+    pub deadline: Option<Deadline>,
     /// AWS credentials of the program that embeds this one, in place of the default chain.
     pub aws: Option<SharedCredentialsProvider>,
 }
@@ -244,14 +245,18 @@ impl App {
         let pair = Pair::new(&mirror.name, &mirror.target);
         let pass = Arc::new(PassId { pair, generation: self.generation, number, retry });
         let Config { concurrency, timeouts, .. } = &self.config;
+        let of_pass = timeouts.pass.map(|pass| Deadline::after(pass, "timeouts.pass"));
         let copier = Copier {
             sources: Sources::new(source.clone(), []),
             target: target.clone(),
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
-            ends_at: timeouts.pass.map(|pass| Instant::now() + pass),
+            deadline: [of_pass, self.options.deadline]
+                .into_iter()
+                .flatten()
+                .min_by_key(|deadline| deadline.at),
         };
-        Pass { mirror, copier, memory, concurrent_tags: concurrency.tags, deadline: timeouts.pass }
+        Pass { mirror, copier, memory, concurrent_tags: concurrency.tags }
     }
 
     fn shared(&self) -> Arc<Shared> {

@@ -48,6 +48,8 @@ Environment:
   TAGFERRY_API_TOKEN    the token for starting a run of `serve` over HTTP: 16
                         characters or more
   TAGFERRY_CORE_DUMPS   1 to let a crash write a core, which holds logins
+  TAGFERRY_DEADLINE     how long a run of `sync` may take, as --deadline says it
+  TAGFERRY_METRICS      where the metrics of `sync` go, as --metrics says it
   RUST_LOG              which logs to show, such as `warn,tagferry=debug`;
                         -v and -q win
   OTEL_EXPORTER_OTLP_ENDPOINT, ...

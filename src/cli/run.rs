@@ -11,22 +11,24 @@ use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::app::App;
+use crate::app::{App, Options};
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::event::{Observers, RunOutcome};
+use crate::event::{Observer, Observers, RunOutcome, RunSummary};
 use crate::ledger::Ledger;
+use crate::metrics::{Destination, Exporter, Scope};
 use crate::notice;
-use crate::notice::Delivery;
-use crate::pass::{Mode, Stop};
+use crate::notice::{Delivery, Rhythm};
+use crate::pass::{Deadline, Mode, Stop};
 use crate::report;
 use crate::report::{Progress, RunReport};
+use crate::text::chain;
 
-/// How long notices may take after the run.
+/// How long notices and metrics may take after the run.
 const NOTICES_MAX: Duration = Duration::from_secs(10);
 /// How long they may take where the program was told to stop, counted from then: ECS and Kubernetes kill 5 seconds after
 /// the default of `shutdown_grace`.
@@ -45,6 +47,15 @@ pub(super) struct Run {
     output: Output,
 }
 
+/// What a run takes that does something.
+#[derive(Debug, Default)]
+pub(super) struct Extras {
+    /// Who is handed its metrics.
+    pub(super) metrics: Option<Destination>,
+    /// When it has to end.
+    pub(super) deadline: Option<Deadline>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people
@@ -61,6 +72,7 @@ impl Run {
         self,
         mode: Mode,
         table: Box<dyn RunReport>,
+        extras: Extras,
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
@@ -68,12 +80,22 @@ impl Run {
         config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         self.sharding.keep(&mut config)?;
         let grace = config.shutdown_grace;
-        let options = self.sharding.options()?;
+        let Extras { metrics, deadline } = extras;
+        let options = Options { deadline, ..self.sharding.options()? };
         let now = Timestamp::now();
         let ledger = Arc::new(Ledger::new(now));
         ledger.configure(&config.mirrors, 1, now);
-        let (notifier, delivery) = notice::channel(&config, options.aws.clone(), Arc::clone(&ledger));
-        let observers = Observers(vec![ledger, terminal.observer(), notifier]);
+        let (notifier, delivery) =
+            notice::channel(&config, options.aws.clone(), Arc::clone(&ledger), Rhythm::Run);
+        let scope = if self.mirrors.is_empty() { Scope::Whole } else { Scope::Part };
+        let exporter = metrics.map(|destination| {
+            let (ledger, shard) = (Arc::clone(&ledger), options.shard);
+            Arc::new(Exporter::new(destination, scope, ledger, shard, terminal.stderr()))
+        });
+        let mut observers: Vec<Arc<dyn Observer>> =
+            vec![ledger, terminal.observer(), Arc::clone(&notifier) as _];
+        observers.extend(exporter.clone().map(|exporter| exporter as _));
+        let observers = Observers(observers);
         // Making every kind of client is a large future; it need not be in those around it.
         let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
         let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
@@ -91,14 +113,24 @@ impl Run {
         let Terminal { out, bars, .. } = terminal;
         let mut written = Ok(());
         let work = Box::pin(async {
-            let app = app;
+            let notifier = (mode == Mode::Sync).then_some(notifier);
+            if let Some(notifier) = &notifier {
+                notifier.run_started();
+            }
             // What cannot be written any more ends no run.
             let tell = |mirror| {
                 if written.is_ok() {
                     written = beside(bars.as_deref(), out, |out| report.mirror(out, mirror));
                 }
             };
-            app.run_each(mode, &stop, tell).await
+            let summary = { app }.run_each(mode, &stop, tell).await;
+            if let Some(notifier) = notifier {
+                notifier.run_finished(summary.finished_at);
+            }
+            if let Some(exporter) = exporter {
+                Box::pin(export(&exporter, &summary, &stop)).await;
+            }
+            summary
         });
         let work = deliver_meanwhile(delivery, work, &stop);
         let summary = signals::heed(signals, &stop, || grace, work).await;
@@ -126,6 +158,16 @@ fn beside(
             out.flush()
         }),
         None => write(out),
+    }
+}
+
+/// Hands on the metrics of a run. What comes of it does not change what the run did.
+async fn export(exporter: &Exporter, summary: &RunSummary, stop: &Stop) {
+    let max = if stop.soft.is_cancelled() { NOTICES_MAX_STOPPED } else { NOTICES_MAX };
+    match tokio::time::timeout(max, exporter.finish(summary)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!("No metrics of this run: {}", chain(&error)),
+        Err(_) => warn!("No metrics of this run: they were not taken in time"),
     }
 }
 
@@ -169,7 +211,7 @@ mod tests {
             notices: [{slack: {url: 'http://127.0.0.1:9/'}}]";
         let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
         // While there is a notifier, more may come.
-        let (_notifier, delivery) = notice::channel(&config, None, ledger());
+        let (_notifier, delivery) = notice::channel(&config, None, ledger(), Rhythm::Run);
         let start = Instant::now();
         assert_eq!(deliver_meanwhile(delivery, future::ready(7), stop).await, 7);
         start.elapsed()
@@ -185,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_run_that_tells_nobody_waits_for_nothing() {
-        let (_notifier, delivery) = notice::channel(&Config::default(), None, ledger());
+        let (_notifier, delivery) = notice::channel(&Config::default(), None, ledger(), Rhythm::Run);
         let start = Instant::now();
         deliver_meanwhile(delivery, future::ready(()), &Stop::default()).await;
         assert_eq!(start.elapsed(), Duration::ZERO);

@@ -40,9 +40,14 @@ impl Sharding {
     pub(super) fn keep(&self, config: &mut Config) -> Result<(), ExitError> {
         let Some(shard) = self.shard()? else { return Ok(()) };
         let all = config.mirrors.len();
-        config.keep_shard(shard);
+        let heartbeats = config.keep_shard(shard);
         let (left, plural) = (config.mirrors.len(), if all == 1 { "" } else { "s" });
         info!(%shard, mirrors = left, "Shard {shard}: {left} of {all} mirror{plural}");
+        if heartbeats > 0 {
+            info!(
+                "Shard {shard}: {heartbeats} of the heartbeats are about mirrors of other shards too, and not sent from here"
+            );
+        }
         Ok(())
     }
 }

@@ -33,6 +33,14 @@ impl Terminal {
         Self { out: Box::new(BufWriter::new(UntilClosed(stdout))), look, bars }
     }
 
+    /// Standard error, beside the bars.
+    pub(super) fn stderr(&self) -> Box<dyn Write + Send> {
+        match &self.bars {
+            Some(bars) => Box::new(bars.log_writer()),
+            None => Box::new(io::stderr()),
+        }
+    }
+
     /// What shows the progress of a run.
     pub(super) fn observer(&self) -> Arc<dyn Observer> {
         match &self.bars {

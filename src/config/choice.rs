@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-use crate::config::Config;
+use crate::config::{Config, Heartbeat};
 use crate::oci::Digest;
 
 /// The most mirrors that a message lists; it counts the others.
@@ -63,16 +63,27 @@ impl UnknownMirror {
 }
 
 impl Config {
-    /// Leaves out the mirrors that are not named. Without a name all stay.
+    /// Leaves out the mirrors that are not named, and all heartbeats then: a part says nothing of the rest. Without a name
+    /// all stay.
     pub fn keep_named(&mut self, names: &[String]) -> Result<(), UnknownMirror> {
         UnknownMirror::check(names, self.mirrors.iter().map(|mirror| &*mirror.name))?;
+        self.heartbeats.retain(|_| names.is_empty());
         self.mirrors.retain(|mirror| names.is_empty() || names.contains(&mirror.name));
         Ok(())
     }
 
-    /// Leaves out the mirrors of other shards; there may be none left.
-    pub fn keep_shard(&mut self, shard: Shard) {
+    /// Leaves out the mirrors of other shards, and heartbeats that are about any of these; there may be none left. Gives
+    /// how many heartbeats were left out.
+    pub fn keep_shard(&mut self, shard: Shard) -> usize {
+        let (all, heartbeats) =
+            (self.mirrors.iter().all(|mirror| shard.has(&mirror.name)), self.heartbeats.len());
+        let is_whole = |heartbeat: &Heartbeat| match &heartbeat.mirrors {
+            Some(mirrors) => mirrors.iter().all(|mirror| shard.has(mirror)),
+            None => all,
+        };
+        self.heartbeats.retain(is_whole);
         self.mirrors.retain(|mirror| shard.has(&mirror.name));
+        heartbeats - self.heartbeats.len()
     }
 }
 

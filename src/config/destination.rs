@@ -58,6 +58,22 @@ pub enum Destination {
 pub struct SecretUrl(Url);
 
 impl SecretUrl {
+    /// Reads an address of a host; none for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text.trim()).ok()?;
+        (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(Self(url))
+    }
+
+    /// The address below this one: its path has these parts more, its query stays.
+    #[must_use]
+    pub fn below(&self, parts: &[&str]) -> Self {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
+        Self(url)
+    }
+
     /// The whole address, to send to and not to show.
     pub fn expose(&self) -> &Url {
         &self.0
@@ -87,8 +103,17 @@ impl fmt::Display for Destination {
     }
 }
 
+/// What an entry names.
+pub(super) enum Place {
+    /// Who is told of what happens.
+    Notices(Destination),
+    /// Who is given signs of life.
+    Heartbeat(SecretUrl),
+}
+
 /// The kinds of destination as they were written.
 pub(super) struct Given {
+    pub(super) heartbeat: Option<raw_notice::Heartbeat>,
     pub(super) webhook: Option<raw_notice::Webhook>,
     pub(super) slack: Option<raw_notice::Slack>,
     pub(super) sns: Option<raw_notice::Sns>,
@@ -97,11 +122,12 @@ pub(super) struct Given {
 
 impl Given {
     /// Exactly one has to be written.
-    pub(super) fn destination(self, path: &Path, document: &mut Document) -> Option<Destination> {
-        let Self { webhook, slack, sns, eventbridge } = self;
-        let [webhook_path, slack_path, sns_path, eventbridge_path] =
-            ["webhook", "slack", "sns", "eventbridge"].map(|key| path.key(key));
+    pub(super) fn destination(self, path: &Path, document: &mut Document) -> Option<Place> {
+        let Self { heartbeat, webhook, slack, sns, eventbridge } = self;
+        let [heartbeat_path, webhook_path, slack_path, sns_path, eventbridge_path] =
+            ["heartbeat", "webhook", "slack", "sns", "eventbridge"].map(|key| path.key(key));
         let kinds = [
+            (heartbeat.is_some(), &heartbeat_path),
             (webhook.is_some(), &webhook_path),
             (slack.is_some(), &slack_path),
             (sns.is_some(), &sns_path),
@@ -114,22 +140,28 @@ impl Given {
             return None;
         }
         if first.is_none() {
-            document.report(path, "incomplete: write one of `webhook`, `slack`, `sns` and `eventbridge`");
+            document.report(
+                path,
+                "incomplete: write one of `webhook`, `slack`, `sns`, `eventbridge` and `heartbeat`",
+            );
             return None;
+        }
+        if let Some(raw) = heartbeat {
+            return Some(Place::Heartbeat(secret_url(raw.url, &heartbeat_path.key("url"), document)?));
         }
         if let Some(raw) = webhook {
             let headers = headers(raw.headers, &webhook_path.key("headers"), document);
             let url = secret_url(raw.url, &webhook_path.key("url"), document)?;
-            return Some(Destination::Webhook { url, headers });
+            return Some(Place::Notices(Destination::Webhook { url, headers }));
         }
         if let Some(raw) = slack {
             let url = secret_url(raw.url, &slack_path.key("url"), document)?;
-            return Some(Destination::Slack { url });
+            return Some(Place::Notices(Destination::Slack { url }));
         }
         if let Some(raw) = sns {
-            return self::sns(raw, &sns_path, document);
+            return self::sns(raw, &sns_path, document).map(Place::Notices);
         }
-        self::eventbridge(eventbridge?, &eventbridge_path, document)
+        self::eventbridge(eventbridge?, &eventbridge_path, document).map(Place::Notices)
     }
 }
 
@@ -142,8 +174,7 @@ fn secret_url(raw: Option<Secret>, path: &Path, document: &mut Document) -> Opti
         document.report_empty(path);
         return None;
     }
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let Some(url) = url else {
+    let Some(SecretUrl(url)) = SecretUrl::parse(text) else {
         document.report_shown(
             path,
             "expected an address such as `https://HOST/PATH` (it is not shown, as it is a secret)",

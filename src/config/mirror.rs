@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Component, PathBuf};
+use std::time::Duration;
 
 use crate::config::ecr;
 use crate::config::raw;
@@ -38,6 +39,8 @@ pub struct Mirror {
     pub referrers: bool,
     /// When the daemon runs it; only when asked, when none.
     pub schedule: Option<Schedule>,
+    /// How old its last success may become; as the schedule says, when none.
+    pub fresh_within: Option<Duration>,
 }
 
 /// A side of a mirror.
@@ -142,6 +145,11 @@ impl Mirror {
             // `linux/arm64` and `linux/arm64/v8` are one wish, which gives its manifest alone.
             platforms.extend(platform.filter(|platform| !platforms.contains(platform)));
         }
+        let fresh_path = path.key("fresh_within");
+        let fresh_within = document.duration(raw.fresh_within, &fresh_path);
+        if fresh_within.is_some_and(|span| span.is_zero()) {
+            document.report(&fresh_path, "0 is always too old: write a span such as `26h`");
+        }
         let schedule = match raw.schedule {
             Some(own) => Schedule::new(own, &path.key("schedule"), document),
             None => default_schedule.cloned(),
@@ -156,6 +164,7 @@ impl Mirror {
             platforms,
             referrers: raw.referrers.unwrap_or(false),
             schedule,
+            fresh_within,
         })
     }
 }

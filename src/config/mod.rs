@@ -29,7 +29,7 @@ pub use choice::{Shard, ShardError, UnknownMirror};
 pub use destination::{Destination, SecretUrl};
 pub use ecr::Ecr;
 pub use mirror::{Endpoint, Mirror};
-pub use notice::Notice;
+pub use notice::{Heartbeat, Notice};
 pub use raw::schema;
 pub use raw_notice::NoticeKind;
 pub use registry::{Credentials, Limits, Registry};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::config::destination::{Destination, Given};
+use crate::config::destination::{Destination, Given, Place, SecretUrl};
 use crate::config::raw_notice;
 use crate::config::raw_notice::NoticeKind;
 use crate::yaml::{Document, Path, suggest};
@@ -21,32 +21,55 @@ pub struct Notice {
     pub mirrors: Option<BTreeSet<String>>,
 }
 
+/// A watch that expects signs of life.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// The address of the check.
+    pub url: SecretUrl,
+    /// The names of the mirrors that have to be well. None: all.
+    pub mirrors: Option<BTreeSet<String>>,
+}
+
 /// Reads all entries. `names` are those of the mirrors; none where not all of them are known.
 pub(super) fn notices(
     raw: Vec<raw_notice::Notice>,
     names: Option<&[&str]>,
     path: &Path,
     document: &mut Document,
-) -> Vec<Notice> {
+) -> (Vec<Notice>, Vec<Heartbeat>) {
     let known = names.map(|names| names.iter().copied().collect::<HashSet<&str>>());
     let names = names.zip(known.as_ref());
-    let mut notices = Vec::new();
+    let (mut notices, mut heartbeats) = (Vec::new(), Vec::new());
     for (index, raw) in raw.into_iter().enumerate() {
         let path = path.index(index);
         let on = kinds(raw.on.as_deref(), &path.key("on"), document);
         let mirrors = raw.mirrors.map(|mirrors| named(mirrors, names, &path.key("mirrors"), document));
-        let given =
-            Given { webhook: raw.webhook, slack: raw.slack, sns: raw.sns, eventbridge: raw.eventbridge };
-        let destination = given.destination(&path, document);
-        notices.extend(destination.map(|destination| Notice { destination, on, mirrors }));
+        let given = Given {
+            heartbeat: raw.heartbeat,
+            webhook: raw.webhook,
+            slack: raw.slack,
+            sns: raw.sns,
+            eventbridge: raw.eventbridge,
+        };
+        match given.destination(&path, document) {
+            Some(Place::Notices(destination)) => notices.push(Notice { destination, on, mirrors }),
+            Some(Place::Heartbeat(url)) => {
+                if raw.on.is_some() {
+                    document
+                        .report_key(&path.key("on"), "a heartbeat is sent whatever happens: leave this out");
+                }
+                heartbeats.push(Heartbeat { url, mirrors });
+            }
+            None => {}
+        }
     }
-    notices
+    (notices, heartbeats)
 }
 
 fn kinds(words: Option<&[String]>, path: &Path, document: &mut Document) -> BTreeSet<NoticeKind> {
-    let Some(words) = words else { return NoticeKind::ALL.into() };
+    let Some(words) = words else { return NoticeKind::DEFAULT.into() };
     if words.is_empty() {
-        document.report(path, "empty: leave it out to be told of everything");
+        document.report(path, "empty: leave it out to be told of copied, failed and recovered");
     }
     let mut kinds = BTreeSet::new();
     for (index, word) in words.iter().enumerate() {

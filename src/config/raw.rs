@@ -80,6 +80,10 @@ pub(super) struct Mirror {
     pub(super) referrers: Option<bool>,
     /// When `tagferry serve` runs this mirror, instead of the schedule for all.
     pub(super) schedule: Option<Schedule>,
+    /// How old the last success may become before the mirror is late. Default: up to an hour after the first time of its
+    /// schedule, and its jitter; without a schedule it never is.
+    #[schemars(example = "26h")]
+    pub(super) fresh_within: Option<String>,
 }
 
 /// One way of choosing tags.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::secret::Secret;
 
-/// A destination of notices: exactly one of `webhook`, `slack`, `sns` and `eventbridge`.
+/// A destination of notices: exactly one of `webhook`, `slack`, `sns`, `eventbridge` and `heartbeat`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(
     default,
@@ -23,7 +23,9 @@ pub(super) struct Notice {
     pub(super) sns: Option<Sns>,
     /// An Amazon EventBridge event bus.
     pub(super) eventbridge: Option<EventBridge>,
-    /// Which kinds of notices are sent. Default: all of `copied`, `failed` and `recovered`.
+    /// A watch that expects signs of life: `URL/start`, `URL`, `URL/fail`, as healthchecks.io has them.
+    pub(super) heartbeat: Option<Heartbeat>,
+    /// Which kinds of notices are sent; a heartbeat has none. Default: `copied`, `failed` and `recovered`.
     #[schemars(with = "Option<Vec<NoticeKind>>", length(min = 1))]
     pub(super) on: Option<Vec<String>>,
     /// Send notices only of the mirrors of these names. Default: all.
@@ -39,13 +41,17 @@ pub enum NoticeKind {
     Copied,
     /// A pass failed, and the one before it did not, or not so.
     Failed,
-    /// A pass succeeded, and the one before it did not.
+    /// A pass succeeded, and the one before it did not, or it was told that the mirror is late.
     Recovered,
+    /// A success was due and did not come.
+    Late,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
+    pub const ALL: [Self; 4] = [Self::Copied, Self::Failed, Self::Recovered, Self::Late];
+    /// Those that are told where nothing else is said.
+    pub const DEFAULT: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -53,6 +59,7 @@ impl NoticeKind {
             Self::Copied => "copied",
             Self::Failed => "failed",
             Self::Recovered => "recovered",
+            Self::Late => "late",
         }
     }
 }
@@ -76,6 +83,17 @@ pub(super) struct Webhook {
 pub(super) struct Slack {
     /// The address that Slack gave for the channel; best from a variable. It is never shown but for its scheme and host.
     #[schemars(example = "${SLACK_WEBHOOK_URL}")]
+    pub(super) url: Option<Secret>,
+}
+
+/// A watch that expects signs of life.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with `url`")]
+#[schemars(extend("required" = ["url"]))]
+pub(super) struct Heartbeat {
+    /// The address of the check, without `/start` or `/fail`; best from a variable. It is never shown but for its scheme
+    /// and host.
+    #[schemars(example = "${HEARTBEAT_URL}")]
     pub(super) url: Option<Secret>,
 }
 

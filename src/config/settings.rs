@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::config::ecr::endpoint_url;
 use crate::config::mirror::{Endpoint, Mirror};
-use crate::config::notice::{Notice, notices};
+use crate::config::notice::{Heartbeat, Notice, notices};
 use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::registry::{Registry, registries, warn_unused};
@@ -31,6 +31,8 @@ pub struct Config {
     pub notices: Vec<Notice>,
     /// Where people reach the page of a daemon.
     pub public_url: Option<Url>,
+    /// Who is given signs of life.
+    pub heartbeats: Vec<Heartbeat>,
     /// How much is done at a time.
     pub concurrency: Concurrency,
     /// How long to wait for a registry.
@@ -105,11 +107,12 @@ impl Config {
         if names.is_some() {
             warn_unused(&registries, &used, &root.key("registries"), document);
         }
-        let notices = notices(raw.notices, names, &root.key("notices"), document);
+        let (notices, heartbeats) = notices(raw.notices, names, &root.key("notices"), document);
         let public_url =
             raw.public_url.and_then(|text| endpoint_url(&text, &root.key("public_url"), document));
         Self {
             notices,
+            heartbeats,
             public_url,
             mirrors,
             registries,
@@ -129,6 +132,7 @@ impl Default for Config {
             registries: BTreeMap::new(),
             notices: Vec::new(),
             public_url: None,
+            heartbeats: Vec::new(),
             concurrency: Concurrency::default(),
             timeouts: Timeouts::default(),
             shutdown_grace: SHUTDOWN_GRACE,

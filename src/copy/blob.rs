@@ -124,7 +124,10 @@ impl Copier {
         blob: &Descriptor,
         from: Option<&Repository>,
     ) -> Result<Arrival, Error> {
+        let (digest, size) = (blob.digest, blob.size);
+        self.events.emit(EventKind::BlobQueued { tag, digest, size });
         let _slot = self.shared.blob_slots.acquire().await;
+        self.events.emit(EventKind::BlobStarted { tag, digest });
         let mut result = self.transfer_of(self.sources.first(), tag, blob, from).await;
         for source in self.sources.others() {
             let Err(Error::Source { cause, .. }) = &result else { break };
@@ -183,8 +186,8 @@ impl Copier {
         let body = || {
             // A body that was given up for another way of sending did not break by itself.
             broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let pace = Pace::new(blob, self.ends_at);
-            self.body(tag.clone(), (source.blob(blob), pace), Arc::clone(&broken))
+            let pace = Pace::new(blob, self.deadline);
+            self.body((tag.clone(), blob.digest), (source.blob(blob), pace), Arc::clone(&broken))
         };
         let result = self.target.put_blob(blob, from, body).await;
         if let Some(cause) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -196,7 +199,7 @@ impl Copier {
     /// The bytes of a blob as the body of an upload, counted on their way.
     fn body(
         &self,
-        tag: Tag,
+        (tag, digest): (Tag, Digest),
         reader: (BlobReader, Pace),
         broken: Arc<Mutex<Option<source::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
@@ -210,7 +213,7 @@ impl Copier {
                 match events.within(reader.chunk()).await {
                     Ok(Some(chunk)) => {
                         let bytes = chunk.len() as u64;
-                        events.emit(EventKind::BytesCopied { tag: &tag, bytes });
+                        events.emit(EventKind::BytesCopied { tag: &tag, digest, bytes });
                         pace.add(bytes);
                         Some((Ok(chunk), Some((reader, pace))))
                     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
+use crate::copy::deadline::Deadline;
 use crate::copy::inflight::Inflight;
 use crate::copy::looks::Looks;
 use crate::copy::siblings::Siblings;
@@ -42,6 +42,6 @@ pub struct Copier {
     pub events: Emitter,
     /// What all mirrors of a run share.
     pub shared: Arc<Shared>,
-    /// When the pass ends, whatever has arrived; never where there is none.
-    pub ends_at: Option<Instant>,
+    /// When the pass has to end; never where there is none.
+    pub deadline: Option<Deadline>,
 }

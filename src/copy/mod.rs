@@ -4,6 +4,7 @@
 
 mod blob;
 mod copier;
+mod deadline;
 mod error;
 mod graph;
 mod inflight;
@@ -14,6 +15,7 @@ mod siblings;
 mod tag;
 
 pub use copier::{Copier, Shared};
+pub use deadline::Deadline;
 pub use error::Error;
 pub use inflight::Inflight;
 pub use looks::Looks;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::copy::deadline::Deadline;
 use crate::oci::{Descriptor, Digest};
 
 /// The pace of a blob is not judged earlier: connections begin slowly, and parts are fetched beside one another after that.
@@ -18,29 +19,31 @@ pub(super) struct Pace {
     got: u64,
     started: Instant,
     /// When the pass ends; none where that was told, or it never does.
-    ends_at: Option<Instant>,
+    deadline: Option<Deadline>,
 }
 
 impl Pace {
-    pub(super) fn new(blob: &Descriptor, ends_at: Option<Instant>) -> Self {
-        Self { blob: blob.digest, size: blob.size, got: 0, started: Instant::now(), ends_at }
+    pub(super) fn new(blob: &Descriptor, deadline: Option<Deadline>) -> Self {
+        Self { blob: blob.digest, size: blob.size, got: 0, started: Instant::now(), deadline }
     }
 
     /// Takes in that bytes came. Says once where the rest would come too late.
     pub(super) fn add(&mut self, bytes: u64) {
         self.got += bytes;
-        let (Some(ends_at), took) = (self.ends_at, self.started.elapsed()) else { return };
-        let left = ends_at.saturating_duration_since(Instant::now());
+        let (Some(Deadline { at, setting, .. }), took) = (self.deadline, self.started.elapsed()) else {
+            return;
+        };
+        let left = at.saturating_duration_since(Instant::now());
         if took < JUDGED_AFTER || needed(self.got, self.size, took) <= left {
             return;
         }
-        self.ends_at = None;
+        self.deadline = None;
         let Self { blob, got, size, .. } = self;
         let span = |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
         warn!(
             %blob,
-            "Blob {blob} will not arrive before the pass ends by `timeouts.pass`, at this pace: {got} of {size} bytes came \
-             in {}, and {} are left; raise `timeouts.pass`, or find out what makes its source slow",
+            "Blob {blob} will not arrive before the pass ends by `{setting}`, at this pace: {got} of {size} bytes came in {}, \
+             and {} are left; raise `{setting}`, or find out what makes its source slow",
             span(took),
             span(left)
         );
@@ -74,12 +77,13 @@ mod tests {
         let digest = Digest::of(b"layer");
         let text = format!(r#"{{"mediaType":"application/octet-stream","digest":"{digest}","size":{size}}}"#);
         let blob: Descriptor = serde_json::from_str(&text).unwrap();
-        let mut pace = Pace::new(&blob, Some(Instant::now() + Duration::from_hours(1)));
+        let deadline = Deadline::after(Duration::from_hours(1), "timeouts.pass");
+        let mut pace = Pace::new(&blob, Some(deadline));
         for _ in 0..seconds {
             tokio::time::advance(Duration::from_secs(1)).await;
             pace.add(1);
         }
-        pace.ends_at.is_none()
+        pace.deadline.is_none()
     }
 
     #[tokio::test(start_paused = true)]

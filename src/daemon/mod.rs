@@ -1,5 +1,6 @@
 //! The daemon: owns everything that runs, starts it, reloads, and stops in order.
 
+mod aging;
 mod schedule;
 mod supervisor;
 
@@ -25,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::pass::Stop;
 use crate::worker::Workers;
 
+use self::aging::age;
 use self::supervisor::{AppBuilder, Supervisor};
 
 /// Requests to the control plane that are under way when everything else has ended are given this time.
@@ -125,9 +127,11 @@ impl Daemon {
         let goodbye = CancellationToken::new();
         let mut server = JoinSet::new();
         server.spawn(control::serve(listener, Arc::clone(&control), goodbye.clone()));
+        let aging = age(Arc::clone(&control.ledger), supervisor.notifiers());
         let ended = tokio::select! {
             ended = supervisor.supervise(&stop, reloads) => ended,
             Some(Err(error)) = server.join_next() => Err(Error::Task(error)),
+            never = aging => match never {},
         };
         stop.soft.cancel();
         control.stopping.cancel();

@@ -22,7 +22,7 @@ use crate::daemon::{Error, Reload};
 use crate::event::{Observer, Observers};
 use crate::ledger::Ledger;
 use crate::notice;
-use crate::notice::Delivery;
+use crate::notice::{Delivery, Notifier, Rhythm};
 use crate::pass::Stop;
 use crate::text::{chain, internal_error};
 
@@ -40,6 +40,8 @@ pub(super) struct Supervisor {
     clock: Clock,
     agenda: Agenda,
     apps: watch::Sender<Arc<App>>,
+    /// Who tells of passes by the newest configuration, and of mirrors that got late.
+    notifiers: watch::Sender<Arc<Notifier>>,
     /// The delivery of the newest configuration, before it is handed over.
     delivery: Option<Delivery>,
     /// The workers of mirrors.
@@ -49,7 +51,10 @@ pub(super) struct Supervisor {
 }
 
 /// What a configuration was made into, or in words for people what is wrong with it.
-type Built = Result<(App, Delivery), String>;
+type Built = Result<Parts, String>;
+
+/// What passes need, who tells of them, and who delivers that.
+type Parts = (App, Arc<Notifier>, Delivery);
 
 /// Makes of a configuration what passes need.
 pub(super) struct AppBuilder {
@@ -70,14 +75,15 @@ impl AppBuilder {
         Self { reload, options, ledger, observer }
     }
 
-    async fn build(&self, config: Config) -> Result<(App, Delivery), app::Error> {
+    async fn build(&self, config: Config) -> Result<Parts, app::Error> {
         let aws = self.options.aws.clone();
-        let (notifier, delivery) = notice::channel(&config, aws, Arc::clone(&self.ledger));
-        let observers = vec![Arc::clone(&self.ledger) as _, Arc::clone(&self.observer), notifier];
-        // Making every kind of client is a large future; it need not be in those around it.
+        let (notifier, delivery) = notice::channel(&config, aws, Arc::clone(&self.ledger), Rhythm::Pass);
+        let observers =
+            vec![Arc::clone(&self.ledger) as _, Arc::clone(&self.observer), Arc::clone(&notifier) as _];
+        // Making every kind of client is a large future, and so is asking AWS; they need not be in those around them.
         let app = Box::pin(App::new(config, self.options.clone(), Arc::new(Observers(observers)))).await?;
-        app.check_credentials().await?;
-        Ok((app, delivery))
+        Box::pin(app.check_credentials()).await?;
+        Ok((app, notifier, delivery))
     }
 
     /// The same for the configuration as it is now, or in words for people what is wrong with it.
@@ -102,7 +108,7 @@ impl Supervisor {
         control: Arc<Control>,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let (app, delivery) = builder.build(config).await?;
+        let (app, notifier, delivery) = builder.build(config).await?;
         let apps = watch::Sender::new(Arc::new(app));
         Ok(Self {
             builder: Arc::new(builder),
@@ -110,6 +116,7 @@ impl Supervisor {
             clock,
             agenda: Agenda::default(),
             apps,
+            notifiers: watch::Sender::new(notifier),
             delivery: Some(delivery),
             passes: JoinSet::new(),
             notices: JoinSet::new(),
@@ -119,6 +126,11 @@ impl Supervisor {
     /// What the configuration that counts was made into.
     pub(super) fn apps(&self) -> watch::Receiver<Arc<App>> {
         self.apps.subscribe()
+    }
+
+    /// Who tells of mirrors that got late.
+    pub(super) fn notifiers(&self) -> watch::Receiver<Arc<Notifier>> {
+        self.notifiers.subscribe()
     }
 
     pub(super) fn control(&self) -> Arc<Control> {
@@ -162,9 +174,9 @@ impl Supervisor {
 
     /// Waits for passes under way, and then for a while for the notices of them.
     pub(super) async fn finish(self) -> Result<(), Error> {
-        let Self { builder, apps, mut passes, mut notices, .. } = self;
+        let Self { builder, apps, notifiers, mut passes, mut notices, .. } = self;
         // Dropped with these are the last notifiers, once passes under way have ended, and the deliveries end.
-        drop((builder, apps));
+        drop((builder, apps, notifiers));
         while let Some(ended) = passes.join_next().await {
             ended.map_err(Error::Task)?;
         }
@@ -179,11 +191,12 @@ impl Supervisor {
     fn take(&mut self, built: Built, stop: &Stop) {
         let loaded_at = self.control.configuration().loaded_at;
         let configuration = match built {
-            Ok((app, delivery)) => {
+            Ok((app, notifier, delivery)) => {
                 info!("Took the new configuration");
                 self.control.hosts.set_public(app.config().public_url.as_ref());
                 let app = app.after(&self.apps.borrow());
                 self.apps.send_replace(Arc::new(app));
+                self.notifiers.send_replace(notifier);
                 self.delivery = Some(delivery);
                 self.start(stop);
                 Configuration { loaded_at: Timestamp::now(), error: None }

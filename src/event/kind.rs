@@ -86,10 +86,28 @@ pub enum EventKind<'a> {
         /// Bytes to add to what was known before.
         bytes: u64,
     },
-    /// Bytes of a tag went to the target.
+    /// A blob waits for a slot to be moved.
+    BlobQueued {
+        /// The tag that it is copied for.
+        tag: &'a Tag,
+        /// The blob.
+        digest: Digest,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A blob got its slot.
+    BlobStarted {
+        /// The tag that it is copied for.
+        tag: &'a Tag,
+        /// The blob.
+        digest: Digest,
+    },
+    /// Bytes of a blob went to the target.
     BytesCopied {
         /// The tag.
         tag: &'a Tag,
+        /// The blob.
+        digest: Digest,
         /// How many; these are counted again where a transfer has to start over.
         bytes: u64,
     },
@@ -116,7 +134,7 @@ pub enum EventKind<'a> {
         /// How long it took, by a clock that nobody sets.
         took: Duration,
     },
-    /// A request to a registry or to the AWS API was answered, failed, or is tried again.
+    /// A request to a registry or to the AWS API was answered, failed, waits, or is tried again.
     Exchange(Exchange<'a>),
 }
 

@@ -33,6 +33,12 @@ pub struct Glance {
     pub stale: Option<usize>,
     /// How many tags it has.
     pub tags: usize,
+    /// Whether a pass of this process succeeded.
+    pub(super) has_succeeded: bool,
+    /// When it is late without another success; none where it never is.
+    pub(super) late_at: Option<Timestamp>,
+    /// When the pass under way last moved; none where there is none.
+    pub(super) moved_at: Option<Timestamp>,
 }
 
 impl Glance {
@@ -43,6 +49,9 @@ impl Glance {
             last_outcome: record.last_run.as_ref().map(|run| run.outcome),
             stale: record.stale,
             tags: record.tags.len(),
+            has_succeeded: record.last_success_at.is_some(),
+            late_at: record.late_at,
+            moved_at: record.progress.as_ref().map(|progress| progress.moved_at),
         }
     }
 }
@@ -59,10 +68,10 @@ impl Entry {
     }
 
     /// A copy of the record as it is now.
-    pub fn record(&self) -> Record {
+    pub fn record(&self, now: Timestamp) -> Record {
         // The rest of it is done while events go on.
         let record = self.lock().clone();
-        record.shown()
+        record.shown(now)
     }
 
     /// Looks at the record where it is; events wait meanwhile.

@@ -44,6 +44,7 @@ impl Exchanges {
             Exchange::Retried { host, reason } => {
                 *self.retries.entry(RetryKey { registry: host.to_owned(), reason }).or_default() += 1;
             }
+            Exchange::Held { .. } => {}
         }
     }
 }

@@ -10,9 +10,8 @@ use crate::event::{
     TagSummary,
 };
 use crate::ledger::counts::Counts;
-use crate::ledger::record::{
-    Failure, PassRecord, Progress, Record, State, TagState, TagStatus, Transition, Troubles,
-};
+use crate::ledger::progress::Progress;
+use crate::ledger::record::{Failure, PassRecord, Record, State, TagState, TagStatus, Transition, Troubles};
 use crate::oci::{Stored, Tag};
 
 /// The most failures that a record remembers.
@@ -32,7 +31,7 @@ impl Record {
         }
         let is_about_this = pass.generation >= self.since;
         let Some(progress) = self.progress.as_mut().filter(|progress| progress.pass == *pass) else { return };
-        let size = progress.fold(kind);
+        let size = progress.fold(kind, at);
         if is_about_this {
             self.learn(kind, size, at);
         }
@@ -54,7 +53,11 @@ impl Record {
             EventKind::BlobArrived { arrival, .. } => self.counts.arrived(arrival),
             EventKind::TagFinished { summary } => self.tag_finished(summary, size, at),
             EventKind::PassFinished { summary, took } => self.pass_finished(summary, took, at),
-            EventKind::PassStarted | EventKind::TagSized { .. } | EventKind::Exchange(_) => {}
+            EventKind::PassStarted
+            | EventKind::TagSized { .. }
+            | EventKind::BlobQueued { .. }
+            | EventKind::BlobStarted { .. }
+            | EventKind::Exchange(_) => {}
         }
     }
 
@@ -157,7 +160,8 @@ impl Record {
         match summary.outcome {
             RunOutcome::Succeeded => {
                 self.last_success_at = Some(at);
-                if !before.is_empty() {
+                self.set_late_at();
+                if !before.is_empty() | std::mem::take(&mut self.is_told_late) {
                     self.transition = Transition::Recovered;
                 }
             }
@@ -216,46 +220,6 @@ impl Counts {
             Arrival::Mounted => mounted,
             Arrival::Present => present,
         } += 1;
-    }
-}
-
-impl Progress {
-    fn new(pass: &PassId, at: Timestamp) -> Self {
-        Self {
-            started_at: at,
-            bytes: 0,
-            size: 0,
-            tags_done: 0,
-            tags: None,
-            pass: pass.clone(),
-            copying: BTreeMap::new(),
-        }
-    }
-
-    /// Takes what the pass does. Gives the bytes of all blobs of a tag that is done, if it was copied.
-    fn fold(&mut self, kind: &EventKind<'_>) -> Option<u64> {
-        match *kind {
-            EventKind::TagsPlanned { steps, failed, .. } => self.tags = Some(steps.len() + failed.len()),
-            EventKind::TagStarted { tag } => {
-                self.copying.insert(tag.clone(), 0);
-            }
-            EventKind::TagSized { bytes, .. } => self.size += bytes,
-            EventKind::BytesCopied { bytes, .. } => self.bytes += bytes,
-            EventKind::BlobArrived { tag, size, .. } => {
-                if let Some(copied) = self.copying.get_mut(tag) {
-                    *copied += size;
-                }
-            }
-            EventKind::TagFinished { summary } => {
-                self.tags_done += 1;
-                return self.copying.remove(&summary.tag);
-            }
-            EventKind::PassStarted
-            | EventKind::TagsSelected { .. }
-            | EventKind::PassFinished { .. }
-            | EventKind::Exchange(_) => {}
-        }
-        None
     }
 }
 

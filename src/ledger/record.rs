@@ -1,6 +1,6 @@
 //! The record: what is known of one mirror and one of its targets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -10,6 +10,8 @@ use crate::config::{Mirror, Schedule};
 use crate::event::fault;
 use crate::event::{Fault, Pair, PassId, RunOutcome};
 use crate::ledger::counts::Counts;
+use crate::ledger::progress::Progress;
+use crate::ledger::verdict::{Limits, Verdict};
 use crate::oci::{Digest, Tag};
 
 /// What is known of a mirror and one of its targets. Serialized, it is what `GET /api/v1/mirrors` answers for each.
@@ -36,6 +38,8 @@ pub struct Record {
     pub last_run: Option<PassRecord>,
     /// When everything selected was last found or put into the target.
     pub last_success_at: Option<Timestamp>,
+    /// Whether that is as it should be.
+    pub verdict: Verdict,
     /// How many tags the rules chose.
     pub selected: Option<usize>,
     /// How many of them are missing or different in the target.
@@ -53,6 +57,15 @@ pub struct Record {
     /// Since when the process knows the mirror.
     #[serde(skip)]
     pub configured_at: Timestamp,
+    /// When it is late without another success; none where it never is.
+    #[serde(skip)]
+    pub(crate) late_at: Option<Timestamp>,
+    /// Whether it was told that it is late, since the last success.
+    #[serde(skip)]
+    pub(crate) is_told_late: bool,
+    /// How old a success may become.
+    #[serde(skip)]
+    pub(crate) limits: Limits,
     /// What is counted, for metrics.
     #[serde(skip)]
     pub counts: Counts,
@@ -135,27 +148,6 @@ pub struct Newest {
     pub pushed_at: Option<Timestamp>,
 }
 
-/// How far a pass is.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Progress {
-    /// When it began.
-    pub started_at: Timestamp,
-    /// Bytes sent to the target. Those of a transfer that starts over count again.
-    pub bytes: u64,
-    /// Bytes to send, as far as known.
-    pub size: u64,
-    /// Tags that are done.
-    pub tags_done: usize,
-    /// Tags to see to; none before the plan is made.
-    pub tags: Option<usize>,
-    /// Which pass.
-    #[serde(skip)]
-    pub pass: PassId,
-    /// The tags that are being copied, each with the bytes of all its blobs that are in the target so far.
-    #[serde(skip)]
-    pub copying: BTreeMap<Tag, u64>,
-}
-
 /// What is known of a selected tag.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Tag")]
@@ -209,7 +201,7 @@ pub struct Failure {
 impl Record {
     /// A mirror as this configuration has it, and nothing else.
     pub(super) fn new(mirror: &Mirror, generation: u64, now: Timestamp) -> Self {
-        Self {
+        let mut record = Self {
             name: mirror.name.clone(),
             source: mirror.source.to_string(),
             target: mirror.target.to_string(),
@@ -219,6 +211,7 @@ impl Record {
             next_retry: None,
             last_run: None,
             last_success_at: None,
+            verdict: Verdict::default(),
             selected: None,
             stale: None,
             stale_since: None,
@@ -227,13 +220,18 @@ impl Record {
             tags: Vec::new(),
             failures: Vec::new(),
             configured_at: now,
+            late_at: None,
+            is_told_late: false,
+            limits: Limits::of(mirror),
             counts: Counts::default(),
             transition: Transition::None,
             troubles: Troubles::new(),
             since: generation,
             newest_first: Vec::new(),
             by_name: Vec::new(),
-        }
+        };
+        record.set_late_at();
+        record
     }
 
     /// What it is about.
@@ -245,7 +243,8 @@ impl Record {
     pub(super) fn configure(&mut self, new: Self) -> bool {
         let is_same = self.source == new.source;
         if is_same {
-            self.schedule = new.schedule;
+            (self.schedule, self.limits) = (new.schedule, new.limits);
+            self.set_late_at();
             // Whoever keeps the schedules says it again, if there still is one.
             (self.next_run, self.next_retry) = (None, None);
         } else {
@@ -267,24 +266,26 @@ impl Record {
         if is_last && pass.generation >= self.since { self.transition } else { Transition::None }
     }
 
-    /// Seconds since the last success. Before the first one: since the process knows the mirror, so that a limit
-    /// catches a mirror that never succeeds.
-    pub fn freshness(&self, now: Timestamp) -> f64 {
-        let since = self.last_success_at.unwrap_or(self.configured_at);
-        // A clock may be set back.
-        now.duration_since(since).as_secs_f64().max(0.0)
+    /// For how many seconds the target has had its newest selected version; none where that is not known.
+    pub fn newest_age(&self, now: Timestamp) -> Option<f64> {
+        Some(now.duration_since(self.newest().pushed_at?).as_secs_f64().max(0.0))
     }
 
-    /// Made ready to be shown.
-    pub(super) fn shown(self) -> Self {
+    /// Made ready to be shown at this time.
+    pub(super) fn shown(self, now: Timestamp) -> Self {
+        let (newest, verdict) = (self.newest(), self.verdict(now));
+        let progress = self.progress.map(|progress| progress.shown(now));
+        Self { verdict, newest, progress, ..self }
+    }
+
+    fn newest(&self) -> Newest {
         let current = self.tags.iter().filter(|tag| tag.state == TagState::Current);
         let current: HashMap<&Tag, &TagStatus> = current.map(|tag| (&tag.tag, tag)).collect();
         let in_target = self.newest_first.iter().find_map(|tag| current.get(tag));
-        let newest = Newest {
+        Newest {
             source: self.newest_first.first().cloned(),
             target: in_target.map(|tag| tag.tag.clone()),
             pushed_at: in_target.and_then(|tag| tag.pushed_at),
-        };
-        Self { newest, ..self }
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::event::{Event, EventKind, Observer, Pair, PassId};
 use crate::ledger::entry::Entry;
 use crate::ledger::exchanges::Exchanges;
 use crate::ledger::record::{Record, Transition};
+use crate::ledger::verdict::Freshness;
 
 /// What is known of all mirrors and their targets. Observes passes; whoever shows something of them finds it here.
 #[derive(Debug)]
@@ -98,6 +99,28 @@ impl Ledger {
         entry.look(|record| record.transition_of(pass))
     }
 
+    /// Takes notice that time goes by: gives the mirrors that got late since it was last looked, each once, and says that
+    /// something changed where something did.
+    pub fn age(&self, now: Timestamp) -> Vec<Record> {
+        let mut late = Vec::new();
+        let mut is_changed = false;
+        for entry in self.entries() {
+            let verdict = entry.glance().verdict(now);
+            let is_late = verdict.freshness == Freshness::Late && !entry.look(|record| record.is_told_late);
+            if is_late || verdict.stuck_since.is_some() {
+                entry.update(|record| record.is_told_late |= is_late);
+                is_changed = true;
+            }
+            if is_late {
+                late.push(entry.record(now));
+            }
+        }
+        if is_changed {
+            self.changed();
+        }
+        late
+    }
+
     /// What is counted of requests.
     pub fn exchanges(&self) -> Exchanges {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -125,13 +148,22 @@ impl Ledger {
 impl Observer for Ledger {
     fn observe(&self, event: &Event<'_>) {
         if let EventKind::Exchange(exchange) = event.kind {
-            return self.count(|exchanges| exchanges.add(exchange));
+            self.count(|exchanges| exchanges.add(exchange));
         }
         let Some(pass) = event.pass else { return };
         let Some(entry) = self.get(&pass.pair) else { return };
         entry.update(|record| record.fold(pass, event.at, &event.kind));
-        use EventKind::{BlobArrived, BytesCopied, TagSized};
-        if !matches!(event.kind, TagSized { .. } | BytesCopied { .. } | BlobArrived { .. }) {
+        use EventKind::{BlobArrived, BlobQueued, BlobStarted, BytesCopied, Exchange, TagSized};
+        let goes_by = matches!(
+            event.kind,
+            TagSized { .. }
+                | BlobQueued { .. }
+                | BlobStarted { .. }
+                | BytesCopied { .. }
+                | BlobArrived { .. }
+                | Exchange(_)
+        );
+        if !goes_by {
             self.changed();
         }
     }

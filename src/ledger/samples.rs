@@ -128,6 +128,11 @@ impl Story {
         self.tell(pass, EventKind::TagStarted { tag: &tag(text) });
     }
 
+    pub(crate) fn copy(&self, pass: &PassId, text: &str, bytes: u64) {
+        let (tag, digest) = (&tag(text), Digest::of(b"blob"));
+        self.tell(pass, EventKind::BytesCopied { tag, digest, bytes });
+    }
+
     pub(crate) fn arrive(&self, pass: &PassId, text: &str, arrival: Arrival) {
         let (tag, digest) = (&tag(text), Digest::of(b"blob"));
         self.tell(pass, EventKind::BlobArrived { tag, digest, size: 4, arrival });
@@ -158,6 +163,6 @@ impl Story {
     #[track_caller]
     pub(crate) fn record(&self, mirror: &str) -> Record {
         let entries = self.ledger.entries();
-        entries.iter().find(|entry| entry.pair.mirror == mirror).unwrap().record()
+        entries.iter().find(|entry| entry.pair.mirror == mirror).unwrap().record(self.now)
     }
 }

@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use super::samples::{Story, elsewhere, finished, mirrors, summary, tag};
 use super::*;
 use crate::event::fault;
-use crate::event::{Action, Arrival, Ending, EventKind, MirrorSummary, Root, RunOutcome, Step, TagOutcome};
+use crate::event::{
+    Action, Arrival, Ending, EventKind, Exchange, MirrorSummary, Root, RunOutcome, Step, TagOutcome,
+};
 use crate::oci::{Digest, Stored};
 
 const NONE: Transition = Transition::None;
@@ -103,7 +105,7 @@ fn a_pass_is_known_by_its_identity() {
     let dropped = story.start("a");
     let pass = story.start("a");
     // It was dropped without a word, and what it held comes late.
-    story.tell(&dropped, EventKind::BytesCopied { tag: &tag("1"), bytes: 7 });
+    story.tell(&dropped, EventKind::BytesCopied { tag: &tag("1"), digest: Digest::of(b"blob"), bytes: 7 });
     story.finish(&dropped, RunOutcome::Succeeded);
     let record = story.record("a");
     assert_eq!((record.state, record.progress.unwrap().bytes), (State::Running, 0));
@@ -247,6 +249,11 @@ fn the_record_is_the_document_of_the_api() {
       "next_retry": null,
       "last_run": null,
       "last_success_at": null,
+      "verdict": {
+        "freshness": "unknown",
+        "late_at": null,
+        "stuck_since": null
+      },
       "selected": 2,
       "stale": 1,
       "stale_since": "2026-09-01T00:00:00Z",
@@ -257,10 +264,15 @@ fn the_record_is_the_document_of_the_api() {
       },
       "progress": {
         "started_at": "2026-09-01T00:00:00Z",
+        "moved_at": "2026-09-01T00:00:00Z",
+        "phase": "copying",
         "bytes": 0,
         "size": 10,
         "tags_done": 0,
-        "tags": 2
+        "tags": 2,
+        "blobs": [],
+        "retries": [],
+        "waits": []
       },
       "tags": [
         {
@@ -285,4 +297,41 @@ fn the_record_is_the_document_of_the_api() {
       "failures": []
     }
     "#);
+}
+
+#[test]
+fn what_runs_is_told_blob_by_blob_with_what_it_waits_for() {
+    let mut story = Story::of(&["a"]);
+    let pass = story.start("a");
+    let running = |story: &Story| story.record("a").progress.unwrap();
+    assert_eq!(running(&story).phase, Phase::Listing);
+    story.select(&pass, 2);
+    assert_eq!(running(&story).phase, Phase::Comparing);
+    story.plan(&pass, &[("2", Action::Copy), ("1", Action::Copy)], &[]);
+    let (tag, blob) = (&tag("2"), |name: &str| Digest::of(name.as_bytes()));
+    for name in ["a", "b"] {
+        story.tell(&pass, EventKind::BlobQueued { tag, digest: blob(name), size: 100 });
+    }
+    story.tell(&pass, EventKind::BlobStarted { tag, digest: blob("a") });
+    story.tell(&pass, EventKind::BytesCopied { tag, digest: blob("a"), bytes: 60 });
+    for (reason, pause) in [("throttled", 30), ("throttled", 20)] {
+        story.tell(&pass, EventKind::Exchange(Exchange::Retried { host: "quay.io", reason }));
+        let pause = std::time::Duration::from_secs(pause);
+        story.tell(&pass, EventKind::Exchange(Exchange::Held { host: "quay.io", reason, pause }));
+    }
+    story.wait(2);
+    let known = running(&story);
+    let blobs: Vec<_> = known.blobs.iter().map(|blob| (blob.bytes, blob.pace)).collect();
+    assert_eq!(blobs, [(60, Some(30)), (0, None)]);
+    assert_eq!((known.retries[0].count, known.retries[0].reason.as_str()), (2, "throttled"));
+    assert_eq!((known.waits.len(), known.waits[0].until.to_string().as_str()), (1, "2026-09-01T00:00:30Z"));
+    story.wait(28);
+    story.tell(
+        &pass,
+        EventKind::BlobArrived { tag, digest: blob("a"), size: 100, arrival: Arrival::Uploaded },
+    );
+    let known = running(&story);
+    assert_eq!((known.blobs.len(), known.waits.len()), (1, 0));
+    story.finish_tag(&pass, "2", TagOutcome::Failed);
+    assert!(running(&story).blobs.is_empty());
 }

@@ -1,9 +1,13 @@
 //! Metrics for Prometheus: how fresh the mirrors are, what the passes did and what they cost.
 //!
-//! A page of text in the format `OpenMetrics`, written from the ledger at each scrape. Counts nothing itself, and knows no
-//! HTTP: serving the page is `control`'s business. `docs/metrics.md` explains each metric to its readers.
+//! A page of text in the format `OpenMetrics`, written from the ledger at each scrape; of a run that nobody can scrape, the
+//! same is pushed, left in a file, or written as lines for CloudWatch. Counts nothing itself; serving the page is
+//! `control`'s business. `docs/metrics.md` explains each metric to its readers.
 
+mod emf;
+mod export;
 mod page;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +18,8 @@ use prometheus_client::registry::Registry;
 use crate::config::Shard;
 use crate::ledger::Ledger;
 use crate::metrics::page::Page;
+
+pub use export::{Destination, Error, Exporter, Scope};
 
 /// The media type of the page that [`encode`] writes.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

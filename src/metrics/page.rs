@@ -12,7 +12,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
 use crate::config::Shard;
-use crate::ledger::{Entry, Exchanges, Ledger, Record, RequestKey, RetryKey};
+use crate::ledger::{Entry, Exchanges, Freshness, Ledger, Record, RequestKey, RetryKey};
 
 /// What one scrape sees.
 #[derive(Debug)]
@@ -102,9 +102,21 @@ impl Page {
         )?;
         writer.gauge(
             "freshness",
-            "Seconds since the last success; before the first one, seconds since the process knows the mirror",
+            "Seconds since the last success; no sample before",
             Some(&Unit::Seconds),
-            |record| Some(record.freshness(self.at)),
+            |record| record.freshness(self.at),
+        )?;
+        writer.gauge(
+            "late",
+            "1 where a success was due by the schedule of the mirror, or by `fresh_within`, and did not come, else 0",
+            None,
+            |record| Some(u64::from(record.verdict(self.at).freshness == Freshness::Late)),
+        )?;
+        writer.gauge(
+            "pass_idle",
+            "For how many seconds the pass under way has not moved; 0 where there is none",
+            Some(&Unit::Seconds),
+            |record| Some(record.idle(self.at).as_secs_f64()),
         )?;
         writer.gauge(
             "selected_tags",

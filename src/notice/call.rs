@@ -7,7 +7,7 @@ use aws_sdk_sns::config::http::HttpResponse;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws;
-use crate::notice::error::SendError;
+use crate::sender::SendError;
 use crate::text::chain;
 
 /// For one call with its retries, which are the SDK's.

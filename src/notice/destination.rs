@@ -3,28 +3,29 @@
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
+use http::Method;
 
 use crate::config::Destination;
 use crate::notice::Notice;
-use crate::notice::error::SendError;
 #[cfg(feature = "aws-notices")]
 use crate::notice::eventbridge::Bus;
 use crate::notice::fit;
 use crate::notice::slack;
 #[cfg(feature = "aws-notices")]
 use crate::notice::sns::Topic;
-use crate::notice::webhook::Webhook;
 #[cfg(not(feature = "aws-notices"))]
 use crate::notice::without_aws::{Bus, Topic};
+use crate::sender::{SendError, Sender};
 use crate::text::chain;
 
 /// Receivers of webhooks commonly take a mebibyte.
 const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
+const JSON: &str = "application/json";
 
 /// A destination, ready to be sent to.
 pub(super) enum DestinationClient {
-    Webhook(Webhook),
-    Slack(Webhook),
+    Webhook(Sender),
+    Slack(Sender),
     Sns(Box<Topic>),
     EventBridge(Box<Bus>),
 }
@@ -36,7 +37,7 @@ impl DestinationClient {
         aws: Option<SharedCredentialsProvider>,
         answer: Duration,
     ) -> Result<Self, String> {
-        let webhook = |url, headers| Webhook::new(url, headers, answer).map_err(|error| chain(&error));
+        let webhook = |url, headers| Sender::new(url, headers, answer).map_err(|error| chain(&error));
         Ok(match destination.clone() {
             Destination::Webhook { url, headers } => Self::Webhook(webhook(url, headers)?),
             Destination::Slack { url } => Self::Slack(webhook(url, http::HeaderMap::new())?),
@@ -53,9 +54,10 @@ impl DestinationClient {
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), SendError> {
         match self {
             Self::Webhook(webhook) => {
-                webhook.post(fit::bytes(notice, DOCUMENT_MAX_BYTES, Notice::json)).await
+                let document = fit::bytes(notice, DOCUMENT_MAX_BYTES, Notice::json);
+                webhook.send(Method::POST, JSON, document).await
             }
-            Self::Slack(webhook) => webhook.post(slack::message(notice)).await,
+            Self::Slack(webhook) => webhook.send(Method::POST, JSON, slack::message(notice)).await,
             Self::Sns(topic) => topic.send(notice).await,
             Self::EventBridge(bus) => bus.send(notice).await,
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::config::NoticeKind;
 use crate::event::{Fault, MirrorSummary, TagSummary};
+use crate::ledger::Record;
 use crate::oci::{Digest, Tag};
 use crate::text::cut;
 
@@ -21,7 +22,7 @@ pub struct Notice {
     version: u32,
     /// What is told.
     pub kind: NoticeKind,
-    /// When it was seen, which is when the pass ended.
+    /// When it was seen: when the pass ended, or it was noticed that none did.
     pub at: Timestamp,
     /// The name of the mirror.
     pub mirror: String,
@@ -29,9 +30,9 @@ pub struct Notice {
     pub source: String,
     /// Where to.
     pub target: String,
-    /// Why the mirror failed; none where it did not.
+    /// Why the mirror failed, or why the last pass over a late one did; none where it did not.
     pub error: Option<String>,
-    /// Of `copied` the new tags, of `failed` those that failed, of `recovered` none.
+    /// Of `copied` the new tags, of `failed` those that failed, of the others none.
     pub tags: Vec<TagNotice>,
     /// How many more there are, where a destination takes no document of that size.
     pub tags_omitted: usize,
@@ -87,6 +88,31 @@ impl Notice {
         let text =
             format!("{}: recovered, {} selected and in {}", mirror.name, count(selected), mirror.target);
         Self::new(NoticeKind::Recovered, mirror, at, text)
+    }
+
+    /// A success was due and did not come.
+    pub(super) fn late(record: &Record, at: Timestamp) -> Self {
+        let Record { name, source, target, verdict, last_success_at, .. } = record;
+        let since = verdict.late_at.map_or_else(|| "now".to_owned(), |since| format!("{since:.0}"));
+        let last = last_success_at.map_or_else(
+            || "none is known since the start".to_owned(),
+            |last| format!("the last one was at {last:.0}"),
+        );
+        let error = record.last_run.as_ref().and_then(|run| run.error.as_ref()).map(shortened);
+        let cause =
+            error.as_deref().map(|error| format!("; the last pass failed: {error}")).unwrap_or_default();
+        Self {
+            version: VERSION,
+            kind: NoticeKind::Late,
+            at,
+            mirror: name.clone(),
+            source: source.clone(),
+            target: target.clone(),
+            text: format!("{name}: late since {since}, a success was due by then; {last}{cause}"),
+            error,
+            tags: Vec::new(),
+            tags_omitted: 0,
+        }
     }
 
     fn new(kind: NoticeKind, mirror: &MirrorSummary, at: Timestamp, text: String) -> Self {

@@ -11,8 +11,8 @@ use crate::aws;
 use crate::config::NoticeKind;
 use crate::notice::Notice;
 use crate::notice::call::answer;
-use crate::notice::error::SendError;
 use crate::notice::fit;
+use crate::sender::SendError;
 use crate::text::excerpt;
 
 /// The bound of EventBridge's API on an entry is 256 KiB; its other fields count too.
@@ -78,6 +78,7 @@ fn detail_type(notice: &Notice) -> &'static str {
         NoticeKind::Copied => "tagferry Tag Copied",
         NoticeKind::Failed => "tagferry Mirror Failed",
         NoticeKind::Recovered => "tagferry Mirror Recovered",
+        NoticeKind::Late => "tagferry Mirror Late",
     }
 }
 

@@ -1,4 +1,5 @@
-//! Who is told of new tags, of failures and of recoveries: webhooks, Slack, Amazon SNS, Amazon EventBridge.
+//! Who is told of new tags, of failures and of recoveries: webhooks, Slack, Amazon SNS, Amazon EventBridge; and who is
+//! given signs of life.
 //!
 //! The way of a notice: a pass ends, and [`Notifier`], an observer, asks the ledger what that changed. What is worth
 //! telling becomes a [`Notice`] and goes into the queue of every destination that wants it. [`Delivery`] empties the
@@ -13,15 +14,14 @@ mod call;
 mod delivery;
 mod destination;
 mod document;
-mod error;
 #[cfg(feature = "aws-notices")]
 mod eventbridge;
 mod fit;
+mod heartbeat;
 mod notifier;
 mod slack;
 #[cfg(feature = "aws-notices")]
 mod sns;
-mod webhook;
 #[cfg(not(feature = "aws-notices"))]
 mod without_aws;
 
@@ -35,7 +35,8 @@ use crate::ledger::Ledger;
 use crate::notice::delivery::QueueReceiver;
 use crate::notice::notifier::QueueSender;
 
-pub use delivery::{Delivery, Patience};
+pub use crate::sender::Patience;
+pub use delivery::Delivery;
 pub use document::{Notice, TagNotice};
 pub use notifier::Notifier;
 
@@ -49,6 +50,15 @@ const NOTICE_MAX_BYTES: usize = 1024 * 1024;
 /// A notice that waits, with the room that it takes up.
 type Waiting = (Notice, OwnedSemaphorePermit);
 
+/// When signs of life are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// At the start and at the end of the one run, see [`Notifier::run_started`].
+    Run,
+    /// At the start and at the end of each pass.
+    Pass,
+}
+
 /// The two ends of the queues to all destinations that the configuration names; without any, nothing is ever sent.
 ///
 /// `aws` are credentials in place of the AWS default chain. The ledger has to observe the same passes, before the
@@ -57,6 +67,7 @@ pub fn channel(
     config: &Config,
     aws: Option<SharedCredentialsProvider>,
     ledger: Arc<Ledger>,
+    rhythm: Rhythm,
 ) -> (Arc<Notifier>, Delivery) {
     let mut senders = Vec::with_capacity(config.notices.len());
     let mut receivers = Vec::with_capacity(config.notices.len());
@@ -65,5 +76,6 @@ pub fn channel(
         senders.push(QueueSender::new(notice.clone(), sender, Semaphore::new(QUEUE_MAX_KIB)));
         receivers.push(QueueReceiver { destination: notice.destination.clone(), queue: receiver });
     }
-    (Arc::new(Notifier::new(ledger, senders)), Delivery::new(receivers, aws))
+    let (hearts, pulses) = config.heartbeats.iter().cloned().map(heartbeat::pair).unzip();
+    (Arc::new(Notifier::new(ledger, senders, hearts, rhythm)), Delivery::new(receivers, pulses, aws))
 }

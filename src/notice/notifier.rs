@@ -11,14 +11,17 @@ use tracing::warn;
 
 use crate::config;
 use crate::event::{Ending, Event, EventKind, MirrorSummary, Observer, PassId, TagOutcome};
-use crate::ledger::{Ledger, Transition};
-use crate::notice::{NOTICE_MAX_BYTES, Notice, TagNotice, Waiting};
+use crate::ledger::{Ledger, Record, Transition};
+use crate::notice::heartbeat::Heart;
+use crate::notice::{NOTICE_MAX_BYTES, Notice, Rhythm, TagNotice, Waiting};
 
 /// Makes notices of what happens, and never waits.
 pub struct Notifier {
     /// Knows what the end of a pass changed.
     ledger: Arc<Ledger>,
     senders: Vec<QueueSender>,
+    hearts: Vec<Heart>,
+    rhythm: Rhythm,
 }
 
 /// The queue of one destination.
@@ -32,8 +35,40 @@ pub(super) struct QueueSender {
 }
 
 impl Notifier {
-    pub(super) fn new(ledger: Arc<Ledger>, senders: Vec<QueueSender>) -> Self {
-        Self { ledger, senders }
+    pub(super) fn new(
+        ledger: Arc<Ledger>,
+        senders: Vec<QueueSender>,
+        hearts: Vec<Heart>,
+        rhythm: Rhythm,
+    ) -> Self {
+        Self { ledger, senders, hearts, rhythm }
+    }
+
+    /// Gives a sign that the one run began.
+    pub fn run_started(&self) {
+        self.hearts.iter().for_each(Heart::start);
+    }
+
+    /// Gives a sign of how the one run ended.
+    pub fn run_finished(&self, at: Timestamp) {
+        self.hearts.iter().for_each(|heart| heart.tell(&self.ledger, at));
+    }
+
+    fn hearts_of<'a>(&'a self, mirror: &'a str) -> impl Iterator<Item = &'a Heart> {
+        self.hearts.iter().filter(move |heart| heart.is_about(mirror))
+    }
+
+    /// Tells that a success was due and did not come.
+    pub fn late(&self, record: &Record, at: Timestamp) {
+        self.offer(Notice::late(record, at));
+        self.hearts_of(&record.name).for_each(|heart| heart.tell(&self.ledger, at));
+    }
+
+    fn offer(&self, notice: Notice) {
+        let notice = notice.within(NOTICE_MAX_BYTES);
+        for sender in self.senders.iter().filter(|sender| sender.wants(&notice)) {
+            sender.offer(notice.clone());
+        }
     }
 
     /// What is to be told now that a pass ended so. A plan tells nothing. What a pass copied is there, whatever else
@@ -60,12 +95,19 @@ impl Notifier {
 
 impl Observer for Notifier {
     fn observe(&self, event: &Event<'_>) {
-        let (Some(pass), EventKind::PassFinished { summary, .. }) = (event.pass, &event.kind) else { return };
+        let Some(pass) = event.pass else { return };
+        let hearts = || self.hearts_of(&pass.pair.mirror).filter(|_| self.rhythm == Rhythm::Pass);
+        let summary = match &event.kind {
+            EventKind::PassStarted => return hearts().for_each(Heart::start),
+            EventKind::PassFinished { summary, .. } => summary,
+            _ => return,
+        };
+        // One that was told to stop says nothing of the mirror.
+        if summary.ending == Ending::Finished {
+            hearts().for_each(|heart| heart.tell(&self.ledger, event.at));
+        }
         for notice in self.notices(pass, summary, event.at) {
-            let notice = notice.within(NOTICE_MAX_BYTES);
-            for sender in self.senders.iter().filter(|sender| sender.wants(&notice)) {
-                sender.offer(notice.clone());
-            }
+            self.offer(notice);
         }
     }
 }
@@ -128,13 +170,13 @@ mod tests {
     impl Told {
         fn new(notices: &str) -> Self {
             let yaml = format!(
-                "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}]}}, \
+                "mirrors: [{{source: quay.io/java/jdk, target: registry.test/jdk, tags: [{{match: x}}], fresh_within: 25h}}, \
                  {{source: quay.io/other, target: registry.test/other, tags: [{{match: x}}]}}]\nnotices:\n{notices}"
             );
             let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
             let ledger = Arc::new(Ledger::new(at()));
             ledger.configure(&config.mirrors, 1, at());
-            let (notifier, delivery) = channel(&config, None, Arc::clone(&ledger));
+            let (notifier, delivery) = channel(&config, None, Arc::clone(&ledger), Rhythm::Pass);
             Self { ledger, notifier, delivery }
         }
 
@@ -225,6 +267,43 @@ mod tests {
         }
         use NoticeKind::{Failed, Recovered};
         assert_eq!(told.kinds(), [[Failed, Recovered, Failed]]);
+    }
+
+    #[test]
+    fn signs_of_life_tell_of_all_their_mirrors() {
+        use crate::notice::heartbeat::Beat;
+        let told = Told::new(
+            "  - {heartbeat: {url: 'http://127.0.0.1:9/'}}\n  - {heartbeat: {url: 'http://127.0.0.1:9/'}, mirrors: [other]}\n",
+        );
+        let stopped = MirrorSummary { ending: Ending::Stopped, ..mirror(&[], &[("25", "dropped")]) };
+        for pass in [mirror(&["21"], &[]), mirror(&[], &[("25", "503")]), stopped] {
+            told.pass(&pass);
+        }
+        let [all, other] = told.delivery.into_pulses().try_into().unwrap_or_else(|_| panic!());
+        let fail = "java/jdk to registry.test/jdk: failed".to_owned();
+        assert_eq!(all.waiting(), [Beat::Start, Beat::Success, Beat::Start, Beat::Fail(fail), Beat::Start]);
+        assert_eq!(other.waiting(), []);
+    }
+
+    #[test]
+    fn a_mirror_that_is_late_is_told_once_where_that_is_wanted_and_so_is_its_end() {
+        let told = Told::new(&format!(
+            "{SLACK}  - {{slack: {{url: 'http://127.0.0.1:9/'}}, on: [late, recovered]}}\n"
+        ));
+        let later = |hours: i64| at() + jiff::SignedDuration::from_hours(hours);
+        let late = |hours| {
+            told.ledger.age(later(hours)).iter().for_each(|record| told.notifier.late(record, later(hours)));
+        };
+        for hours in [1, 26, 27] {
+            late(hours);
+        }
+        told.pass(&mirror(&[], &[]));
+        let notices = told.waiting();
+        let kinds = |index: usize| notices[index].iter().map(|notice| notice.kind).collect::<Vec<_>>();
+        use NoticeKind::{Late, Recovered};
+        assert_eq!((kinds(0), kinds(1)), (vec![Recovered], vec![Late, Recovered]));
+        let text = "java/jdk: late since 2026-09-02T13:00:00Z, a success was due by then; none is known since the start";
+        assert_eq!(notices[1][0].text, text);
     }
 
     #[test]

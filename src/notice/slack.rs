@@ -13,7 +13,8 @@ const MORE_CHARS: usize = 30;
 /// The body for an incoming webhook.
 pub(super) fn message(notice: &Notice) -> String {
     let mut blocks = vec![block(&headline(notice))];
-    blocks.extend(notice.error.as_deref().map(|error| block(&escaped(error, BLOCK_MAX_CHARS))));
+    let said = if notice.kind == NoticeKind::Late { Some(&*notice.text) } else { notice.error.as_deref() };
+    blocks.extend(said.map(|said| block(&escaped(said, BLOCK_MAX_CHARS))));
     // The only tag that failed is in the error already.
     let is_told = matches!(&notice.tags[..], [TagNotice { error: Some(error), .. }]
         if notice.error.as_ref().is_some_and(|whole| whole.ends_with(error)));
@@ -36,6 +37,7 @@ fn headline(notice: &Notice) -> String {
         (NoticeKind::Copied, count) => format!("{count} new tags"),
         (NoticeKind::Failed, _) => "failed".to_owned(),
         (NoticeKind::Recovered, _) => "recovered".to_owned(),
+        (NoticeKind::Late, _) => "late".to_owned(),
     };
     // A third of the bound each, so that all three are there.
     let [mirror, source, target] = [mirror, source, target].map(|name| escaped(name, BLOCK_MAX_CHARS / 4));

@@ -16,8 +16,8 @@ use url::Url;
 use crate::aws;
 use crate::notice::Notice;
 use crate::notice::call::answer;
-use crate::notice::error::SendError;
 use crate::notice::fit;
+use crate::sender::SendError;
 use crate::text::{chain, cut};
 
 /// The bound of SNS' API on a message is 256 KiB; the subject and the attributes count too.

@@ -5,7 +5,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use url::Url;
 
 use crate::notice::Notice;
-use crate::notice::error::SendError;
+use crate::sender::SendError;
 
 /// A topic that cannot be sent to.
 pub(super) struct Topic;

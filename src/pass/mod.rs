@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -29,6 +28,7 @@ use crate::text::internal_error;
 
 pub use self::memory::Memory;
 pub use self::stop::{Stop, StopReason};
+pub use crate::copy::Deadline;
 
 /// How far a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,6 @@ pub struct Pass<'a> {
     pub memory: &'a Memory,
     /// How many of its tags are copied at a time.
     pub concurrent_tags: NonZeroUsize,
-    /// The time that it has; none for any.
-    pub deadline: Option<Duration>,
 }
 
 /// Why a mirror as a whole failed.
@@ -167,8 +165,8 @@ impl Pass<'_> {
         let started = Instant::now();
         // What was in flight is dropped, and those who waited for it learn so. A tag is written last, so none is left wrong.
         let work = AssertUnwindSafe(self.pass(mode, stop, started)).catch_unwind().instrument(span.clone());
-        if let Some(deadline) = self.deadline {
-            stop.end_in(deadline, StopReason::Deadline(deadline));
+        if let Some(deadline) = self.copier.deadline {
+            stop.end_by(deadline);
         }
         let done = tokio::select! {
             biased;

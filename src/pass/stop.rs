@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::copy::Deadline;
+
 /// How passes are told to end before their time.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
@@ -33,8 +35,8 @@ pub enum StopReason {
     #[error("tagferry was told to stop")]
     Told,
     /// It had no more time.
-    #[error("it was not done within `timeouts.pass` ({})", humantime::format_duration(*.0))]
-    Deadline(Duration),
+    #[error("it was not done within {0}")]
+    Deadline(Deadline),
     /// Somebody asked for it.
     #[error("it was cancelled")]
     Cancelled,
@@ -69,7 +71,20 @@ impl Stop {
 
     /// Ends the pass after this time, its copies in flight included, unless it was to end earlier.
     pub fn end_in(&self, time: Duration, reason: StopReason) {
-        let end = End { at: Instant::now() + time, reason };
+        self.end_at(Instant::now() + time, reason);
+    }
+
+    /// Ends the pass by its deadline.
+    pub(super) fn end_by(&self, deadline: Deadline) {
+        self.end_at(deadline.at, StopReason::Deadline(deadline));
+        if deadline.at <= Instant::now() {
+            // Others of the run took all of the time: it does not even begin.
+            self.soft.cancel();
+        }
+    }
+
+    fn end_at(&self, at: Instant, reason: StopReason) {
+        let end = End { at, reason };
         self.end.send_if_modified(|known| {
             let is_earlier = known.is_none_or(|known| end.at < known.at);
             *known = if is_earlier { Some(end) } else { *known };
@@ -120,7 +135,7 @@ mod tests {
         let (one, other) = (all.of_pass(), all.of_pass());
         let start = Instant::now();
         let wait = async {
-            one.end_in(2 * HOUR, StopReason::Deadline(2 * HOUR));
+            one.end_by(Deadline::after(2 * HOUR, "timeouts.pass"));
             tokio::time::sleep(HOUR).await;
             one.end_in(HOUR / 2, StopReason::Reconfigured);
             one.end_in(HOUR, StopReason::Cancelled);

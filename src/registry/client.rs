@@ -185,7 +185,9 @@ impl Client {
     /// Waits before another try, and lets it be counted.
     pub(super) async fn pause(&self, error: &Error, reason: &'static str, pause: Duration, budget: &Budget) {
         budget.tell(reason, pause, error);
-        (self.0.wire.observer)(&Exchange::Retried { host: self.host().as_str(), reason });
+        let host = self.host().as_str();
+        (self.0.wire.observer)(&Exchange::Retried { host, reason });
+        (self.0.wire.observer)(&Exchange::Held { host, reason, pause });
         tokio::time::sleep(pause).await;
     }
 

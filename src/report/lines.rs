@@ -52,7 +52,7 @@ impl Observer for Lines {
                     transfer.size.fetch_add(bytes, Relaxed);
                 }
             }
-            EventKind::BytesCopied { tag, bytes } => {
+            EventKind::BytesCopied { tag, bytes, .. } => {
                 if let Some(transfer) = self.transfers.get(pair, tag) {
                     transfer.advance(mirror, tag, bytes);
                 }
@@ -61,7 +61,11 @@ impl Observer for Lines {
                 finish(mirror, summary, self.transfers.remove(pair, &summary.tag).as_deref());
             }
             EventKind::PassFinished { summary, .. } => finish_mirror(summary),
-            EventKind::TagsPlanned { .. } | EventKind::BlobArrived { .. } | EventKind::Exchange(_) => {}
+            EventKind::TagsPlanned { .. }
+            | EventKind::BlobQueued { .. }
+            | EventKind::BlobStarted { .. }
+            | EventKind::BlobArrived { .. }
+            | EventKind::Exchange(_) => {}
         }
     }
 }
@@ -179,6 +183,7 @@ mod tests {
     use crate::report::samples;
 
     use super::*;
+    use crate::oci::Digest;
 
     /// The lines that are logged meanwhile, without times.
     fn logged(act: impl FnOnce()) -> String {
@@ -256,7 +261,9 @@ mod tests {
         let mut told = String::new();
         for _ in 0..7 {
             tokio::time::advance(Duration::from_secs(10)).await;
-            told += &logged(|| tell(EventKind::BytesCopied { tag, bytes: 100 << 20 }));
+            told += &logged(|| {
+                tell(EventKind::BytesCopied { tag, digest: Digest::of(b"blob"), bytes: 100 << 20 });
+            });
         }
         insta::assert_snapshot!(told, @r#"
         INFO Copying java/jdk:21.0.7: 300.0 MiB of 4.0 GiB after 30.0 s mirror="java/jdk" tag=21.0.7 bytes=314572800 size=4294967296

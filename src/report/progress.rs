@@ -107,7 +107,7 @@ impl Observer for Progress {
                     bar.set_style(style(TAG));
                 }
             }
-            EventKind::BytesCopied { tag, bytes } => {
+            EventKind::BytesCopied { tag, bytes, .. } => {
                 self.total.inc(bytes);
                 if let Some(bar) = self.tags.get(pair, tag) {
                     bar.inc(bytes);
@@ -127,7 +127,11 @@ impl Observer for Progress {
                     self.bars.remove(&bar);
                 }
             }
-            EventKind::TagsPlanned { .. } | EventKind::BlobArrived { .. } | EventKind::Exchange(_) => {}
+            EventKind::TagsPlanned { .. }
+            | EventKind::BlobQueued { .. }
+            | EventKind::BlobStarted { .. }
+            | EventKind::BlobArrived { .. }
+            | EventKind::Exchange(_) => {}
         }
     }
 }
@@ -164,6 +168,7 @@ mod tests {
     use crate::report::samples;
 
     use super::*;
+    use crate::oci::Digest;
 
     #[test]
     fn every_template_is_one() {
@@ -183,7 +188,7 @@ mod tests {
         tell(EventKind::TagStarted { tag });
         tell(EventKind::TagSized { tag, bytes: 1024 });
         tell(EventKind::TagSized { tag, bytes: 3072 });
-        tell(EventKind::BytesCopied { tag, bytes: 1024 });
+        tell(EventKind::BytesCopied { tag, digest: Digest::of(b"blob"), bytes: 1024 });
         let bar = progress.tags.get(&pass.pair, tag).unwrap();
         assert_eq!((bar.position(), bar.length()), (1024, Some(4096)));
         assert_eq!((progress.total.position(), progress.total.length()), (1024, Some(4096)));
@@ -213,7 +218,7 @@ mod tests {
         tell(EventKind::TagsSelected { listed: 40_000, selected: 30_000, newest_first: &[] });
         tell(EventKind::TagStarted { tag });
         tell(EventKind::TagSized { tag, bytes: 10_000_000_000 });
-        tell(EventKind::BytesCopied { tag, bytes: 1_234_567_890 });
+        tell(EventKind::BytesCopied { tag, digest: Digest::of(b"blob"), bytes: 1_234_567_890 });
         progress.clear();
         let drawn = screen.drawn.lock().unwrap().clone();
         assert!(drawn.iter().any(|line| line.contains("GiB")), "{drawn:?}");

@@ -132,7 +132,7 @@ impl Worker {
 
     /// What is known of it, and whether it waits for its turn.
     pub fn record(&self) -> Record {
-        let record = self.entry.record();
+        let record = self.entry.record(Timestamp::now());
         Record { state: self.shown(record.state), ..record }
     }
 

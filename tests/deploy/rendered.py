@@ -81,6 +81,16 @@ def selectors(place: str, objects: list) -> None:
         check(name, "names a port that there is not", named <= ports)
 
 
+def deadlines(place: str, objects: list) -> None:
+    for entry in objects:
+        if entry["kind"] != "CronJob":
+            continue
+        job = entry["spec"]["jobTemplate"]["spec"]
+        env = job["template"]["spec"]["containers"][0].get("env", [])
+        told = [variable["value"] for variable in env if variable["name"] == "TAGFERRY_DEADLINE"]
+        check(place, "the run does not end itself before the Job", told == [f"{job['activeDeadlineSeconds'] - 300}s"])
+
+
 def shards(place: str, objects: list) -> None:
     for entry in objects:
         if entry["kind"] != "CronJob":
@@ -128,6 +138,7 @@ def main(folder: Path) -> None:
             restricted(place, template["spec"])
         selectors(place, objects)
         shards(place, objects)
+        deadlines(place, objects)
     pairs = [name for name in found if name.startswith("helm-") and name.replace("helm-", "kustomize-") in found]
     check(str(folder), "nothing to compare", len(pairs) > 3)
     for name in pairs:

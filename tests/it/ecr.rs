@@ -184,7 +184,7 @@ async fn the_record_has_the_time_and_the_size_that_ecr_tells() {
     ledger.configure(&mirrors, 1, Timestamp::now());
     let app = app(&config, ledger.clone()).await;
     assert_succeeded(&app.run(Mode::Sync, &Stop::default()).await);
-    let record = ledger.entries()[0].record();
+    let record = ledger.entries()[0].record(Timestamp::now());
     let pushed_at = Some(Timestamp::from_second(1_750_000_000).unwrap());
     assert_eq!((record.newest.pushed_at, record.tags[0].pushed_at), (pushed_at, pushed_at));
     assert!(record.tags[0].size.unwrap() > 0 && record.tags[0].copied_at.is_none());

@@ -261,7 +261,7 @@ fn copier(sources: &[&Directory], target: &Path) -> Copier {
         target: Target::Layout(Layout::new(target.to_owned())),
         events: Emitter { pass: Arc::new(pass), observer: Arc::new(Bytes::default()) },
         shared: Arc::new(shared),
-        ends_at: None,
+        deadline: None,
     }
 }
 

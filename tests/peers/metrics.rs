@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,10 +13,10 @@ use serde_json::{Value, json};
 use tagferry::config::{Config, Mirror};
 use tagferry::event::{
     Arrival, Blobs, Ending, Event, EventKind, Exchange, MirrorSummary, Observer, Pair, PassId, RunOutcome,
-    TagOutcome, TagSummary,
+    RunSummary, TagOutcome, TagSummary,
 };
 use tagferry::ledger::Ledger;
-use tagferry::metrics::encode;
+use tagferry::metrics::{Destination, Exporter, Scope, encode};
 use tagferry::oci::{Digest, Tag};
 use tagferry::plan::{Action, Root, Step};
 use tempfile::TempDir;
@@ -31,6 +32,10 @@ const TARGET: &str = "registry.test/jdk";
 
 /// The page after a pass over one mirror, in which a tag was copied, and before any over a second one.
 fn after_a_pass() -> String {
+    encode(&ledger_after_a_pass(), None, Some(0), Timestamp::now())
+}
+
+fn ledger_after_a_pass() -> Ledger {
     let yaml =
         "mirrors: [{name: java/jdk, source: quay.io/jdk, target: registry.test/jdk, tags: [{match: .}]}]";
     let mut mirrors = Config::parse("test.yaml", yaml, &|_| None).unwrap().mirrors;
@@ -76,7 +81,7 @@ fn after_a_pass() -> String {
         EventKind::TagsPlanned { steps: &[step], failed: &[], stored: &BTreeMap::new() },
         EventKind::TagStarted { tag },
         EventKind::TagSized { tag, bytes: 1_000 },
-        EventKind::BytesCopied { tag, bytes: 1_000 },
+        EventKind::BytesCopied { tag, digest, bytes: 1_000 },
         EventKind::BlobArrived { tag, digest, size: 1_000, arrival: Arrival::Uploaded },
         EventKind::TagFinished { summary },
         EventKind::PassFinished { summary: pass, took: Duration::from_secs(1) },
@@ -86,7 +91,7 @@ fn after_a_pass() -> String {
     for kind in story {
         ledger.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }
-    encode(&ledger, None, Some(0), Timestamp::now())
+    ledger
 }
 
 /// A page as the Python library reads it: its families by name.
@@ -117,8 +122,15 @@ fn assert_samples(families: &Value, family: &str, expected: &[(&str, Value, u64)
     assert_eq!(*samples, expected);
 }
 
+/// The text of metrics is read from standard input, everything else from the file.
 async fn promtool(arguments: &[&str], file: &Path) {
-    let output = Command::new("promtool").args(arguments).arg(file).output().await;
+    let mut command = Command::new("promtool");
+    command.args(arguments);
+    match arguments {
+        ["check", "metrics"] => command.stdin(fs::File::open(file).unwrap()),
+        _ => command.arg(file),
+    };
+    let output = command.output().await;
     let output = output.expect("run `scripts/peers` first");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{}", said.concat());
@@ -145,6 +157,8 @@ async fn the_page_is_openmetrics_with_help_type_and_unit() {
         ("tagferry_freshness_seconds", "gauge", "seconds"),
         ("tagferry_last_pass_timestamp_seconds", "gauge", "seconds"),
         ("tagferry_last_success_timestamp_seconds", "gauge", "seconds"),
+        ("tagferry_late", "gauge", ""),
+        ("tagferry_pass_idle_seconds", "gauge", "seconds"),
         ("tagferry_pass_duration_seconds", "histogram", "seconds"),
         ("tagferry_passes", "counter", ""),
         ("tagferry_requests", "counter", ""),
@@ -203,6 +217,22 @@ async fn labels_and_values_are_read_as_they_were_counted() {
 async fn a_page_before_the_first_mirror_is_openmetrics_too() {
     let families = parsed(&encode(&Ledger::new(Timestamp::now()), None, Some(0), Timestamp::now())).await;
     assert_samples(&families, "tagferry_passes", &[]);
+}
+
+/// What a Pushgateway and a node exporter read.
+#[tokio::test]
+async fn the_text_of_a_run_is_of_the_older_format() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tagferry.prom");
+    let text = |ledger: Ledger| async {
+        let (to, none) = (Destination::File(file.clone()), Box::new(std::io::sink()));
+        let exporter = Exporter::new(to, Scope::Whole, Arc::new(ledger), None, none);
+        exporter.finish(&RunSummary::begin()).await.unwrap();
+        promtool(&["check", "metrics"], &file).await;
+        fs::read_to_string(&file).unwrap()
+    };
+    let text = text(ledger_after_a_pass()).await;
+    assert!(text.contains("\ntagferry_passes_total{mirror=\"a \\\"quoted\\\" \\\\ name\","), "{text}");
 }
 
 #[tokio::test]

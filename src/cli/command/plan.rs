@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
-use crate::cli::run::Run;
+use crate::cli::run::{Extras, Run};
 use crate::cli::terminal::Terminal;
 use crate::pass::Mode;
 use crate::report::{PlanTables, Rows};
@@ -38,6 +38,6 @@ impl Plan {
     ) -> Result<ExitCode, ExitError> {
         let rows = if self.selected { Rows::Selected } else { Rows::All };
         let table = Box::new(PlanTables::new(rows, terminal.look));
-        self.run.run(Mode::Plan, table, global, terminal).await
+        Box::pin(self.run.run(Mode::Plan, table, Extras::default(), global, terminal)).await
     }
 }

@@ -25,7 +25,9 @@ fn env(name: &str) -> Option<OsString> {
     match name {
         "OCR_USERNAME" => Some("me@example.com".into()),
         "OCR_AUTH_TOKEN" => Some("hunter2: [".into()),
-        "NOTICE_URL" | "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/hunter2".into()),
+        "NOTICE_URL" | "SLACK_WEBHOOK_URL" | "HEARTBEAT_URL" => {
+            Some("https://hooks.example.com/services/hunter2".into())
+        }
         "NOTICE_TOKEN" => Some("hunter2\n".into()),
         "EMPTY" => Some(OsString::new()),
         _ => None,

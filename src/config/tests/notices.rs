@@ -1,7 +1,7 @@
 //! Who is told of what.
 
 use crate::config::tests::{MIRROR, check, check_mirror, parse};
-use crate::config::{Destination, Notice, NoticeKind};
+use crate::config::{Destination, Heartbeat, Notice, NoticeKind, SecretUrl, Shard};
 
 /// The faults of entries under `notices`; their first line is line 6.
 #[track_caller]
@@ -15,11 +15,11 @@ fn notices(lines: &str) -> Vec<Notice> {
 }
 
 #[test]
-fn an_item_without_more_is_told_of_everything() {
+fn an_item_without_more_is_told_of_what_passes_change() {
     let notices = notices("  - {slack: {url: '${SLACK_WEBHOOK_URL}'}}\n");
     let [Notice { destination, on, mirrors: None }] = &notices[..] else { panic!("{notices:?}") };
     assert_eq!(destination.to_string(), "Slack at https://hooks.example.com");
-    assert!(on.iter().eq(&NoticeKind::ALL));
+    assert!(on.iter().eq(&NoticeKind::DEFAULT));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn an_item_has_exactly_one_kind() {
     check_notices(
         &["  - {on: [failed]}", "  - {slack: {url: 'https://a.b/c'}, sns: {}}"],
         &[
-            "6:5: notices[0]: incomplete: write one of `webhook`, `slack`, `sns` and `eventbridge`",
+            "6:5: notices[0]: incomplete: write one of `webhook`, `slack`, `sns`, `eventbridge` and `heartbeat`",
             "7:37: notices[1].sns: one too many: write another item for it",
         ],
     );
@@ -70,9 +70,9 @@ fn words_and_names_are_those_that_there_are() {
             "  - {slack: {url: 'https://a.b/c'}, on: [], mirrors: []}",
         ],
         &[
-            "6:50: notices[0].on[1]: expected one of copied, failed, recovered",
+            "6:50: notices[0].on[1]: expected one of copied, failed, recovered, late",
             "6:78: notices[0].mirrors[1]: no mirror is named `java/jkd`, did you mean `java/jdk`?",
-            "7:41: notices[1].on: empty: leave it out to be told of everything",
+            "7:41: notices[1].on: empty: leave it out to be told of copied, failed and recovered",
             "7:54: notices[1].mirrors: empty: leave it out to be told of all mirrors",
         ],
     );
@@ -164,4 +164,63 @@ fn topics_and_buses_are_named_as_aws_names_them() {
             "13:86: notices[7].eventbridge.region: the ARN of the bus says `eu-west-1`: leave this out",
         ],
     );
+}
+
+#[test]
+fn a_heartbeat_is_a_secret_address_and_no_notice() {
+    let config = parse(&format!(
+        "{MIRROR}    tags: [{{match: x}}]\nnotices:\n  - {{heartbeat: {{url: '${{SLACK_WEBHOOK_URL}}'}}}}\n"
+    ));
+    let config = config.unwrap();
+    let [Heartbeat { url, mirrors: None }] = &config.heartbeats[..] else {
+        panic!("{:?}", config.heartbeats)
+    };
+    assert!(config.notices.is_empty());
+    assert_eq!(format!("{url:?}"), "SecretUrl(https://hooks.example.com/…)");
+    check_notices(
+        &["  - {heartbeat: {url: 'https://a.b/c'}, on: [failed]}", "  - {heartbeat: {}}"],
+        &[
+            "6:41: notices[0].on: a heartbeat is sent whatever happens: leave this out",
+            "7:17: notices[1].heartbeat.url: missing: write where to send, best as a variable such as `url: \"${NOTICE_URL}\"`",
+        ],
+    );
+}
+
+#[test]
+fn a_heartbeat_is_sent_from_runs_over_all_of_its_mirrors_alone() {
+    let mirror = |index| {
+        format!(
+            "  - {{name: m{index}, source: quay.io/a, target: registry.test/a{index}, tags: [{{match: x}}]}}\n"
+        )
+    };
+    let mirrors = (0..8).map(mirror).collect::<Vec<_>>().concat();
+    let shard: Shard = "0/2".parse().unwrap();
+    let first = (0..8).map(|index| format!("m{index}")).find(|name| shard.has(name)).unwrap();
+    let other = (0..8).map(|index| format!("m{index}")).find(|name| !shard.has(name)).unwrap();
+    let yaml = format!(
+        "mirrors:\n{mirrors}notices:\n  - {{heartbeat: {{url: 'https://a.b/all'}}}}\n  \
+         - {{heartbeat: {{url: 'https://a.b/one'}}, mirrors: [{first}]}}\n  \
+         - {{heartbeat: {{url: 'https://a.b/both'}}, mirrors: [{first}, {other}]}}\n"
+    );
+    let config = parse(&yaml).unwrap();
+    let mut part = config.clone();
+    assert_eq!(part.keep_shard(shard), 2);
+    assert_eq!(part.heartbeats[0].url.expose().path(), "/one");
+    let mut part = config.clone();
+    part.keep_named(&[first]).unwrap();
+    assert!(part.heartbeats.is_empty());
+    let mut whole = config;
+    whole.keep_named(&[]).unwrap();
+    assert_eq!((whole.keep_shard("0/1".parse().unwrap()), whole.heartbeats.len()), (0, 3));
+}
+
+#[test]
+fn paths_are_joined_before_the_query() {
+    for (url, start) in [
+        ("https://hc.test/uuid", "https://hc.test/uuid/start"),
+        ("https://hc.test/key/slug/?create=1", "https://hc.test/key/slug/start?create=1"),
+        ("https://hc.test", "https://hc.test/start"),
+    ] {
+        assert_eq!(SecretUrl::parse(url).unwrap().below(&["start"]).expose().as_str(), start);
+    }
 }

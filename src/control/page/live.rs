@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::control::answer::Error;
@@ -57,11 +58,11 @@ pub(in crate::control) async fn events(
 
 impl EventRenderer for Html {
     fn render(&mut self, control: &Control, changed: &[Arc<Worker>], events: &mut Parts) {
-        let configuration = control.configuration();
+        let (configuration, now) = (control.configuration(), Timestamp::now());
         if self.configuration.as_ref() != Some(&configuration) {
             let all = control.workers.all();
-            self.standings =
-                all.iter().filter(|worker| self.shows(worker)).map(|it| Standing::of_worker(it)).collect();
+            let shown = all.iter().filter(|worker| self.shows(worker));
+            self.standings = shown.map(|worker| Standing::of_worker(worker, now)).collect();
             self.places = self.standings.iter().map(|standing| standing.pair.clone()).zip(0..).collect();
             let ids: Vec<_> = self.standings.iter().map(|standing| id(&standing.pair)).collect();
             events.event("mirrors", &json(&ids));
@@ -69,7 +70,7 @@ impl EventRenderer for Html {
         let changed: Vec<_> = changed.iter().filter(|worker| self.shows(worker)).cloned().collect();
         for worker in &changed {
             if let Some(&place) = self.places.get(worker.pair()) {
-                self.standings[place] = Standing::of_worker(worker);
+                self.standings[place] = Standing::of_worker(worker, now);
             }
         }
         let Look { depth, has_button, .. } = look(control, self.only.as_deref());

@@ -5,10 +5,11 @@ use maud::{Markup, html};
 use url::form_urlencoded;
 
 use crate::control::page::details;
+use crate::control::page::running;
 use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
 use crate::event::{Pair, RunOutcome};
-use crate::ledger::{Failure, Newest, PassRecord, Progress, Record, State};
+use crate::ledger::{Failure, Freshness, Newest, PassRecord, Phase, Progress, Record, State, Verdict};
 use crate::oci::Tag;
 use crate::report::{Bytes, Span};
 
@@ -56,7 +57,7 @@ pub(super) fn badge(health: Health) -> Markup {
 /// Everything about a mirror, and its buttons. `live.js` puts a new one in the place of an old one.
 pub(in crate::control) fn mirror(record: &Record, look: Look) -> Markup {
     let Look { depth, has_button, now } = look;
-    let (health, id) = (Health::of(record), id(&record.pair()));
+    let (health, id) = (Health::of(record, now), id(&record.pair()));
     let heading = format!("{id}-name");
     html! {
         article.mirror.(health.class()) id=(id) aria-labelledby=(heading) {
@@ -75,11 +76,13 @@ pub(in crate::control) fn mirror(record: &Record, look: Look) -> Markup {
                 }
             }
             @if let Some(running) = &record.progress { (progress(running, now)) }
+            (overdue(record, now))
             @if health == Health::Failing { (reason(record)) }
             dl.facts {
                 (fact("Newest at the source", &version(record.newest.source.as_ref())))
                 (fact("Newest in the target", &in_target(&record.newest, now)))
                 (fact("Behind by", &behind(record, now)))
+                (fact("Last success", &last_success(record, now)))
                 (fact("Last run", &last_run(record.last_run.as_ref(), now)))
                 (fact("Next run", &next_run(record, now)))
             }
@@ -105,9 +108,10 @@ fn activity(record: &Record) -> Markup {
             State::Idle => {},
             State::Waiting => span.activity { "waiting for its turn" },
             State::Running => span.activity {
-                @match record.progress.as_ref().and_then(|progress| progress.tags) {
-                    None => "looking for new versions",
-                    Some(_) => "copying",
+                @match record.progress.as_ref().map(|progress| progress.phase) {
+                    None | Some(Phase::Listing) => "looking for new versions",
+                    Some(Phase::Comparing) => "comparing both sides",
+                    Some(Phase::Copying) => "copying",
                 }
             },
         }
@@ -134,6 +138,8 @@ fn progress(progress: &Progress, now: Timestamp) -> Markup {
                 }
                 span { "started " (time(progress.started_at, now)) }
             }
+            (running::waits(progress, now))
+            (running::blobs(progress))
         }
     }
 }
@@ -178,7 +184,7 @@ fn behind(record: &Record, now: Timestamp) -> Markup {
             None => span.none { "not known" },
             Some(0) => {
                 "nothing"
-                @if let (Health::Failing, Some(known)) = (Health::of(record), record.last_success_at) {
+                @if let (Health::Failing, Some(known)) = (Health::of(record, now), record.last_success_at) {
                     small { "as of " (time(known, now)) }
                 }
             }
@@ -188,6 +194,28 @@ fn behind(record: &Record, now: Timestamp) -> Markup {
                     small { "noticed " (time(since, now)) }
                 }
             }
+        }
+    }
+}
+
+/// What should have happened, and did not.
+fn overdue(record: &Record, now: Timestamp) -> Markup {
+    let Verdict { freshness, late_at, stuck_since } = record.verdict(now);
+    html! {
+        @if let Some(since) = stuck_since {
+            p.error { "The pass under way has not moved since " (time(since, now)) }
+        }
+        @if let (Freshness::Late, Some(since)) = (freshness, late_at) {
+            p.error { "Late: a success was due by " (time(since, now)) }
+        }
+    }
+}
+
+fn last_success(record: &Record, now: Timestamp) -> Markup {
+    html! {
+        @match record.last_success_at {
+            Some(at) => (time(at, now)),
+            None => span.none { "not known yet" },
         }
     }
 }

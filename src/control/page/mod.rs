@@ -8,6 +8,7 @@ mod details;
 mod document;
 mod live;
 mod mirror;
+mod running;
 mod summary;
 mod time;
 mod verdict;
@@ -170,7 +171,9 @@ fn page(
     let (_, mark) = control.changes.since(None, control.workers.all());
     let is_shown = |worker: &Arc<Worker>| only.is_none_or(|only| only == worker.pair().mirror);
     // `live.js` changes mirrors where they are: what somebody reads does not jump away.
-    let shown = worst_first(control.workers.all().into_iter().filter(is_shown), |it| Standing::of_worker(it));
+    let now = Timestamp::now();
+    let shown =
+        worst_first(control.workers.all().into_iter().filter(is_shown), |it| Standing::of_worker(it, now));
     let (standings, workers): (Vec<_>, Vec<_>) = shown.into_iter().unzip();
     let look = look(control, only);
     let page = Page {

@@ -13,7 +13,10 @@ use crate::control::{Access, Changes, Configuration};
 use crate::event::fault;
 use crate::event::{Pair, PassId, RunOutcome};
 use crate::ledger::samples;
-use crate::ledger::{Failure, Newest, PassRecord, Progress, Record, State, TagState, TagStatus};
+use crate::ledger::{
+    BlobProgress, Failure, Newest, PassRecord, Phase, Progress, Record, RetryCount, State, TagState,
+    TagStatus, Wait,
+};
 use crate::oci::{Digest, Tag};
 
 const NOW: &str = "2026-08-01T12:00:00Z";
@@ -83,11 +86,28 @@ fn behind(name: &str) -> Record {
     }
 }
 
+fn blob(name: &str, started_at: Option<Timestamp>, bytes: u64, pace: Option<u64>) -> BlobProgress {
+    let digest = Digest::of(name.as_bytes());
+    BlobProgress { digest, tag: tag("21.0.10"), size: 188_951_345, bytes, started_at, pace }
+}
+
 fn running(name: &str) -> Record {
     Record {
         state: State::Running,
         progress: Some(Progress {
             started_at: at("2026-08-01T11:58:00Z"),
+            moved_at: at("2026-08-01T11:59:58Z"),
+            phase: Phase::Copying,
+            blobs: vec![
+                blob("a", Some(at("2026-08-01T11:58:20Z")), 94_000_000, Some(940_000)),
+                blob("b", None, 0, None),
+            ],
+            retries: vec![RetryCount { registry: "quay.io".into(), reason: "throttled".into(), count: 2 }],
+            waits: vec![Wait {
+                registry: "quay.io".into(),
+                reason: "throttled".into(),
+                until: at("2026-08-01T12:05:00Z"),
+            }],
             bytes: 94_000_000,
             size: 188_951_345,
             tags_done: 1,
@@ -123,7 +143,8 @@ struct Sample {
 impl Sample {
     fn of(mirrors: Vec<Record>, access: Access) -> Self {
         let configuration = Configuration { loaded_at: at("2026-08-01T08:00:00Z"), error: None };
-        let (standings, records) = worst_first(mirrors.into_iter(), Standing::of).into_iter().unzip();
+        let (standings, records) =
+            worst_first(mirrors.into_iter(), |it| Standing::of(it, at(NOW))).into_iter().unzip();
         Self { configuration, standings, records, access }
     }
 
@@ -174,6 +195,19 @@ fn a_mirror_without_a_pass() {
 #[test]
 fn a_running_mirror() {
     insta::assert_snapshot!(card(&running("java/jdk")));
+}
+
+#[test]
+fn a_mirror_that_is_late_and_whose_pass_is_stuck_says_since_when() {
+    let late = Record { late_at: Some(at("2026-08-01T10:00:00Z")), ..fresh("java/jdk") };
+    let html = card(&late);
+    assert!(html.contains(r#"<article class="mirror late""#), "{html}");
+    assert!(html.contains("Late: a success was due by <time") && html.contains("2 h ago"), "{html}");
+    let mut stuck = running("java/jdk");
+    stuck.progress.as_mut().unwrap().moved_at = at("2026-08-01T11:30:00Z");
+    let html = card(&stuck);
+    assert!(html.contains(r#"<article class="mirror stuck""#), "{html}");
+    assert!(html.contains("has not moved since <time") && html.contains("30 min ago"), "{html}");
 }
 
 #[test]

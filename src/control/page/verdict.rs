@@ -1,7 +1,9 @@
 //! Is the mirror fresh? The answer in one sentence.
 
+use jiff::Timestamp;
+
 use crate::event::{Pair, RunOutcome};
-use crate::ledger::{Glance, Record, State};
+use crate::ledger::{Freshness, Glance, Record, State};
 use crate::worker::Worker;
 
 /// How a mirror is, the worst first.
@@ -9,11 +11,15 @@ use crate::worker::Worker;
 pub(super) enum Health {
     /// Its last pass failed.
     Failing,
+    /// The pass under way does not move.
+    Stuck,
+    /// A success was due and did not come.
+    Late,
     /// Its target lacks tags that the source has.
     Behind,
     /// No pass has ended yet.
     Unknown,
-    /// The target had all that was selected when its last pass ended.
+    /// The target had all that was selected when its last pass ended, and the next one is not due.
     Fresh,
 }
 
@@ -27,24 +33,27 @@ pub(super) struct Standing {
 
 impl Standing {
     #[cfg(test)]
-    pub(super) fn of(record: &Record) -> Self {
-        Self { pair: record.pair(), health: Health::of(record), state: record.state }
+    pub(super) fn of(record: &Record, now: Timestamp) -> Self {
+        Self { pair: record.pair(), health: Health::of(record, now), state: record.state }
     }
 
-    pub(super) fn of_worker(worker: &Worker) -> Self {
-        let health = Health::of_glance(worker.entry.glance());
+    pub(super) fn of_worker(worker: &Worker, now: Timestamp) -> Self {
+        let health = Health::of_glance(worker.entry.glance(), now);
         Self { pair: worker.pair().clone(), health, state: worker.state() }
     }
 }
 
 impl Health {
-    pub(super) fn of(record: &Record) -> Self {
-        Self::of_glance(Glance::of(record))
+    pub(super) fn of(record: &Record, now: Timestamp) -> Self {
+        Self::of_glance(Glance::of(record), now)
     }
 
-    fn of_glance(glance: Glance) -> Self {
+    fn of_glance(glance: Glance, now: Timestamp) -> Self {
+        let verdict = glance.verdict(now);
         match (glance.last_outcome, glance.stale) {
             (Some(RunOutcome::Failed), _) => Self::Failing,
+            _ if verdict.stuck_since.is_some() => Self::Stuck,
+            _ if verdict.freshness == Freshness::Late => Self::Late,
             (_, Some(1..)) => Self::Behind,
             (None, _) => Self::Unknown,
             (Some(_), _) => Self::Fresh,
@@ -63,6 +72,8 @@ impl Health {
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Failing => "failing",
+            Self::Stuck => "stuck",
+            Self::Late => "late",
             Self::Behind => "behind",
             Self::Unknown => "unknown",
             Self::Fresh => "fresh",
@@ -73,6 +84,8 @@ impl Health {
     pub(super) fn mark(self) -> &'static str {
         match self {
             Self::Failing => "✕",
+            Self::Stuck => "‖",
+            Self::Late => "!",
             Self::Behind => "↓",
             Self::Unknown => "…",
             Self::Fresh => "✓",
@@ -97,7 +110,7 @@ pub(super) struct Verdict<'a> {
     pub(super) health: Health,
     /// The sentence.
     pub(super) sentence: String,
-    /// Those that are failing or behind, the worst first.
+    /// Those of which something is wrong, the worst first.
     pub(super) troubled: Vec<&'a Standing>,
     /// How many are of which health, where there are any.
     pub(super) counts: Vec<(Health, usize)>,
@@ -110,7 +123,8 @@ impl<'a> Verdict<'a> {
         let count = |health| standings.iter().filter(|standing| standing.health == health).count();
         let in_state = |state| standings.iter().filter(|standing| standing.state == state).count();
         let counts =
-            [Health::Failing, Health::Behind, Health::Unknown, Health::Fresh].map(|it| (it, count(it)));
+            [Health::Failing, Health::Stuck, Health::Late, Health::Behind, Health::Unknown, Health::Fresh]
+                .map(|it| (it, count(it)));
         let mut troubled: Vec<_> =
             standings.iter().filter(|standing| standing.health <= Health::Behind).collect();
         troubled.sort_by_key(|standing| standing.health);
@@ -118,7 +132,7 @@ impl<'a> Verdict<'a> {
         let health = standings.iter().map(|standing| standing.health).min().unwrap_or(Health::Unknown);
         Self {
             health,
-            sentence: sentence(standings, counts.map(|(_, count)| count), running),
+            sentence: sentence(standings, &counts, running),
             troubled,
             counts: counts.into_iter().filter(|&(_, count)| count > 0).collect(),
             running,
@@ -127,32 +141,32 @@ impl<'a> Verdict<'a> {
     }
 }
 
-fn sentence(standings: &[Standing], counts: [usize; 4], running: usize) -> String {
+fn sentence(standings: &[Standing], counts: &[(Health, usize)], running: usize) -> String {
     let all = standings.len();
-    let of_all = |count: usize| if count == all { format!("All {all}") } else { format!("{count} of {all}") };
     if let [only] = standings {
         let name = &only.pair.mirror;
         return match only.health {
-            Health::Failing => format!("{name} is failing"),
-            Health::Behind => format!("{name} is behind"),
             Health::Unknown if running > 0 => format!("The first pass over {name} is under way"),
             Health::Unknown => format!("{name} waits for its first pass"),
-            Health::Fresh => format!("{name} is fresh"),
+            health => format!("{name} is {}", health.words()),
         };
     }
     let are = |count: usize| if count == 1 { "is" } else { "are" };
-    match counts {
-        [0, 0, 0, 0] => "There is no mirror".to_owned(),
-        [0, 0, _, 0] if running > 0 => format!("The first pass over {all} mirrors is under way"),
-        [0, 0, _, 0] => format!("{all} mirrors wait for their first pass"),
-        [0, 0, 0, _] => format!("All {all} mirrors are fresh"),
-        [0, 0, _, fresh] => {
+    let count = |wanted| counts.iter().find(|(health, _)| *health == wanted).map_or(0, |(_, count)| *count);
+    let troubled = counts.iter().filter(|(health, count)| *health <= Health::Behind && *count > 0);
+    let troubled: Vec<_> = troubled.map(|(health, count)| (health.words(), *count)).collect();
+    match (&troubled[..], count(Health::Unknown), count(Health::Fresh)) {
+        ([], 0, 0) => "There is no mirror".to_owned(),
+        ([], _, 0) if running > 0 => format!("The first pass over {all} mirrors is under way"),
+        ([], _, 0) => format!("{all} mirrors wait for their first pass"),
+        ([], 0, _) => format!("All {all} mirrors are fresh"),
+        ([], _, fresh) => {
             format!("{fresh} of {all} mirrors {} fresh, the others wait for their first pass", are(fresh))
         }
-        [0, behind, ..] => format!("{} mirrors {} behind", of_all(behind), are(behind)),
-        [failing, 0, ..] => format!("{} mirrors {} failing", of_all(failing), are(failing)),
-        [failing, behind, ..] => {
-            format!("{failing} of {all} mirrors {} failing, {behind} {} behind", are(failing), are(behind))
+        ([(word, count)], ..) if *count == all => format!("All {all} mirrors are {word}"),
+        ([(word, count), others @ ..], ..) => {
+            let others = others.iter().map(|(word, count)| format!(", {count} {} {word}", are(*count)));
+            format!("{count} of {all} mirrors {} {word}{}", are(*count), others.collect::<String>())
         }
     }
 }

@@ -76,6 +76,11 @@ impl Limiter {
         Turn { limiter: self, started_at, _slot: slot }
     }
 
+    /// How long a request that comes now has to wait for its time.
+    pub(in crate::registry) fn pause(&self) -> Duration {
+        self.lock().next.saturating_duration_since(Instant::now())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

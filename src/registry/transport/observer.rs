@@ -1,8 +1,9 @@
 //! Who counts requests: the client calls it, and does not know who it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Told of every request after its answer, and of every retry before it.
+/// Told of every request after its answer, and of every retry and every longer wait before it.
 pub type RequestObserver = Arc<dyn Fn(&Exchange<'_>) + Send + Sync>;
 
 /// What a [`RequestObserver`] is told.
@@ -23,5 +24,14 @@ pub enum Exchange<'a> {
         host: &'a str,
         /// Why, one of a few words.
         reason: &'static str,
+    },
+    /// A request waits before it is sent.
+    Held {
+        /// The host that is to be asked.
+        host: &'a str,
+        /// Why, one of a few words.
+        reason: &'static str,
+        /// For how long.
+        pause: Duration,
     },
 }

@@ -30,6 +30,9 @@ use crate::text::{address, excerpt, markup, of_bytes, quote};
 /// Where AWS, its storage and other registries say by which id they find a request in their logs.
 const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-request-id"];
 
+/// Shorter waits for a limit are not told.
+const HELD_MIN: Duration = Duration::from_secs(1);
+
 /// How compressed bytes begin.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -118,6 +121,11 @@ impl Wire {
             }
             Body::Empty | Body::Bytes(_) => {
                 let request = if let Body::Bytes(bytes) = body { request.body(bytes) } else { request };
+                let pause = self.limiter.pause();
+                if pause >= HELD_MIN {
+                    let host = self.host.as_str();
+                    (self.observer)(&Exchange::Held { host, reason: "limited", pause });
+                }
                 let turn = self.limiter.turn().await;
                 let since = Instant::now();
                 let Patience { stall, metadata, .. } = self.patience;

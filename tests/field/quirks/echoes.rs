@@ -8,9 +8,9 @@ use http::header::{AUTHORIZATION, LOCATION};
 use serde_json::json;
 
 use crate::fake::{Action, Bearer, Ecr, Face, Fault, Head, Match, Registry, Reply, USER};
-use crate::process::notices::Receiver;
 use crate::world::daemon::{World, passes};
 use crate::world::program::Program;
+use crate::world::receiver::Receiver;
 use crate::world::{APP, Side, mirror};
 
 /// Of such a form that each way to write it differs.

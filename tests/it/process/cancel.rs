@@ -4,12 +4,15 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::Value;
+use tagferry::app::{App, Options};
+use tagferry::config::Config;
+use tagferry::pass::{Deadline, Mode, Stop};
 
 use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image, random_image};
 use crate::world::clock::hurry;
 use crate::world::daemon::{PATIENCE, World};
 use crate::world::program::Program;
-use crate::world::{APP, TIMEOUTS, assert_says, mirror, mirror_error, sync, tag_error};
+use crate::world::{APP, RETRY, TIMEOUTS, assert_says, mirror, mirror_error, silent, sync, tag_error};
 
 /// A daemon whose only mirror is under way, and waits for its source.
 async fn held(more: &str) -> (World, Gate, Value) {
@@ -166,4 +169,52 @@ async fn a_pass_has_the_time_that_it_is_given() {
     // A list that does not come is no reason to wait longer.
     source.fault(Fault::new(Match::tags(), Action::Stall));
     assert_says(mirror_error(&hurry(sync(&config)).await), &[words]);
+}
+
+#[tokio::test]
+async fn a_run_has_the_time_that_it_is_given_and_what_it_did_not_come_to_is_told() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1.0", &random_image(1, &[3_000_000]));
+    source.push("other", "1.0", &image(&["small"]));
+    // Two minutes, were it to end.
+    let drip = Action::Drip { bytes: 25_000, every: Duration::from_secs(1) };
+    source.fault(Fault::new(Match::blob_get(), drip));
+    let config = mirror(&source, &target, &[APP, &APP.replace("/app", "/other")].concat());
+    let config = config + "concurrency: {mirrors: 1}\n";
+    let config = Config::parse("test.yaml", &config, &|_| None).unwrap();
+    let run = async {
+        let deadline = Some(Deadline::after(Duration::from_mins(1), "TAGFERRY_DEADLINE"));
+        let options = Options { retry: RETRY, deadline, ..Options::default() };
+        Box::pin(App::new(config, options, silent())).await.unwrap().run(Mode::Sync, &Stop::default()).await
+    };
+    let summary = tokio::time::timeout(100 * PATIENCE, hurry(Box::pin(run))).await.unwrap();
+    let words = "it was not done within `TAGFERRY_DEADLINE` (1m)";
+    let errors: Vec<_> =
+        summary.mirrors.iter().map(|mirror| mirror.error.as_ref().unwrap().to_string()).collect();
+    assert_eq!(errors, [0, 1].map(|_| format!("stopped before its end: {words}")));
+    let dropped = summary.mirrors[0].tags[0].error.as_ref().unwrap().to_string();
+    assert_says(dropped, &["dropped: ", words, "the tag is as it was"]);
+    assert_eq!(source.count(&Match::any().containing("other")), 0);
+    assert!(target.tags("app").is_empty());
+}
+
+#[tokio::test]
+async fn the_time_of_a_run_comes_from_the_command_line_or_else_from_the_environment() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1.0", &image(&["small"]));
+    source.fault(Fault::new(Match::tags(), Action::Stall));
+    let program = Program::configured(&mirror(&source, &target, APP)).variable("TAGFERRY_DEADLINE", "1ms");
+    for (arguments, by) in
+        [(&["sync"][..], "`TAGFERRY_DEADLINE` (1ms)"), (&["sync", "--deadline", "2ms"], "`--deadline` (2ms)")]
+    {
+        let ran = program.run_online(arguments).await;
+        assert_says(&ran.assert_code(1).stderr, &["it was not done within", by]);
+    }
+    for wrong in ["soon", "0s", "32d", "5"] {
+        let program =
+            Program::configured(&mirror(&source, &target, APP)).variable("TAGFERRY_DEADLINE", wrong);
+        let words =
+            "the environment variable TAGFERRY_DEADLINE: expected a number and a unit, such as `5h 45m`";
+        assert_says(&program.run(&["sync"]).assert_code(2).stderr, &[words]);
+    }
 }

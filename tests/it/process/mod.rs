@@ -2,10 +2,12 @@
 
 mod cancel;
 mod cli;
+mod exports;
+mod heartbeats;
 mod lasting;
 mod logs;
 mod metrics;
-pub(crate) mod notices;
+mod notices;
 mod page;
 mod serve;
 mod signals;

@@ -1,5 +1,5 @@
-//! What the tests have in common: mirrors that run in this process, the program as a process, the daemon, a collector,
-//! a clock, an address without anybody.
+//! What the tests have in common: mirrors that run in this process, the program as a process, the daemon, a receiver, a
+//! collector, a clock, an address without anybody.
 
 use std::net::SocketAddr;
 
@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod collector;
 pub(crate) mod daemon;
 pub(crate) mod program;
+pub(crate) mod receiver;
 mod runs;
 
 pub(crate) use runs::*;

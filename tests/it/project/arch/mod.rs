@@ -30,9 +30,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("copy", &["oci", "plan", "event", "registry", "source", "target"]),
     ("pass", &["text", "oci", "select", "plan", "event", "source", "target", "config", "copy"]),
     ("ledger", &["oci", "event", "config"]),
-    ("notice", &["text", "proxy", "oci", "event", "registry", "aws", "config", "ledger"]),
+    ("sender", &["text", "proxy", "registry", "config"]),
+    ("notice", &["text", "oci", "event", "registry", "aws", "config", "ledger", "sender"]),
     ("report", &["oci", "select", "event"]),
-    ("metrics", &["config", "ledger"]),
+    ("metrics", &["registry", "event", "config", "ledger", "sender"]),
     (
         "app",
         &[
@@ -49,8 +50,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "text", "proxy", "oci", "select", "event", "config", "pass", "ledger", "notice", "report", "app",
-            "worker", "control", "daemon",
+            "text", "proxy", "oci", "select", "event", "config", "pass", "ledger", "notice", "metrics",
+            "report", "app", "worker", "control", "daemon",
         ],
     ),
 ];
@@ -175,7 +176,7 @@ fn only_the_daemon_spawns_tasks() {
 fn only_clients_make_http_clients() {
     // `control`: the client of the daemon's own control plane. `aws`: how the SDK asks. `proxy`: which way all of them take.
     // `cli`: how traces are sent, whose library would ask by its own rules for proxies and redirects.
-    assert_absent(&["reqwest::Client"], &["registry", "notice", "control", "aws", "proxy", "cli"]);
+    assert_absent(&["reqwest::Client"], &["registry", "sender", "control", "aws", "proxy", "cli"]);
     // `aws`: types that all of the SDK's crates share.
     assert_absent(&["aws_sdk_ecr"], &["aws", "ecr"]);
     assert_absent(&["aws_sdk_secretsmanager"], &["aws"]);

@@ -1,43 +1,98 @@
-//! JSON by HTTP. Address and headers are secrets, also where the other side repeats them.
+//! HTTP to an address that is a secret, and how patiently: notices, heartbeats, metrics that are pushed.
+//!
+//! Address and headers are not shown, also where the other side repeats them. Knows nothing of what it sends.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
+use tokio::time::Instant;
+use tracing::info;
 
 use crate::config::SecretUrl;
-use crate::notice::error::SendError;
 use crate::proxy::{Proxies, ProxyError};
-use crate::registry::retry_after;
+use crate::registry::{Retry, retry_after};
 use crate::text::{chain, excerpt, of_bytes};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Only this much of an answer is read.
 const ANSWER_MAX_BYTES: usize = 4096;
 
-/// Where JSON is sent.
-pub(super) struct Webhook {
+/// Where something is sent.
+#[derive(Clone, Debug)]
+pub struct Sender {
     http: Client,
     proxies: &'static Proxies,
     url: SecretUrl,
     headers: HeaderMap,
 }
 
+/// How patiently something is sent to a place that does not take it.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How often, and with which pauses. The AWS SDK tries by itself, five times.
+    pub retry: Retry,
+    /// The time for one answer over HTTP.
+    pub answer: Duration,
+    /// No new try begins later than this after the first.
+    pub total: Duration,
+}
+
+/// Why something was not taken. Holds no secret.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It will not be taken later either.
+    #[error("{0}")]
+    Final(String),
+    /// It may be taken later.
+    #[error("{text}")]
+    Transient {
+        /// What was said.
+        text: String,
+        /// How long the other side wants to be left alone, if it says.
+        asked: Option<Duration>,
+    },
+}
+
 /// Why nothing can be sent.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum OpenError {
+pub enum OpenError {
+    /// The variables that name one cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The machine has no certificate authorities.
     #[error(transparent)]
     Client(#[from] reqwest::Error),
 }
 
-impl Webhook {
-    /// `answer` is the time for one request, its connection and its answer.
-    pub(super) fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, OpenError> {
+impl Patience {
+    /// Sends until it is taken, is refused for good, or patience ends. `place` is what logs call the other side.
+    pub async fn send(
+        self,
+        place: &impl fmt::Display,
+        send: impl AsyncFn() -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        let deadline = Instant::now() + self.total;
+        let mut budget = self.retry.budget();
+        loop {
+            let Err(error) = send().await else { return Ok(()) };
+            let SendError::Transient { asked, .. } = error else { return Err(error) };
+            let pause = budget.spend(asked).filter(|pause| Instant::now() + *pause <= deadline);
+            let Some(pause) = pause else { return Err(error) };
+            let seconds = pause.as_secs_f64();
+            info!("Trying {place} again in {seconds:.1} s: {error}");
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+impl Sender {
+    /// `answer` is the time for one request, its connection and its answer. Contacts nobody.
+    pub fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, OpenError> {
         // A redirect would carry the headers, and what is told, to somebody else.
         let proxies = Proxies::of_process()?;
         let http = proxies
@@ -50,14 +105,20 @@ impl Webhook {
         Ok(Self { http, proxies, url, headers })
     }
 
-    /// Sends once. Whatever says 2xx has taken it.
-    pub(super) async fn post(&self, json: String) -> Result<(), SendError> {
+    /// The same to another address.
+    #[must_use]
+    pub fn to(&self, url: SecretUrl) -> Self {
+        Self { url, ..self.clone() }
+    }
+
+    /// Sends once, as this media type. Whatever says 2xx has taken it.
+    pub async fn send(&self, method: Method, kind: &'static str, body: String) -> Result<(), SendError> {
         let request = self
             .http
-            .post(self.url.expose().clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .request(method, self.url.expose().clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static(kind))
             .headers(self.headers.clone())
-            .body(json);
+            .body(body);
         let answer = match request.send().await {
             Ok(answer) if answer.status().is_success() => return Ok(()),
             Ok(answer) => answer,
@@ -119,13 +180,13 @@ mod tests {
     use super::*;
     use crate::config::{Config, Destination};
 
-    fn webhook() -> Webhook {
+    fn webhook() -> Sender {
         let yaml = "mirrors: [{source: quay.io/a, target: registry.test/a, tags: [{match: x}]}]\n\
             notices: [{webhook: {url: 'https://hooks.example.com/services/T0001/hunter2hunter2?token=swordfish', \
             headers: {Authorization: 'Bearer opensesame'}}}]";
         let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
         let Destination::Webhook { url, headers } = config.notices[0].destination.clone() else { panic!() };
-        Webhook::new(url, headers, Duration::from_secs(1)).unwrap()
+        Sender::new(url, headers, Duration::from_secs(1)).unwrap()
     }
 
     #[test]
