@@ -177,6 +177,9 @@ impl Sender {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::config::{Config, Destination};
 
@@ -202,6 +205,15 @@ mod tests {
         ] {
             assert_eq!(webhook.shown(said), shown);
         }
+    }
+
+    #[test]
+    fn a_login_in_an_address_is_not_shown_either() {
+        let url = SecretUrl::parse("https://me:p%40ssword-of-us@push.example/").unwrap();
+        let sender = Sender::new(url, HeaderMap::new(), Duration::from_secs(1)).unwrap();
+        let said = format!("no `Basic {}` for p@ssword-of-us", STANDARD.encode("me:p@ssword-of-us"));
+        let shown = sender.shown(&said);
+        assert!(shown.starts_with("no `Basic ") && shown.ends_with("[…]` for […]"), "{shown}");
     }
 
     #[test]

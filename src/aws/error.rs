@@ -13,7 +13,8 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, trace_span};
 
 use crate::aws::credentials::Late;
-use crate::text::{cut, markup, quote};
+use crate::aws::http::redact;
+use crate::text::{chain, cut, markup, quote};
 
 /// Of AWS' own messages, this much is shown.
 const MESSAGE_MAX_CHARS: usize = 600;
@@ -81,7 +82,9 @@ impl Call {
         );
         match request.instrument(span.clone()).await {
             Ok(answer) => {
-                span.record("aws.request_id", answer.request_id());
+                if !span.is_disabled() {
+                    span.record("aws.request_id", answer.request_id().map(shown));
+                }
                 Ok(answer)
             }
             Err(error) => {
@@ -237,7 +240,7 @@ impl Error {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let request_id = error.request_id().map(quote);
+        let request_id = error.request_id().map(shown);
         let kind = match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
@@ -248,13 +251,13 @@ impl Error {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::Timeout,
             SdkError::DispatchFailure(failure) if failure.is_io() => Kind::Unreachable,
             SdkError::ResponseError(response) => {
-                Kind::Answer(page(response.raw()).unwrap_or_else(|| "the response is broken".to_owned()))
+                Kind::Answer(page(response.raw()).unwrap_or_else(|| broken(&error)))
             }
             other => kind_of_failure(other),
         };
         // What AWS says is in the kind already, and `Display` does not repeat its source.
         let source = match error {
-            SdkError::ServiceError(_) => None,
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
             _ if kind == Kind::NoCredentials => None,
             error => error.into_source().ok().map(Arc::from),
         };
@@ -262,9 +265,20 @@ impl Error {
     }
 }
 
+/// A text of an answer, to be shown.
+fn shown(text: &str) -> String {
+    quote(&redact(text))
+}
+
+/// What is wrong with an answer.
+fn broken(error: &(dyn StdError + 'static)) -> String {
+    let why = error.source().map(|cause| format!(": {}", shown(&chain(cause)))).unwrap_or_default();
+    format!("the response is broken{why}")
+}
+
 /// What came where it was a web page: that it did, and its title.
 fn page(answer: &HttpResponse) -> Option<String> {
-    let page = markup(answer.body().bytes()?, str::to_owned)?;
+    let page = markup(answer.body().bytes()?, redact)?;
     Some(format!("{page} came instead of an answer of AWS: a proxy or a login page may stand in between"))
 }
 

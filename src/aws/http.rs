@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_ecr::config::http::{HttpRequest, HttpResponse};
@@ -13,10 +13,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::proxy::Proxies;
-use crate::redact::Secrets;
+use crate::redact::{Recent, Secrets};
 use crate::text::chain;
 
 /// Longer answers are refused. The largest are a hundred manifests.
@@ -24,7 +25,16 @@ const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Of an error that repeats what was sent, this much is read.
 const ERROR_MAX_BYTES: usize = 64 * 1024;
 
+/// What was sent to AWS and to sources of credentials of late.
+static SENT: LazyLock<Arc<Recent>> =
+    LazyLock::new(|| Arc::new(Recent::new(Proxies::of_process().map(Proxies::secrets).unwrap_or_default())));
+
 type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Takes out of a text of an answer what was sent of late.
+pub(crate) fn redact(text: &str) -> String {
+    SENT.redact(text)
+}
 
 /// Makes a client for each set of time limits, and keeps it.
 #[derive(Debug, Default)]
@@ -85,6 +95,7 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
     let (parts, body) = request.into_parts();
     let body = body.bytes().ok_or_else(|| user("a request whose body is a stream".into()))?;
     let (headers, body) = (parts.headers.clone(), Bytes::copy_from_slice(body));
+    let (redactor, is_read) = (SENT.sends(secrets(&headers, &body)), parts.method == Method::GET);
     let request = reqwest::Request::try_from(http::Request::from_parts(parts, body.clone()));
     let request = request.map_err(|error| user(error.into()))?;
     let url = request.url().clone();
@@ -97,13 +108,19 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
             return Err(ConnectorError::other("the answer is too large".into(), None));
         }
     }
-    if !answer.status().is_success() {
-        let secrets = secrets(&headers, &body);
-        said = redacted(&secrets, &said);
+    let is_success = answer.status().is_success();
+    if !is_success || is_read {
+        // Sources of credentials alone are read, and some say with success why they have none. What they give may be what
+        // was sent before, but not what they were asked with.
+        let own = secrets(&headers, &body);
+        let redact = |text: &str| if is_success { own.redact(text) } else { redactor.redact(text) };
+        said = redacted(&said, redact);
         for value in answer.headers_mut().values_mut() {
-            let shown = HeaderValue::from_bytes(&redacted(&secrets, value.as_bytes()));
+            let shown = HeaderValue::from_bytes(&redacted(value.as_bytes(), redact));
             *value = shown.unwrap_or_else(|_| HeaderValue::from_static(""));
         }
+        // The SDK compares it with what is there now.
+        answer.headers_mut().remove(CONTENT_LENGTH);
     }
     let mut response = http::Response::new(SdkBody::from(said));
     *response.status_mut() = answer.status();
@@ -113,16 +130,16 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
 
 /// What a request sends that must not be shown.
 fn secrets(headers: &HeaderMap, body: &[u8]) -> Secrets {
-    let mut secrets = Proxies::of_process().map(Proxies::secrets).unwrap_or_default();
+    let mut secrets = Secrets::default();
     secrets.add_headers(headers);
     secrets.add_body(body);
     secrets
 }
 
-/// An error without what was sent: the SDK and we show some of it.
-fn redacted(secrets: &Secrets, bytes: &[u8]) -> Vec<u8> {
+/// An answer without what was sent: the SDK and we show some of it.
+fn redacted(bytes: &[u8], redact: impl Fn(&str) -> String) -> Vec<u8> {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(ERROR_MAX_BYTES)]);
-    let shown = secrets.redact(&text);
+    let shown = redact(&text);
     if shown == text { bytes.to_vec() } else { shown.into_bytes() }
 }
 

@@ -17,4 +17,6 @@ pub mod fuzzing;
 
 pub use config::{check_credentials, config};
 pub use error::{Call, Error, Kind, NO_CREDENTIALS};
+#[cfg(feature = "aws-notices")]
+pub(crate) use http::redact;
 pub use secret::SecretCredentials;

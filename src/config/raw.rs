@@ -36,7 +36,7 @@ pub(super) struct Config {
     /// Where notices of new tags, failures and recoveries are sent.
     pub(super) notices: Vec<Notice>,
     /// Where people reach the page of `tagferry serve`, such as through a proxy: a daemon on loopback answers to this host
-    /// too.
+    /// too, and notices lead there.
     #[schemars(example = "https://tagferry.example.com")]
     pub(super) public_url: Option<String>,
     /// How much is done at a time.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::config::NoticeKind;
 use crate::event::{Fault, MirrorSummary, TagSummary};
@@ -36,6 +37,8 @@ pub struct Notice {
     pub tags: Vec<TagNotice>,
     /// How many more there are, where a destination takes no document of that size.
     pub tags_omitted: usize,
+    /// The mirror on the page of the daemon; none where the configuration does not say where that is.
+    pub url: Option<String>,
     /// All of it as a sentence.
     pub text: String,
 }
@@ -112,6 +115,7 @@ impl Notice {
             error,
             tags: Vec::new(),
             tags_omitted: 0,
+            url: None,
         }
     }
 
@@ -126,8 +130,23 @@ impl Notice {
             error: None,
             tags: Vec::new(),
             tags_omitted: 0,
+            url: None,
             text,
         }
+    }
+
+    /// The same notice with the place of its mirror on a daemon's page.
+    pub(super) fn on_page(mut self, page: &Url) -> Self {
+        let mut url = page.clone();
+        url.set_fragment(None);
+        // The page is below whatever path it is published at.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("");
+        }
+        url.query_pairs_mut().append_pair("mirror", &self.mirror);
+        self.text = format!("{}\n{url}", self.text);
+        self.url = Some(url.into());
+        self
     }
 
     /// The document.
@@ -139,8 +158,8 @@ impl Notice {
     /// What it holds on the heap, about.
     pub(super) fn bytes(&self) -> usize {
         let texts = [&self.mirror, &self.source, &self.target, &self.text].map(String::len);
-        let error = self.error.as_ref().map_or(0, String::len);
-        texts.iter().sum::<usize>() + error + self.tags.iter().map(TagNotice::bytes).sum::<usize>()
+        let others: usize = [&self.error, &self.url].into_iter().flatten().map(String::len).sum();
+        texts.iter().sum::<usize>() + others + self.tags.iter().map(TagNotice::bytes).sum::<usize>()
     }
 
     /// The same notice with as many of its tags as fit.
@@ -266,6 +285,7 @@ pub(super) mod tests {
             }
           ],
           "tags_omitted": 0,
+          "url": null,
           "text": "java/jdk: 1 tag copied to registry.test/oracle/jdk: 21.0.0"
         }
         "#);

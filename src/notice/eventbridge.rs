@@ -64,7 +64,8 @@ impl Bus {
 fn refused(call: &aws::Call, entry: Option<&PutEventsResultEntry>) -> SendError {
     let code = entry.and_then(PutEventsResultEntry::error_code).unwrap_or("no code");
     let message = entry.and_then(PutEventsResultEntry::error_message).unwrap_or("no message");
-    let text = format!("{call}: the event is refused: {code}: {}", excerpt(message));
+    let text = aws::redact(&format!("{code}: {message}"));
+    let text = format!("{call}: the event is refused: {}", excerpt(&text));
     match code {
         "InternalFailure" | "InternalException" | "ThrottlingException" => {
             SendError::Transient { text, asked: None }

@@ -77,5 +77,6 @@ pub fn channel(
         receivers.push(QueueReceiver { destination: notice.destination.clone(), queue: receiver });
     }
     let (hearts, pulses) = config.heartbeats.iter().cloned().map(heartbeat::pair).unzip();
-    (Arc::new(Notifier::new(ledger, senders, hearts, rhythm)), Delivery::new(receivers, pulses, aws))
+    let notifier = Notifier::new(ledger, senders, hearts, rhythm).leading_to(config.public_url.clone());
+    (Arc::new(notifier), Delivery::new(receivers, pulses, aws))
 }

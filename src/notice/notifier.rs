@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
+use url::Url;
 
 use crate::config;
 use crate::event::{Ending, Event, EventKind, MirrorSummary, Observer, PassId, TagOutcome};
@@ -22,6 +23,8 @@ pub struct Notifier {
     senders: Vec<QueueSender>,
     hearts: Vec<Heart>,
     rhythm: Rhythm,
+    /// Where people reach the page, where that is said.
+    page: Option<Url>,
 }
 
 /// The queue of one destination.
@@ -41,7 +44,12 @@ impl Notifier {
         hearts: Vec<Heart>,
         rhythm: Rhythm,
     ) -> Self {
-        Self { ledger, senders, hearts, rhythm }
+        Self { ledger, senders, hearts, rhythm, page: None }
+    }
+
+    /// The same whose notices lead to the page that people reach there.
+    pub(super) fn leading_to(self, page: Option<Url>) -> Self {
+        Self { page, ..self }
     }
 
     /// Gives a sign that the one run began.
@@ -65,6 +73,10 @@ impl Notifier {
     }
 
     fn offer(&self, notice: Notice) {
+        let notice = match &self.page {
+            Some(page) => notice.on_page(page),
+            None => notice,
+        };
         let notice = notice.within(NOTICE_MAX_BYTES);
         for sender in self.senders.iter().filter(|sender| sender.wants(&notice)) {
             sender.offer(notice.clone());
@@ -218,6 +230,24 @@ mod tests {
         told.pass(&mirror(&["21"], &[("25", "503")]));
         use NoticeKind::{Copied, Failed};
         assert_eq!(told.kinds(), [vec![Copied, Failed], vec![Failed], vec![]]);
+    }
+
+    #[test]
+    fn where_the_page_is_known_a_notice_leads_to_its_mirror() {
+        for (public_url, url) in [
+            ("", None),
+            ("public_url: https://ferry.example\n", Some("https://ferry.example/?mirror=java%2Fjdk")),
+            (
+                "public_url: https://ferry.example/a/b/#c\n",
+                Some("https://ferry.example/a/b/?mirror=java%2Fjdk"),
+            ),
+        ] {
+            let told = Told::new(&format!("{SLACK}{public_url}"));
+            told.pass(&mirror(&["21"], &[]));
+            let notice = told.waiting().remove(0).remove(0);
+            assert_eq!(notice.url.as_deref(), url);
+            assert_eq!(notice.text.lines().nth(1), url);
+        }
     }
 
     #[test]

@@ -25,13 +25,13 @@ pub(super) fn message(notice: &Notice) -> String {
     json!({"text": escaped(&notice.text, BLOCK_MAX_CHARS), "blocks": blocks}).to_string()
 }
 
-/// `verbatim`: nothing in it becomes a link or a mention.
+/// `verbatim`: nothing in it becomes a link or a mention but what is written as one.
 fn block(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
 fn headline(notice: &Notice) -> String {
-    let Notice { kind, mirror, source, target, tags, .. } = notice;
+    let Notice { kind, mirror, source, target, tags, url, .. } = notice;
     let what = match (kind, tags.len()) {
         (NoticeKind::Copied, 1) => "1 new tag".to_owned(),
         (NoticeKind::Copied, count) => format!("{count} new tags"),
@@ -39,8 +39,12 @@ fn headline(notice: &Notice) -> String {
         (NoticeKind::Recovered, _) => "recovered".to_owned(),
         (NoticeKind::Late, _) => "late".to_owned(),
     };
-    // A third of the bound each, so that all three are there.
-    let [mirror, source, target] = [mirror, source, target].map(|name| escaped(name, BLOCK_MAX_CHARS / 4));
+    // Parts of the bound, so that all of them are there.
+    const PART_MAX_CHARS: usize = BLOCK_MAX_CHARS / 5;
+    let [mirror, source, target] = [mirror, source, target].map(|name| escaped(name, PART_MAX_CHARS));
+    let url = url.as_ref().filter(|url| url.len() <= PART_MAX_CHARS);
+    let link = |url: &String| format!("<{}|{mirror}>", escaped(&url.replace('|', "%7C"), BLOCK_MAX_CHARS));
+    let mirror = url.map_or_else(|| mirror.clone(), link);
     format!("*{mirror}*: {what}\n`{source}` → `{target}`")
 }
 
@@ -108,6 +112,14 @@ mod tests {
     #[test]
     fn new_tags_are_a_list() {
         insta::assert_snapshot!(message(&many(2)), @r#"{"text":"java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"*java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","verbatim":true}},{"type":"section","text":{"type":"mrkdwn","text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","verbatim":true}}]}"#);
+    }
+
+    #[test]
+    fn the_name_leads_to_the_page() {
+        let on_page = |page: &str| texts(&many(1).on_page(&page.parse().unwrap())).remove(0);
+        let headline = on_page("https://ferry.example");
+        assert!(headline.starts_with("*<https://ferry.example/?mirror=java%2Fjdk|java/jdk>*: 1 new tag\n"));
+        assert!(on_page(&format!("https://ferry.example/{}", "x".repeat(3000))).starts_with("*java/jdk*: "));
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl Recent {
         drop(recent);
         Redactor { own, recent: Arc::clone(self) }
     }
+
+    /// Takes out of a text what was sent of late.
+    pub fn redact(self: &Arc<Self>, text: &str) -> String {
+        self.sends(Secrets::default()).redact(text)
+    }
 }
 
 impl Redactor {

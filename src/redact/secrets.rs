@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::Url;
 
@@ -93,9 +94,12 @@ impl Secrets {
         self.add(&url[url::Position::BeforePath..]);
         let origin = url.origin().ascii_serialization();
         let parts = url[url::Position::BeforePath..].split(['/', '?', '&', '=', '#']);
-        let login = url.password().into_iter().chain([url.username()]);
-        for part in parts.chain(login).filter(|part| part.len() >= PART_LEAST && !origin.contains(part)) {
+        for part in parts.filter(|part| part.len() >= PART_LEAST && !origin.contains(part)) {
             self.add(part);
+        }
+        if let Some(password) = url.password() {
+            // It is sent as it is meant.
+            self.add(&percent_decode_str(password).decode_utf8_lossy());
         }
     }
 
@@ -130,7 +134,8 @@ impl Secrets {
 
 fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    TELLING.iter().any(|word| name.contains(word))
+    // How long a token is to live is none.
+    !name.ends_with("-seconds") && TELLING.iter().any(|word| name.contains(word))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

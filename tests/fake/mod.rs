@@ -32,7 +32,7 @@ mod wire;
 
 pub use auth::{Auth, Bearer, Layout, Licence, Scope};
 pub use directory::{Directory, IMAGE_NAME, REF_NAME};
-pub use ecr::{ACCESS_KEY, ACCOUNT, Ecr, Mutability, REGION, Settings};
+pub use ecr::{ACCESS_KEY, ACCOUNT, Ecr, Mutability, REGION, Settings, api_error};
 pub use fault::{Action, Fault, Gate, Match};
 pub use flood::Flood;
 pub use images::{

@@ -161,7 +161,7 @@ impl Wire {
 
     /// Takes out of a text what was sent of late.
     pub(in crate::registry) fn redact(&self, text: &str) -> String {
-        self.sent.sends(Secrets::default()).redact(text)
+        self.sent.redact(text)
     }
 
     fn unanswered(&self, method: &Method, error: Error) -> Error {

@@ -14,22 +14,22 @@ use crate::world::receiver::Receiver;
 use crate::world::{APP, Side, mirror};
 
 /// Of such a form that each way to write it differs.
-const PASSWORD: &str = "s3cr3t p%ss&w\"d/of us";
+pub(super) const PASSWORD: &str = "s3cr3t p%ss&w\"d/of us";
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1cyJ9.c2lnbmF0dXJl";
 
 /// What a request sent.
-struct Sent {
+pub(super) struct Sent {
     /// The whole header.
     header: String,
     /// What stands behind its scheme.
-    credential: String,
+    pub(super) credential: String,
     /// The password or the token.
     secret: String,
 }
 
 impl Sent {
     /// Of a request with a login of this scheme.
-    fn of(head: &Head, scheme: &str) -> Option<Self> {
+    pub(super) fn of(head: &Head, scheme: &str) -> Option<Self> {
         let header = head.header(AUTHORIZATION)?.to_owned();
         let credential = head.authorization(scheme)?.to_owned();
         let pair = STANDARD.decode(&credential).ok().and_then(|pair| String::from_utf8(pair).ok());
@@ -41,14 +41,19 @@ impl Sent {
 
 /// One report: how the secret is written, and what it stands in.
 #[derive(Clone, Copy)]
-struct Row {
+pub(super) struct Row {
     id: &'static str,
     seen: &'static str,
-    written: fn(&Sent) -> String,
+    pub(super) written: fn(&Sent) -> String,
     answer: fn(&str) -> Reply,
 }
 
 impl Row {
+    /// What comes instead of an answer.
+    pub(super) fn reply(self, sent: &Sent) -> Reply {
+        (self.answer)(&(self.written)(sent))
+    }
+
     /// Whether the answer speaks by its headers alone.
     fn is_bare(self) -> bool {
         (self.answer)("x").body.is_empty()
@@ -175,8 +180,16 @@ const ROWS: &[Row] = &[
         seen: "alexandercerutti/passkit-webservice-toolkit#4",
         written: |sent| sent.credential.clone(),
         answer: |written| {
-            let headers =
-                ["server", "x-request-id", "warning", "retry-after", "docker-distribution-api-version"];
+            let headers = [
+                "server",
+                "x-request-id",
+                "warning",
+                "retry-after",
+                "ratelimit-remaining",
+                "link",
+                "content-type",
+                "docker-distribution-api-version",
+            ];
             let reply = Reply::status(403).body("before: :after");
             headers.into_iter().fold(reply, |reply, name| reply.named(name, written))
         },
@@ -200,18 +213,36 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// All that was sent, in several ways.
+pub(super) const ALL: Row = Row {
+    id: "all at once",
+    seen: "hasamba/DFIR-Companion#1000",
+    written: |sent| {
+        let Sent { header, credential, secret } = sent;
+        format!("{header} {secret} {credential}\n{}", lines(secret))
+    },
+    answer: error,
+};
+
 /// Where a login goes, and by which scheme.
 #[derive(Clone, Copy, Debug)]
-enum Login {
+pub(super) enum Login {
     Basic,
     Realm,
     Bearer,
+    /// ECR as the target.
     Ecr,
+    /// ECR as the source.
+    EcrSource,
 }
 
 impl Login {
     fn scheme(self) -> &'static str {
         if matches!(self, Self::Bearer) { "Bearer" } else { "Basic" }
+    }
+
+    fn is_ecr(self) -> bool {
+        matches!(self, Self::Ecr | Self::EcrSource)
     }
 
     /// Whether an answer without a body, and not to be followed, says something here.
@@ -224,7 +255,7 @@ impl Login {
         let face = match self {
             Self::Basic => Face::Basic,
             Self::Realm | Self::Bearer => Face::Token,
-            Self::Ecr => Face::Open,
+            Self::Ecr | Self::EcrSource => Face::Open,
         };
         let document = |_: &str| json!({"token": TOKEN, "expires_in": 300});
         let bearer = Bearer { document: Some(document), ..Bearer::default() };
@@ -233,9 +264,13 @@ impl Login {
         let source = source.start().await;
         source.push("app", "1.0", &crate::fake::image(&["layer"]));
         let (target, ecr) = (Registry::start(Face::Open).await, Ecr::start().await);
+        if matches!(self, Self::EcrSource) {
+            ecr.push("app", "1.0", &crate::fake::image(&["layer"]));
+        }
         let login = Side::login(&source, &format!("'{PASSWORD}'"));
         let config = match self {
             Self::Ecr => mirror(login, &ecr, APP),
+            Self::EcrSource => mirror(&ecr, &target, APP),
             _ => mirror(login, &target, APP),
         };
         (source, target, ecr, config)
@@ -247,19 +282,19 @@ fn reflect(registry: &crate::fake::Server, row: Row, login: Login) {
     let answer = move |head: &Head| {
         // No words come with the answer to a `HEAD`.
         let sent = Sent::of(head, login.scheme()).filter(|_| head.method != Method::HEAD)?;
-        Some((row.answer)(&(row.written)(&sent)))
+        Some(row.reply(&sent))
     };
     registry.fault(Fault::new(Match::any(), Action::reflect(answer)));
 }
 
 /// The texts of which no part may be seen.
-fn needles(login: Login, row: Row) -> Vec<String> {
+pub(super) fn needles(login: Login, row: Row) -> Vec<String> {
     let secret = match login {
         Login::Bearer => TOKEN,
-        Login::Ecr => "ecr-password-1",
+        Login::Ecr | Login::EcrSource => "ecr-password-1",
         Login::Basic | Login::Realm => PASSWORD,
     };
-    let user = if matches!(login, Login::Ecr) { "AWS" } else { USER };
+    let user = if login.is_ecr() { "AWS" } else { USER };
     let credential = match login {
         Login::Bearer => TOKEN.to_owned(),
         _ => STANDARD.encode(format!("{user}:{secret}")),
@@ -276,7 +311,7 @@ fn needles(login: Login, row: Row) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_discreet(shown: &str, needles: &[String], what: &str) {
+pub(super) fn assert_discreet(shown: &str, needles: &[String], what: &str) {
     for needle in needles {
         let found = shown.lines().find(|line| line.contains(needle));
         assert!(found.is_none(), "{what}: `{needle}` is shown: {:.1000}", found.unwrap_or_default());
@@ -289,14 +324,16 @@ fn assert_discreet(shown: &str, needles: &[String], what: &str) {
 
 async fn run(row: Row, login: Login) {
     let (source, _target, ecr, config) = login.world().await;
-    reflect(if matches!(login, Login::Ecr) { &ecr } else { &source }, row, login);
+    reflect(if login.is_ecr() { &ecr } else { &source }, row, login);
     let program = Program::configured(&config).aws();
     let needles = needles(login, row);
+    let asked = if login.is_ecr() { ecr.host() } else { source.host() };
     for arguments in [
         &["-vv", "--log-format", "text", "sync", "--output", "json"][..],
         &["-vv", "--log-format", "json", "sync", "--output", "table"],
         &["check", "--online"],
         &["plan"],
+        &["tags", &format!("{asked}/app")],
     ] {
         // What is written in one step is not asked in the others.
         if matches!(login, Login::Ecr) && arguments[0] != "-vv" {
@@ -311,7 +348,7 @@ async fn run(row: Row, login: Login) {
 
 #[tokio::test]
 async fn nothing_that_was_sent_is_shown_by_any_command() {
-    for login in [Login::Basic, Login::Realm, Login::Bearer, Login::Ecr] {
+    for login in [Login::Basic, Login::Realm, Login::Bearer, Login::Ecr, Login::EcrSource] {
         let rows = ROWS.iter().filter(|row| login.tells_headers() || !row.is_bare());
         join_all(rows.map(|&row| Box::pin(run(row, login)))).await;
     }
@@ -319,24 +356,15 @@ async fn nothing_that_was_sent_is_shown_by_any_command() {
 
 #[tokio::test]
 async fn nothing_that_was_sent_is_shown_by_the_daemon() {
-    let all = Row {
-        id: "all at once",
-        seen: "hasamba/DFIR-Companion#1000",
-        written: |sent| {
-            let Sent { header, credential, secret } = sent;
-            format!("{header} {secret} {credential}\n{}", lines(secret))
-        },
-        answer: error,
-    };
     for login in [Login::Basic, Login::Bearer] {
         let (source, target, _ecr, config) = login.world().await;
-        reflect(&source, all, login);
+        reflect(&source, ALL, login);
         let mut receiver = Receiver::start(Vec::new()).await;
         let notices = format!("notices: [{{webhook: {{url: '{}'}}}}]\n", receiver.url());
         let world = World::of(source, target, Program::configured(&(config + &notices))).await;
         world.post("/api/v1/sync", None).await;
         passes(&world, 1).await;
-        let needles = needles(login, all);
+        let needles = needles(login, ALL);
         for path in ["/api/v1/mirrors", "/", "/?mirror=app"] {
             assert_discreet(&world.get(path).await.1, &needles, path);
         }

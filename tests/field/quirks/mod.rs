@@ -10,6 +10,7 @@ mod credentials;
 mod docker_files;
 mod drips;
 mod echoes;
+mod entrances;
 mod heads;
 mod hidden;
 mod intent;

@@ -321,6 +321,19 @@ async fn an_event_that_is_refused_in_an_answer_that_succeeds_is_sent_again() {
     receiver.assert_empty();
 }
 
+#[tokio::test]
+async fn what_is_said_of_a_refused_event_is_told_without_the_token_of_the_session() {
+    let failed = r#"{"FailedEntryCount": 1, "Entries": [{"ErrorCode": "MalformedDetail",
+        "ErrorMessage": "before session-token-of-the-notice after"}]}"#;
+    let receiver = Receiver::start(vec![Answer::With(200, None, failed)]).await;
+    let endpoint_url = format!("http://{}", receiver.host);
+    let notices = format!("  - eventbridge: {{region: eu-central-1, endpoint_url: '{endpoint_url}'}}\n");
+    let (_source, _ecr, program) = world(&receiver, &notices).await;
+    let program = program.variable("AWS_SESSION_TOKEN", "session-token-of-the-notice");
+    let ran = program.run_online(&["sync"]).await;
+    assert!(ran.assert_code(0).stderr.contains("MalformedDetail: before […] after"), "{}", ran.stderr);
+}
+
 /// Fails the test if anything of the address, or the header, is shown.
 #[track_caller]
 fn assert_discreet(ran: &Ran) {

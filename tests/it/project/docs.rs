@@ -210,3 +210,36 @@ fn files_that_documents_name_are_there() {
         assert_eq!(gone, [""; 0], "{document}");
     }
 }
+
+/// The sources below a folder, with their texts.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_on_security_names_every_place_where_answers_are_redacted() {
+    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let (_, section) = page.split_once("## What comes back\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let name = Regex::new(r"`(src/[a-z_/]+\.rs)`").unwrap();
+    let named: BTreeSet<_> = name.captures_iter(section).map(|found| found[1].to_owned()).collect();
+    let call = Regex::new(r"\bredact(ed|or)?\(").unwrap();
+    let is_ours = |path: &str| !path.starts_with("src/redact/") && path != "src/text.rs";
+    let places: BTreeSet<_> = sources(&root().join("src"))
+        .into_iter()
+        .filter(|(_, text)| call.is_match(text))
+        .map(|(path, _)| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned())
+        .filter(|path| is_ours(path))
+        .collect();
+    assert_eq!(places, named);
+}
