@@ -19,6 +19,8 @@ pub struct Decision {
 pub(super) enum Why {
     /// The same values recur beside one another.
     BesideOneAnother { versions: usize },
+    /// The same first numbers of a base's version recur beside one another.
+    Lines { numbers: usize, versions: usize },
     /// The values begin at 0 or 1.
     FromTheStart,
     /// Each version has values of its own.
@@ -48,6 +50,11 @@ impl fmt::Display for Decision {
             Why::BesideOneAnother { versions } => write!(
                 f,
                 "{place} names a variant: the same numbers stand beside one another for {versions} versions"
+            ),
+            Why::Lines { numbers, versions } => write!(
+                f,
+                "{place} names a variant by the first {numbers} of its numbers: the same ones stand beside one another for \
+                 {versions} versions"
             ),
             Why::FromTheStart => write!(f, "{place} counts rebuilds: it begins at 0 or 1"),
             Why::ItsOwnWay { versions } => {
@@ -121,12 +128,11 @@ impl Decision {
 
     /// What it makes of the numbers in its place.
     pub(super) fn role(&self) -> Role {
-        if self.is_count() { Role::Revision { names_count: self.names_count } } else { Role::Variant }
-    }
-
-    /// Whether it says that the number counts rebuilds.
-    pub(super) fn is_count(&self) -> bool {
-        self.why.is_count()
+        match self.why {
+            Why::Lines { numbers, .. } => Role::Line { numbers },
+            why if why.is_count() => Role::Revision { names_count: self.names_count },
+            _ => Role::Variant,
+        }
     }
 
     /// Whether it leaves open what the number is.

@@ -106,14 +106,13 @@ pub(super) struct Parts<'a> {
 const MOVING: u8 = u8::MAX;
 const FIXED: u8 = 0;
 
-const HEAD_BYTES: usize = size_of::<u128>();
+/// One less than a number of 128 bits has.
+const HEAD_BYTES: usize = 15;
 
 /// What of a version is compared.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     bytes: Vec<u8>,
-    /// The first of them, with zeros where there are no more.
-    head: [u8; HEAD_BYTES],
     /// Where numbers and pre-release end: what follows says which build of them this is.
     release_end: usize,
 }
@@ -153,9 +152,7 @@ impl Key {
                 key = counted.0;
             }
         }
-        let mut head = [0; HEAD_BYTES];
-        head.iter_mut().zip(&key).for_each(|(head, &byte)| *head = byte);
-        Self { bytes: key, head, release_end }
+        Self { bytes: key, release_end }
     }
 
     /// What two builds of one version have in common.
@@ -163,10 +160,13 @@ impl Key {
         self.bytes.get(..self.release_end).unwrap_or_default()
     }
 
-    /// The start of the key as a number, and whether that is all of it. Of two keys whose heads differ, the greater
-    /// one has the greater head; no key ends in zeros, so that two with all in equal heads are equal.
-    pub(super) fn head(&self) -> (u128, bool) {
-        (u128::from_be_bytes(self.head), self.bytes.len() <= HEAD_BYTES)
+    /// The start of the key as a number. Of two keys whose heads differ, the greater one has the greater head; no key
+    /// ends in zeros, so that two with all in equal heads are equal.
+    pub(super) fn head(&self) -> Head {
+        let mut head = [0; HEAD_BYTES + 1];
+        head.iter_mut().zip(self.bytes.iter().take(HEAD_BYTES)).for_each(|(head, &byte)| *head = byte);
+        head[HEAD_BYTES] = u8::from(self.bytes.len() > HEAD_BYTES);
+        Head(u128::from_be_bytes(head))
     }
 
     /// The numbers, in digits without leading zeros: a zero is empty.
@@ -185,6 +185,17 @@ impl Key {
         let row: usize = self.numbers().map(|digits| digits.len() + 1).sum();
         let (scheme, end) = (1, 1);
         self.bytes.get(scheme + row + end).is_some_and(|&stage| stage != RELEASED)
+    }
+}
+
+/// The start of a [`Key`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Head(u128);
+
+impl Head {
+    /// Whether it is all of the key.
+    pub(super) fn is_whole(self) -> bool {
+        self.0 & 1 == 0
     }
 }
 
@@ -213,22 +224,23 @@ impl Eq for Key {}
 pub(super) struct Moment(u64);
 
 impl Moment {
-    /// Reads `YYMMDD`, `YYYYMMDD`, `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`; `None` for other texts, and for
-    /// digits that are no date.
+    /// Reads `YYMMDD`, `YYYYMMDD`, `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`, and `YYYYMMDD` with a count of two digits; `None`
+    /// for other texts, and for digits that are no date.
     pub(super) fn from_digits(text: &str) -> Option<Self> {
-        if !matches!(text.len(), 6 | 8 | 12 | 14) || !text.bytes().all(|b| b.is_ascii_digit()) {
+        if !matches!(text.len(), 6 | 8 | 10 | 12 | 14) || !text.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         let number: u64 = text.parse().ok()?;
         let moment = match text.len() {
             6 => Self((number + 20_000_000) * 1_000_000),
             8 => Self(number * 1_000_000),
+            10 => Self(number * 10_000),
             12 => Self(number * 100),
             _ => Self(number),
         };
         let [year, month, day, hour, minute, second] = moment.fields();
         let is_date = (1970..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-        (is_date && hour < 24 && minute < 60 && second < 60).then_some(moment)
+        (is_date && (hour < 24 || text.len() == 10) && minute < 60 && second < 60).then_some(moment)
     }
 
     /// The same day at a time of day, `hhmm` or `hhmmss`; `None` where that is no time, or this has one.

@@ -107,7 +107,7 @@ struct Groups {
 }
 
 /// What a rule's patterns say of a tag.
-pub(super) enum Outcome<'a> {
+pub(super) enum Outcome {
     /// `match` does not match.
     Unmatched,
     /// `except` does too.
@@ -116,8 +116,6 @@ pub(super) enum Outcome<'a> {
     Matched {
         /// How the rule's groups read the tag; `None` where they leave the tag as it reads itself.
         reading: Option<Box<Reading>>,
-        /// What each of the `per` groups matched.
-        per: Vec<&'a str>,
     },
 }
 
@@ -179,20 +177,22 @@ impl Rule {
         self.groups.per.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others.
+    /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others. Adds to `per` what each of the
+    /// groups of that name matched.
     pub(super) fn read<'a>(
         &self,
         tag: &'a Tag,
         whole: &Reading,
         conventions: &Conventions<'_>,
-    ) -> Outcome<'a> {
+        per: &mut Vec<&'a str>,
+    ) -> Outcome {
         let text = tag.as_str();
         let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text.as_bytes()));
         if !self.groups.are_used() {
             return match self.pattern.is_match(text.as_bytes()) {
                 false => Outcome::Unmatched,
                 true if is_excepted() => Outcome::Excepted,
-                true => Outcome::Matched { reading: None, per: Vec::new() },
+                true => Outcome::Matched { reading: None },
             };
         }
         let Some(captures) = self.pattern.captures(text.as_bytes()) else { return Outcome::Unmatched };
@@ -218,8 +218,8 @@ impl Rule {
             let reading = reading.get_or_insert_with(|| whole.clone());
             group(index).clone_into(&mut reading.variant);
         }
-        let per = self.groups.per.iter().map(|&(_, index)| group(index)).collect();
-        Outcome::Matched { reading: reading.map(Box::new), per }
+        per.extend(self.groups.per.iter().map(|&(_, index)| group(index)));
+        Outcome::Matched { reading: reading.map(Box::new) }
     }
 }
 

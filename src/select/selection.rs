@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::oci::Tag;
 use crate::select::decision::Decision;
+use crate::select::key::Head;
 use crate::select::newest;
 use crate::select::newest::{Candidate, Lines};
 use crate::select::reading::convention;
@@ -85,7 +86,7 @@ impl Selection {
 /// that spell one version in two ways (`1.2`, `v1.2`) are kept or left out together.
 pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
     let tags = &*unique(tags);
-    let (whole, conventions) = convention::read(tags);
+    let (mut whole, conventions) = convention::read(tags);
     let mut ages = ages(whole.iter().map(|reading| reading.version.as_ref()));
     let unmatched = || Opinion { rule: None, reading: None, reason: Reason::Unmatched };
     let mut opinions: Vec<_> = tags.iter().map(|_| unmatched()).collect();
@@ -100,16 +101,23 @@ pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
             }
         }
     }
-    let verdict = |((tag, whole), Opinion { rule, reading, reason }): ((&Tag, Reading), Opinion)| {
-        let Reading { version, variant, decisions } = reading.map_or(whole, |reading| *reading);
-        let immutable = reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable());
-        Verdict { tag: tag.clone(), version, variant, decisions, rule, immutable, reason }
-    };
-    let verdicts: Vec<_> = tags.iter().zip(whole).zip(opinions).map(verdict).collect();
-    if rules.iter().any(Rule::reads_version) {
-        ages = self::ages(verdicts.iter().map(|verdict| verdict.version.as_ref()));
+    for (whole, opinion) in whole.iter_mut().zip(&mut opinions) {
+        if let Some(reading) = opinion.reading.take() {
+            *whole = *reading;
+        }
     }
-    Selection { verdicts: in_order(verdicts, &ages), choices, warnings }
+    if rules.iter().any(Rule::reads_version) {
+        ages = self::ages(whole.iter().map(|reading| reading.version.as_ref()));
+    }
+    let order = in_order(tags, &whole, &ages);
+    let verdict = |index: usize| {
+        let Reading { version, variant, decisions } = std::mem::take(&mut whole[index]);
+        let Opinion { rule, reason, .. } = std::mem::replace(&mut opinions[index], unmatched());
+        let immutable = reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable());
+        Verdict { tag: tags[index].clone(), version, variant, decisions, rule, immutable, reason }
+    };
+    let verdicts = order.into_iter().map(verdict).collect();
+    Selection { verdicts, choices, warnings }
 }
 
 /// Every tag once. Registries list them in order, so that nothing has to be copied.
@@ -145,9 +153,8 @@ fn ages<'a>(versions: impl ExactSizeIterator<Item = Option<&'a Version>>) -> Vec
     let with_head = |(index, version): (usize, Option<&'a Version>)| Some((version?.head(), index, version?));
     let mut sorted: Vec<_> = versions.enumerate().filter_map(with_head).collect();
     // Nearly all are told apart by their heads, with no look at the versions themselves.
-    let newest_first = |a: &((u128, bool), usize, &Version), b: &((u128, bool), usize, &Version)| {
-        let (head, is_whole) = a.0;
-        b.0.0.cmp(&head).then_with(|| if is_whole && b.0.1 { Ordering::Equal } else { b.2.cmp(a.2) })
+    let newest_first = |a: &(Head, usize, &Version), b: &(Head, usize, &Version)| {
+        b.0.cmp(&a.0).then_with(|| if a.0.is_whole() { Ordering::Equal } else { b.2.cmp(a.2) })
     };
     sorted.sort_unstable_by(newest_first);
     for (age, same_version) in (0..).zip(sorted.chunk_by(|a, b| newest_first(a, b).is_eq())) {
@@ -178,20 +185,25 @@ fn judge(
     let mut reasons = Vec::with_capacity(tags.len());
     let mut readings = Vec::with_capacity(tags.len());
     let mut line_of = Vec::with_capacity(tags.len());
-    let mut lines = Lines::new();
+    let (mut lines, mut per) = (Lines::new(), Vec::new());
     for (tag, whole) in tags.iter().zip(whole) {
-        let (reason, reading, per) = match rule.read(tag, whole, conventions) {
-            Outcome::Unmatched => (Reason::Unmatched, None, Vec::new()),
-            Outcome::Excepted => (Reason::Excepted, None, Vec::new()),
-            Outcome::Matched { reading, per } => {
+        per.clear();
+        let (reason, reading) = match rule.read(tag, whole, conventions, &mut per) {
+            Outcome::Unmatched => (Reason::Unmatched, None),
+            Outcome::Excepted => (Reason::Excepted, None),
+            Outcome::Matched { reading } => {
                 let version = reading.as_deref().unwrap_or(whole).version.as_ref();
-                (filter(rule, version), reading, per)
+                (filter(rule, version), reading)
             }
         };
         reasons.push(reason);
         readings.push(reading);
-        let next = lines.len();
-        line_of.push(*lines.entry(per).or_insert(next));
+        let known = lines.get(&*per).copied();
+        line_of.push(known.unwrap_or_else(|| {
+            let next = lines.len();
+            lines.insert(per.clone(), next);
+            next
+        }));
     }
     let own: Vec<_> =
         readings.iter().zip(whole).map(|(own, whole)| own.as_deref().unwrap_or(whole)).collect();
@@ -261,23 +273,22 @@ fn filter(rule: &Rule, version: Option<&Version>) -> Reason {
     rule.range.as_ref().map_or(Reason::Matches, |range| Reason::InRange { range: Arc::clone(range) })
 }
 
-/// Puts verdicts in the order that [`Selection::verdicts`] has.
-fn in_order(verdicts: Vec<Verdict>, ages: &[Age]) -> Vec<Verdict> {
+/// The tags, by index, in the order that [`Selection::verdicts`] has.
+fn in_order(tags: &[Tag], readings: &[Reading], ages: &[Age]) -> Vec<usize> {
     let mut variants: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut unversioned = Vec::new();
-    for (index, verdict) in verdicts.iter().enumerate() {
-        match verdict.version {
-            Some(_) => variants.entry(&verdict.variant).or_default().push(index),
+    for (index, reading) in readings.iter().enumerate() {
+        match reading.version {
+            Some(_) => variants.entry(&reading.variant).or_default().push(index),
             None => unversioned.push(index),
         }
     }
     let mut groups: Vec<_> = variants.into_iter().collect();
     groups.sort_unstable_by_key(|(variant, _)| *variant);
-    let mut order = Vec::with_capacity(verdicts.len());
+    let mut order = Vec::with_capacity(tags.len());
     for mut group in groups.into_iter().map(|(_, group)| group).chain([unversioned]) {
-        group.sort_unstable_by_key(|&index| (ages[index], &verdicts[index].tag));
+        group.sort_unstable_by_key(|&index| (ages[index], &tags[index]));
         order.append(&mut group);
     }
-    let mut verdicts: Vec<_> = verdicts.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|index| verdicts[index].take()).collect()
+    order
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::select::decision::Decision;
-use crate::select::key::Key;
+use crate::select::key::{Head, Key};
 use crate::select::reading::parse;
 use crate::select::reading::place::Conventions;
 
@@ -51,8 +51,8 @@ impl Version {
         self.key.release()
     }
 
-    /// A number that orders versions as they order themselves, and whether versions that share it are equal.
-    pub(super) fn head(&self) -> (u128, bool) {
+    /// A number that orders versions as they order themselves, as far as it goes.
+    pub(super) fn head(&self) -> Head {
         self.key.head()
     }
 

@@ -17,8 +17,10 @@ use std::sync::Arc;
 
 use crate::oci::Tag;
 use crate::select::decision::Decision;
+use crate::select::reading::known;
+use crate::select::reading::known::Meaning;
 use crate::select::reading::parse;
-use crate::select::reading::place::Conventions;
+use crate::select::reading::place::{Conventions, Role};
 use crate::select::reading::places::Places;
 use crate::select::reading::word;
 use crate::select::version::{Reading, Version};
@@ -49,13 +51,15 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
     conventions.commit_lengths = commit_lengths;
     conventions.development_precedes = flavour.as_ref().is_some_and(|decision| decision.is_prerelease());
     for (place, decision) in places.all().zip(&decisions) {
-        conventions.roles.insert(*place, decision.role());
+        conventions.roles.extend(decision.as_ref().map(|decision| (*place, decision.role())));
     }
     // Only what turns out otherwise than a tag alone is read needs to be read again.
     commits.retain(|&index| word::split(tags[index].as_str()).iter().any(|word| conventions.is_commit(word)));
     let mut again = commits.clone();
     again.extend(development.iter().filter(|_| conventions.development_precedes));
-    again.extend(places.seen().filter(|(_, place)| decisions[*place].is_count()).map(|(index, _)| index));
+    let is_told =
+        |place: &usize| decisions[*place].as_ref().is_some_and(|decision| decision.role() != Role::Variant);
+    again.extend(places.seen().filter(|(_, place)| is_told(place)).map(|(index, _)| index));
     again.extend(lone.iter().map(|(index, _)| index));
     again.sort_unstable();
     again.dedup();
@@ -63,7 +67,7 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
         readings[index] = parse::parse(tags[index].as_str(), &conventions, &mut words).reading;
     }
     for (index, place) in places.seen() {
-        readings[index].decisions.push(Arc::clone(&decisions[place]));
+        readings[index].decisions.extend(decisions[place].clone());
     }
     for (index, flavour) in development.into_iter().zip(flavour.iter().cycle()) {
         readings[index].decisions.push(Arc::clone(flavour));
@@ -82,10 +86,13 @@ pub(in crate::select) fn read(tags: &[Tag]) -> (Vec<Reading>, Conventions<'_>) {
 /// Which of these bases, of tags that may be nothing but a base, other tags have in their variant with its number.
 fn beside_versions<'a>(lone: &[(usize, &'a str)], readings: &[Reading]) -> BTreeSet<&'a str> {
     let mut bases: BTreeSet<_> = lone.iter().map(|(_, base)| *base).collect();
+    // Of systems any other will do: an image of a system alone is none of those that are made for several.
+    let is_system = |base: &str| known::meaning(base) == Some(Meaning::System);
     bases.retain(|base| {
+        let is_like = |other: &str| other == *base || is_system(base) && is_system(other);
         let has_base = |reading: &Reading| {
             let words = word::split(&reading.variant);
-            words.windows(2).any(|pair| pair[0].text == *base && pair[1].starts_with_digit())
+            words.windows(2).any(|pair| is_like(pair[0].text) && pair[1].starts_with_digit())
         };
         readings.iter().any(has_base)
     });

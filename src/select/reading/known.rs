@@ -51,7 +51,7 @@ const BASES: &str = "
 /// Names with digits of their own: architectures, mostly.
 const WHOLES: &str = "
     386 aarch64 amd64 arm32v5 arm32v6 arm32v7 arm64 arm64v8 armv5 armv6 armv7 armv7l armv8 i386 i586 i686 loong64 loongarch64 mips64
-    mips64le ppc64 ppc64le riscv64 s390x win32 win64 x64 x86 x86_64 openj9 log4j2 h2 s3 utf8 ipv6 ipv4 oauth2
+    mips64le ppc64 ppc64le riscv64 s390x win32 win64 x64 x86 x86_64 openj9 log4j2 h2 s3 utf8 ipv6 ipv4 oauth2 ec2
     ";
 
 /// Names of editions with a count of rebuilds, which follows a dot: `17.0.1-ce.0`.

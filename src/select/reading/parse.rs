@@ -73,11 +73,14 @@ fn read<'a>(mut reader: Reader<'a, '_>, revision: &str, words: &mut Vec<Word<'a>
         return reader.nothing();
     }
     let (before, mut rest) = words.split_at_mut(start);
-    for word in before {
-        reader.read_prefix(word);
-    }
     let used = reader.read_numbers(rest);
     rest = &mut rest[used..];
+    let mut before = &*before;
+    while !before.is_empty() {
+        let used = reader.read_prefix(before);
+        before = &before[used..];
+    }
+    reader.last = Last::Word("");
     while !rest.is_empty() && !reader.is_no_version {
         let used = reader.read_suffix(rest);
         rest = &mut rest[used..];

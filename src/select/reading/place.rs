@@ -11,6 +11,8 @@ pub(in crate::select) struct Place<'a> {
     pub(in crate::select) word: &'a str,
     /// The separator; none where the number is glued to the word.
     pub(in crate::select) joint: Option<u8>,
+    /// Whether the word is a base, and the number its version.
+    pub(in crate::select) is_of_base: bool,
 }
 
 /// A number whose meaning the tag alone does not tell.
@@ -27,6 +29,11 @@ pub(in crate::select) struct Sighting<'a> {
 pub(in crate::select) enum Role {
     /// Part of the variant's name.
     Variant,
+    /// The version of a base, of which the first numbers are part of the variant's name.
+    Line {
+        /// How many.
+        numbers: usize,
+    },
     /// A count of rebuilds.
     Revision {
         /// Whether the word before it is the name of that count, so that it names no variant.

@@ -1,10 +1,11 @@
 //! The numbers of unknown meaning in the tags of a repository, by their place, and what they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::select::decision::{Decision, Why};
+use crate::select::reading::known;
 use crate::select::reading::place::{Place, Sighting};
 use crate::select::reading::word;
 
@@ -15,6 +16,8 @@ pub(in crate::select) struct Places<'a> {
     numbers: Vec<Numbers<'a>>,
     /// The tags, by index, that have a number in a place.
     seen: Vec<(usize, usize)>,
+    /// Places that have numbers too long to be anything but a count.
+    long: HashSet<Place<'a>>,
 }
 
 /// The numbers in one place.
@@ -30,6 +33,10 @@ impl<'a> Places<'a> {
     /// Notes a number of the tag with this index.
     pub(in crate::select) fn add(&mut self, index: usize, tag: &'a str, sighting: &Sighting<'a>) {
         let Sighting { place, version, value } = *sighting;
+        if value.split('.').any(|number| number.len() > word::NAME_NUMBER_MAX_DIGITS) {
+            self.long.insert(place);
+            return;
+        }
         let known = *self.by_place.entry(place).or_insert(self.numbers.len());
         if known == self.numbers.len() {
             self.numbers.push(Numbers { place, pairs: Vec::new(), example: tag });
@@ -50,17 +57,19 @@ impl<'a> Places<'a> {
         self.seen.iter().copied()
     }
 
-    /// Says what the numbers in every place are.
-    pub(in crate::select) fn decide(&self) -> Vec<Arc<Decision>> {
-        let reasons: Vec<_> = self.numbers.iter().map(Numbers::judge).collect();
-        let counts =
-            self.numbers.iter().zip(&reasons).filter(|(numbers, why)| why.is_count() && numbers.is_glued());
+    /// Says what the numbers in every place are; nothing of a base whose number is just that of a variant, as always.
+    pub(in crate::select) fn decide(&self) -> Vec<Option<Arc<Decision>>> {
+        let reasons: Vec<_> =
+            self.numbers.iter().map(|numbers| numbers.judge(self.long.contains(&numbers.place))).collect();
+        let counts = self.numbers.iter().zip(&reasons);
+        let counts = counts.filter(|(numbers, why)| why.is_some_and(Why::is_count) && numbers.is_glued());
         let counts: Vec<_> = counts.map(|(numbers, _)| numbers.versions()).collect();
         // Two counts of one version are counts of two things, and their words tell these apart.
         let mut versions = BTreeSet::new();
         let is_alone = counts.iter().flatten().all(|version| versions.insert(*version));
-        let decide = |(numbers, why): (&Numbers<'a>, Why)| {
-            Arc::new(Decision::new(numbers.to_string(), why, numbers.is_glued() && is_alone))
+        let decide = |(numbers, why): (&Numbers<'a>, Option<Why>)| {
+            let names_count = numbers.is_glued() && is_alone || numbers.place.word == "v";
+            Some(Arc::new(Decision::new(numbers.to_string(), why?, names_count)))
         };
         self.numbers.iter().zip(reasons).map(decide).collect()
     }
@@ -68,20 +77,46 @@ impl<'a> Places<'a> {
 
 /// From this on a number is too large for a name. Java is at 25, Fedora at 44, and 64 may be the width of a processor.
 const LARGE: u32 = 65;
+/// So many numbers of a base are a line of it that people choose: `27`, `3.11`.
+const LINE_MAX: usize = 2;
 
 impl Numbers<'_> {
-    /// Whether the numbers follow a word without a separator.
+    /// Whether the numbers follow a word of unknown meaning without a separator.
     fn is_glued(&self) -> bool {
-        self.place.joint.is_none()
+        self.place.joint.is_none() && self.place.word != "v" && !self.place.is_of_base
     }
 
     fn versions(&self) -> BTreeSet<&str> {
         self.pairs.iter().map(|(version, _)| *version).collect()
     }
 
-    fn judge(&self) -> Why {
-        let Table { versions, values } = self.table();
-        if self.may_be_versions() && values.iter().any(|value| value.text.contains('.')) {
+    /// Says what they are; `has_long` is whether others in their place are too long to be anything but a count.
+    fn judge(&self, has_long: bool) -> Option<Why> {
+        if self.place.is_of_base { self.judge_base() } else { Some(self.judge_number(has_long)) }
+    }
+
+    /// The version of a base names a variant, or its first numbers do, where the same ones stand beside one another. Where no
+    /// version has two lines of it, and it has a patch, which nobody chooses, it moves on with the versions.
+    fn judge_base(&self) -> Option<Why> {
+        if self.pairs.iter().all(|(_, value)| value.matches('.').count() < 2) {
+            return None;
+        }
+        let lines = |numbers| self.table(|value| first_numbers(value, numbers)).versions;
+        for numbers in 1..=LINE_MAX {
+            let versions = sets(&lines(numbers));
+            if versions > 1 {
+                return Some(Why::Lines { numbers, versions });
+            }
+        }
+        let lines = lines(LINE_MAX);
+        let moves_on = lines.len() > 1 && lines.iter().all(|line| line.len() == 1);
+        moves_on.then_some(Why::ItsOwnWay { versions: lines.len() })
+    }
+
+    fn judge_number(&self, has_long: bool) -> Why {
+        let Table { versions, values } = self.table(|value| value);
+        let have_dots = |dots| values.iter().any(|value| value.text.matches('.').count() >= dots);
+        if self.may_be_versions() && have_dots(1) {
             return match sets(&versions) {
                 0 | 1 => Why::SecondVersion,
                 versions => Why::BesideOneAnother { versions },
@@ -102,8 +137,14 @@ impl Numbers<'_> {
         if beside > 1 {
             return Why::BesideOneAnother { versions: beside };
         }
-        let is_large = |value: &Value<'_>| value.text.parse::<u32>().is_ok_and(|number| number >= LARGE);
-        if !self.is_glued() && values.iter().any(is_large) {
+        if have_dots(2) {
+            return Why::SecondVersion;
+        }
+        let is_large = |value: &Value<'_>| {
+            let is_above = value.text.parse::<u32>().is_ok_and(|number| number >= LARGE);
+            is_above && known::meaning(value.text).is_none()
+        };
+        if !self.is_glued() && (has_long || values.iter().any(is_large)) {
             return Why::Large;
         }
         let pairs: usize = versions.iter().map(Vec::len).sum();
@@ -123,15 +164,15 @@ impl Numbers<'_> {
             && versions.iter().all(|one| *one == versions[0])
     }
 
-    /// Whether they may be versions of their own: `-3.4` behind the version, or `v1.8` anywhere.
+    /// Whether they may be versions of their own with one dot: `-3.4` behind the version, or `v1.8` anywhere.
     fn may_be_versions(&self) -> bool {
-        let Place { word, joint } = self.place;
+        let Place { word, joint, .. } = self.place;
         word.is_empty() && joint == Some(b'-') || word == "v" && joint.is_none()
     }
 
-    /// Counts versions and values.
-    fn table(&self) -> Table<'_> {
-        let mut pairs = self.pairs.clone();
+    /// Counts versions and values, or what `part` takes of these.
+    fn table(&self, part: impl Fn(&str) -> &str) -> Table<'_> {
+        let mut pairs: Vec<_> = self.pairs.iter().map(|&(version, value)| (version, part(value))).collect();
         pairs.sort_unstable();
         pairs.dedup();
         let mut known = HashMap::new();
@@ -151,6 +192,11 @@ impl Numbers<'_> {
         }
         table
     }
+}
+
+/// The first so many numbers of a version.
+fn first_numbers(version: &str, numbers: usize) -> &str {
+    version.match_indices('.').nth(numbers - 1).map_or(version, |(end, _)| &version[..end])
 }
 
 /// How many versions have the same several values as another one.
@@ -176,7 +222,7 @@ struct Value<'a> {
 /// `` `foo-N` (`1.2.3-foo-4`) ``.
 impl fmt::Display for Numbers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place: Place { word, joint }, example, .. } = self;
+        let Self { place: Place { word, joint, .. }, example, .. } = self;
         let joint = joint.map(char::from).map(String::from).unwrap_or_default();
         let behind = if word.is_empty() { " behind the version" } else { "" };
         write!(f, "`{word}{joint}N`{behind} (`{example}`)")

@@ -3,14 +3,18 @@
 use crate::select::key::{Numbers, Scheme};
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
-use crate::select::reading::parse::{Last, Prerelease, Reader};
+use crate::select::reading::parse::{Prerelease, Reader};
+use crate::select::reading::place::Place;
+use crate::select::reading::suffix;
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
 
 impl<'a> Reader<'a, '_> {
     /// Where the version starts.
     pub(in crate::select) fn start(&mut self, words: &mut Vec<Word<'a>>) -> Option<usize> {
-        let Some(first) = self.next_start(words, 0) else { return glued_number(words) };
+        let Some(first) = self.next_start(words, 0) else {
+            return self.count_of_commits(words).or_else(|| glued_number(words));
+        };
         if is_dotted(words, first) && !is_of_base(words, first) {
             return Some(first);
         }
@@ -34,30 +38,56 @@ impl<'a> Reader<'a, '_> {
 
     /// Whether the tag, whose version starts at `start`, is one of a base alone as others have it beside their versions.
     pub(in crate::select) fn is_base_alone(&mut self, words: &[Word<'a>], start: usize) -> bool {
-        let is_alone = start == 1 && is_of_base(words, start) && is_short_name(words, start);
-        self.base = is_alone.then(|| words[0].text);
+        let is_alone = is_of_base(words, start) && is_short_name(words, start);
+        self.base = is_alone.then(|| words[start - 1].text);
         self.base.is_some_and(|base| self.conventions.bases.contains(base))
     }
 
     /// Where a version may start, not before `from`.
     fn next_start(&mut self, words: &[Word<'a>], from: usize) -> Option<usize> {
-        (from..words.len()).find(|&last| self.starts_version(&words[..=last]))
+        (from..words.len()).find(|&at| self.starts_version(words, at))
     }
 
-    /// Whether the last of these words starts the version.
-    fn starts_version(&mut self, words: &[Word<'_>]) -> bool {
-        let Some((word, before)) = words.split_last() else { return false };
-        // `alpine3.19` and `x86_64` are one name each.
+    /// Whether the word at `at` starts the version.
+    fn starts_version(&mut self, words: &[Word<'_>], at: usize) -> bool {
+        let (before, word) = (&words[..at], &words[at]);
+        if !word.without_v().starts_with_digit() {
+            return false;
+        }
+        // `alpine3.19` and `x86_64` are one name each, but no name has a day: `al2.2024.05.24`.
         let ends_in_digit = |word: &Word<'_>| word.text.ends_with(|c: char| c.is_ascii_digit());
-        let is_in_name = !word.follows(b'-') && before.last().is_some_and(ends_in_digit);
-        word.without_v().starts_with_digit() && !is_in_name && !self.is_commit(word)
+        let is_in_name = !word.follows(b'-')
+            && before.last().is_some_and(ends_in_digit)
+            && word::leading_moment(&words[at..]).is_none();
+        let is_commit = self.is_commit(word) || before.is_empty() && word.is_short_commit(1);
+        !is_in_name && !is_commit
     }
 
-    /// Reads a word before the version: `java11` in `java11-21.3.0`, `nightly` in `nightly-20240501`.
-    pub(in crate::select) fn read_prefix(&mut self, word: &Word<'a>) {
+    /// Where a tag that has a commit for a version counts these: `ls335` in `9bb059cf-ls335`.
+    fn count_of_commits(&mut self, words: &mut [Word<'a>]) -> Option<usize> {
+        let at = 1 + words.iter().position(|word| self.is_commit(word))?;
+        let (name, number) = words.get(at)?.split_number();
+        if number.is_empty() || !matches!(known::meaning(name), Some(Meaning::Rebuild(_))) {
+            return None;
+        }
+        words[at] = words[at].from(name.len());
+        Some(at)
+    }
+
+    /// Reads the first of the words before the version (`java11` in `java11-21.3.0`, `nightly` in `nightly-20240501`), and
+    /// returns how many are done with.
+    pub(in crate::select) fn read_prefix(&mut self, words: &[Word<'a>]) -> usize {
+        let word = &words[0];
         if self.is_commit(word) {
             self.commit = Some(word.text);
-            return;
+            return 1;
+        }
+        let base = word.split_number().0;
+        if base.len() < word.text.len() && known::meaning(base) == Some(Meaning::Base) {
+            // `rocm6.4.1` in `rocm6.4.1_vllm_0.9.1`
+            let used = suffix::run(words);
+            self.read_base(words, Place { word: base, joint: None, is_of_base: true }, used);
+            return used;
         }
         match known::meaning(word.text) {
             Some(Meaning::Prerelease(stage)) if !known::needs_number(stage) => {
@@ -68,6 +98,7 @@ impl<'a> Reader<'a, '_> {
             Some(Meaning::Proposal | Meaning::Channel) => self.is_no_version = true,
             _ => self.add_variant(word),
         }
+        1
     }
 
     /// Reads the numbers at the start of `words`, and returns how many words are done with. What is glued to the
@@ -92,7 +123,6 @@ impl<'a> Reader<'a, '_> {
             }
         }
         self.row = &self.text[start..end];
-        self.last = Last::Word("");
         used
     }
 
@@ -101,7 +131,8 @@ impl<'a> Reader<'a, '_> {
     fn continues_numbers(&mut self, word: &Word<'_>, row: &str) -> bool {
         let is_joined =
             word.follows(b'.') || word.follows(b'_') && !row.contains('.') && word.moment().is_none();
-        is_joined && word.starts_with_digit() && !self.is_commit(word)
+        // With one letter it may be a version: `0b1046`.
+        is_joined && word.starts_with_digit() && !self.is_commit(word) && !word.is_short_commit(2)
     }
 
     fn read_date_as_numbers(&mut self, words: &[Word<'a>]) -> usize {
@@ -162,7 +193,7 @@ fn is_short_name(words: &[Word<'_>], at: usize) -> bool {
 
 /// Where a tag without any other number has a version glued to a word: to a letter (`b5343`, `k229-07a4d1f`, `r2024a`),
 /// as Oracle's updates (`jdk8u292`), or as the last of its words with a dot (`pg14.5-ts2.8.1`). The word, but for a
-/// single letter, is a name.
+/// single letter, is a name. A base with a patch will do where there is nothing else: `cuda12.9.1-ubuntu24.04`.
 fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
     let digits = |word: &Word<'_>| word.from(1).leading_digits().len();
     let letter = words.iter().position(|word| {
@@ -180,12 +211,18 @@ fn glued_number(words: &mut Vec<Word<'_>>) -> Option<usize> {
             return Some(at);
         }
     }
-    let at = (0..words.len()).rfind(|&at| {
-        let name = words[at].leading_letters();
-        let number = words[at].from(name.len());
-        let is_version = number.is_number() && is_dotted(words, at) && !known::is_base(name);
-        words[at].is_apart() && !name.is_empty() && (is_version || number.is_update())
-    })?;
+    let is_version = |at: &usize| {
+        let name = words[*at].leading_letters();
+        let number = words[*at].from(name.len());
+        let is_version = number.is_number() && is_dotted(words, *at) && !known::is_base(name);
+        words[*at].is_apart() && !name.is_empty() && (is_version || number.is_update())
+    };
+    let is_patched_base = |at: &usize| {
+        let is_base = known::meaning(words[*at].split_number().0) == Some(Meaning::Base);
+        words[*at].is_apart() && is_base && suffix::run(&words[*at..]) > 2
+    };
+    let all = 0..words.len();
+    let at = all.clone().rfind(is_version).or_else(|| all.clone().find(is_patched_base))?;
     let name = Word { text: words[at].leading_letters(), ..words[at] };
     words[at] = words[at].from(name.text.len());
     words.insert(at, name);

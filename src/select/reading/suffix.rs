@@ -12,7 +12,7 @@ impl<'a> Reader<'a, '_> {
     /// Reads the first of `words`, and returns how many, at least one, are done with.
     pub(in crate::select) fn read_suffix(&mut self, words: &mut [Word<'a>]) -> usize {
         let Some(&word) = words.first() else { return 0 };
-        if let Some(used) = self.read_description(words) {
+        if let Some(used) = self.read_description(words).or_else(|| self.read_whole(words)) {
             return used;
         }
         if let Some((moment, used)) = word::leading_moment(words).filter(|_| self.date.is_none()) {
@@ -20,8 +20,8 @@ impl<'a> Reader<'a, '_> {
             self.last = Last::Revision;
             return used;
         }
-        let commit = if self.is_commit(&word) { Some(1) } else { word::broken_commit(words) };
-        if let Some(used) = commit {
+        let is_commit = self.is_commit(&word) || word.follows(b'.') && word.is_short_commit(2);
+        if let Some(used) = if is_commit { Some(1) } else { word::broken_commit(words) } {
             self.commit.get_or_insert(&self.text[word.start..words[used - 1].end()]);
             return used;
         }
@@ -52,18 +52,26 @@ impl<'a> Reader<'a, '_> {
         self.read_named(words)
     }
 
-    /// Reads what `git describe` says: `5-g1a2b3c4`, and behind a date also the tag from which it counts,
+    /// Reads what `git describe` says: `5-g1a2b3c4` (`n5.h1a2b3c4` in Python's world), and behind a date also the tag from which it counts,
     /// as in `v20221220-controller-v1.5.1-58-g787ea74`.
     fn read_description(&mut self, words: &[Word<'a>]) -> Option<usize> {
-        let is_description = |pair: &[Word<'_>]| pair[0].is_number() && pair[1].is_described();
+        let is_description = |pair: &[Word<'_>]| pair[0].commits().is_some() && pair[1].is_described();
         let at = match self.scheme {
             Scheme::Versions => words.get(..2).filter(|pair| is_description(pair)).map(|_| 0),
             Scheme::Dates => words.windows(2).position(is_description),
         }?;
-        let (count, commit) = (words[at].text, words[at + 1]);
-        self.commits = Some(count);
+        let commit = words[at + 1];
+        self.commits = words[at].commits();
         self.commit = Some(&self.text[words[0].start..commit.end()]);
         Some(at + 2)
+    }
+
+    /// Reads a word whose digits are no number: `arm64v8`, `x86_64`, `ec2`.
+    fn read_whole(&mut self, words: &[Word<'a>]) -> Option<usize> {
+        let is_whole = !words[0].is_number() && known::meaning(words[0].text) == Some(Meaning::Whole);
+        let used = if words.get(1).is_some_and(|next| next.text == "64") { 2 } else { 1 };
+        is_whole.then(|| words[..used].iter().for_each(|word| self.add_variant(word)))?;
+        Some(used)
     }
 
     /// Reads the numbers of a pre-release: `rc1`, `rc.1`, `ea-b12`, `alpha.1.2`. `None` where it is none without one.
@@ -111,10 +119,15 @@ impl<'a> Reader<'a, '_> {
         let value = &self.text[word.start..words[used - 1].end()];
         let counts = match self.last {
             Last::Revision => true,
+            // `v20240903-6a352c5344-1.30`: the branch that it was built from.
+            _ if self.commit.is_some() && value.contains('.') => false,
+            _ if self.is_count(words, used) => true,
             Last::Word(name) => {
-                let place = Place { word: name, joint: word.separator };
-                let is_told = |role| role != Role::Variant || word::is_padded(value);
-                self.is_count(words, used) || !is_ubuntu(value) && is_told(self.role(place, value))
+                let place = Place { word: name, joint: word.separator, is_of_base: false };
+                let is_long = words[..used].iter().any(Word::is_long);
+                // What is too long to be anything but a count tells of the others in its place.
+                let role = if is_ubuntu(value) { Role::Variant } else { self.role(place, value) };
+                is_long || role != Role::Variant || word::is_padded(value)
             }
         };
         if counts {
@@ -125,25 +138,15 @@ impl<'a> Reader<'a, '_> {
         used
     }
 
-    /// Whether the first `used` words, numbers alone, can be nothing but a count: they are as long as a moment, or
-    /// stand before a commit, behind a date, or behind dots and an underscore (`17.0.11_9`).
+    /// Whether the first `used` words, numbers alone, can be nothing but a count by their place: they stand before a commit, behind a date, or behind dots and an underscore (`17.0.11_9`).
     fn is_count(&self, words: &[Word<'_>], used: usize) -> bool {
         let is_build = words[0].follows(b'_') && matches!(self.last, Last::Word(""));
-        matches!(self.scheme, Scheme::Dates)
-            || is_build
-            || words[..used].iter().any(Word::is_long)
-            || words.get(used).is_some_and(Word::is_commit)
+        matches!(self.scheme, Scheme::Dates) || is_build || words.get(used).is_some_and(Word::is_commit)
     }
 
     /// Reads a word of letters with the number that belongs to it.
     fn read_named(&mut self, words: &mut [Word<'a>]) -> usize {
         let word = words[0];
-        if known::meaning(word.text) == Some(Meaning::Whole) {
-            // `x86_64`
-            let used = if words.get(1).is_some_and(|next| next.text == "64") { 2 } else { 1 };
-            words[..used].iter().for_each(|word| self.add_variant(word));
-            return used;
-        }
         let (name, digits) = word.split_number();
         let letters = word.leading_letters();
         if digits.is_empty() {
@@ -160,9 +163,12 @@ impl<'a> Reader<'a, '_> {
                 _ => self.read_word(words),
             };
         }
-        let used = run(words);
+        let used = run_of_name(words);
         match known::meaning(name).or_else(|| known::meaning(letters)) {
-            Some(Meaning::System | Meaning::Base) if !word.is_long() => self.name_variant(words, name, used),
+            Some(Meaning::System) if !word.is_long() => self.name_variant(words, name, used),
+            Some(Meaning::Base) if !word.is_long() => {
+                self.read_base(words, Place { word: name, joint: None, is_of_base: true }, used);
+            }
             // `k8s-v1.27`
             None if word.has_v() && matches!(self.last, Last::Word(name) if known::is_base(name)) => {
                 self.name_variant(words, name, used);
@@ -188,7 +194,11 @@ impl<'a> Reader<'a, '_> {
         let last = if used > 1 { words[used - 1] } else { first };
         let value = &self.text[word.start + name.len()..last.end()];
         let is_long = words[..used].iter().any(Word::is_long);
-        let role = if is_long { None } else { Some(self.role(Place { word: name, joint: None }, value)) };
+        let role = if is_long {
+            None
+        } else {
+            Some(self.role(Place { word: name, joint: None, is_of_base: false }, value))
+        };
         let names_count = match role {
             Some(Role::Revision { names_count }) => names_count,
             Some(Role::Variant) if !word::is_padded(value) => {
@@ -227,7 +237,12 @@ impl<'a> Reader<'a, '_> {
             Some(Meaning::System | Meaning::Base)
                 if numbers > 0 && is_its_version(word, meaning, &words[1..used]) =>
             {
-                self.name_variant(words, word.text, used);
+                if meaning == Some(Meaning::System) {
+                    self.name_variant(words, word.text, used);
+                } else {
+                    let place = Place { word: word.text, joint: words[1].separator, is_of_base: true };
+                    self.read_base(words, place, used);
+                }
             }
             Some(Meaning::Edition) if words.get(1).is_some_and(|next| next.follows(b'.')) && numbers > 0 => {
                 self.add_variant(word);
@@ -241,6 +256,21 @@ impl<'a> Reader<'a, '_> {
             }
         }
         used
+    }
+
+    /// Reads the name of a base, of so many words with its version. How much of a version with dots names the variant is
+    /// for the list to tell.
+    pub(super) fn read_base(&mut self, words: &[Word<'a>], place: Place<'a>, used: usize) {
+        let named = usize::from(place.joint.is_some());
+        let start = words[0].start + place.word.len() + named;
+        let value = &self.text[start..words[used - 1].end()];
+        let role = if value.contains('.') { self.role(place, value) } else { Role::Variant };
+        match role {
+            Role::Variant => return self.name_variant(words, place.word, used),
+            Role::Line { numbers } => self.name_variant(words, place.word, numbers + named),
+            Role::Revision { .. } => self.add_variant(&Word { text: place.word, ..words[0] }),
+        }
+        self.add_revision(Rank::Count, &[Word { separator: Some(b'-'), start, text: value }]);
     }
 
     fn role(&mut self, place: Place<'a>, value: &'a str) -> Role {
@@ -290,9 +320,15 @@ impl<'a> Reader<'a, '_> {
 }
 
 /// How many words the first one is with the numbers joined to it: `alpine3.19` is two.
-fn run(words: &[Word<'_>]) -> usize {
+pub(super) fn run(words: &[Word<'_>]) -> usize {
     let goes_on = |word: &Word<'_>| word.follows(b'.') && word.is_number();
     1 + words.iter().skip(1).take_while(|word| goes_on(word)).count()
+}
+
+/// The same without a day, which is no part of a name: `al2.2024.04.22` is one.
+fn run_of_name(words: &[Word<'_>]) -> usize {
+    let all = run(words);
+    (1..all).find(|&at| word::leading_moment(&words[at..]).is_some()).unwrap_or(all)
 }
 
 /// Whether these numbers, which follow the name of a system or of another base, are its version. No system is as young

@@ -9,9 +9,9 @@ const COMMIT_MIN_DIGITS: usize = 7;
 /// A whole SHA-256; a commit's SHA-1 has 40.
 const COMMIT_MAX_DIGITS: usize = 64;
 /// The versions of what an image is built on have shorter numbers.
-const NAME_NUMBER_MAX_DIGITS: usize = 4;
+pub(in crate::select) const NAME_NUMBER_MAX_DIGITS: usize = 4;
 /// What people write before a commit to say that it is one.
-const DESCRIPTIONS: [&str; 4] = ["g", "git", "sha", "commit"];
+const DESCRIPTIONS: [&str; 5] = ["g", "git", "h", "sha", "commit"];
 
 /// A part of a tag between separators.
 #[derive(Clone, Copy, Debug)]
@@ -140,9 +140,21 @@ impl<'a> Word<'a> {
         self.is_described() || is_hash(self.text) && has_letters_and_digits(self.text)
     }
 
+    /// Whether it is a commit of six digits with so many letters at the least: `0e19ea`.
+    pub(in crate::select) fn is_short_commit(&self, letters: usize) -> bool {
+        self.text.len() + 1 == COMMIT_MIN_DIGITS
+            && self.text.bytes().all(is_hexadecimal)
+            && self.text.bytes().filter(u8::is_ascii_lowercase).count() >= letters
+    }
+
     /// Whether it may be a commit by chance without a letter or without a digit. Not what reads as a date.
     pub(in crate::select) fn may_be_commit(&self) -> bool {
         is_hash(self.text) && !self.is_commit() && self.moment().is_none()
+    }
+
+    /// The number of commits that it may count: `5`, `n5`.
+    pub(in crate::select) fn commits(&self) -> Option<&'a str> {
+        Some(self.text.strip_prefix('n').unwrap_or(self.text)).filter(|count| is_digits(count))
     }
 
     /// Whether it says that it is a commit, as `git describe` does: `g1a2b3c4` in `v1.2.3-5-g1a2b3c4`; `git1a2b3c4`.
@@ -263,8 +275,11 @@ fn has_letters_and_digits(text: &str) -> bool {
 }
 
 fn is_hash(text: &str) -> bool {
-    (COMMIT_MIN_DIGITS..=COMMIT_MAX_DIGITS).contains(&text.len())
-        && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    (COMMIT_MIN_DIGITS..=COMMIT_MAX_DIGITS).contains(&text.len()) && text.bytes().all(is_hexadecimal)
+}
+
+fn is_hexadecimal(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 pub(in crate::select) fn is_digits(text: &str) -> bool {
