@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 use crate::oci::Tag;
 use crate::select::reading::parse;
@@ -106,6 +106,13 @@ struct Groups {
     per: Vec<(String, usize)>,
 }
 
+/// What a rule's groups matched of one tag, in room that serves for all.
+pub(super) struct Matched<'a> {
+    spans: CaptureLocations,
+    /// What each of the `per` groups matched.
+    pub(super) per: Vec<&'a str>,
+}
+
 /// What a rule's patterns say of a tag.
 pub(super) enum Outcome {
     /// `match` does not match.
@@ -177,15 +184,21 @@ impl Rule {
         self.groups.per.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others. Adds to `per` what each of the
-    /// groups of that name matched.
+    /// Room for [`Rule::read`].
+    pub(super) fn matched<'a>(&self) -> Matched<'a> {
+        Matched { spans: self.pattern.capture_locations(), per: Vec::new() }
+    }
+
+    /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others. What the groups matched is in
+    /// `matched` then.
     pub(super) fn read<'a>(
         &self,
         tag: &'a Tag,
         whole: &Reading,
         conventions: &Conventions<'_>,
-        per: &mut Vec<&'a str>,
+        matched: &mut Matched<'a>,
     ) -> Outcome {
+        matched.per.clear();
         let text = tag.as_str();
         let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text.as_bytes()));
         if !self.groups.are_used() {
@@ -195,12 +208,15 @@ impl Rule {
                 true => Outcome::Matched { reading: None },
             };
         }
-        let Some(captures) = self.pattern.captures(text.as_bytes()) else { return Outcome::Unmatched };
+        if self.pattern.captures_read(&mut matched.spans, text.as_bytes()).is_none() {
+            return Outcome::Unmatched;
+        }
         if is_excepted() {
             return Outcome::Excepted;
         }
         // A tag is ASCII: every byte is a character.
-        let span = |index| captures.get(index).map(|group| group.range());
+        let Matched { spans, per } = matched;
+        let span = |index| spans.get(index).map(|(start, end)| start..end);
         let group = |index| span(index).map_or("", |range| &text[range]);
         let revision = self.groups.revision.and_then(span);
         let mut reading = match (self.groups.version, revision) {

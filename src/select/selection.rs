@@ -185,10 +185,9 @@ fn judge(
     let mut reasons = Vec::with_capacity(tags.len());
     let mut readings = Vec::with_capacity(tags.len());
     let mut line_of = Vec::with_capacity(tags.len());
-    let (mut lines, mut per) = (Lines::new(), Vec::new());
+    let (mut lines, mut matched) = (Lines::new(), rule.matched());
     for (tag, whole) in tags.iter().zip(whole) {
-        per.clear();
-        let (reason, reading) = match rule.read(tag, whole, conventions, &mut per) {
+        let (reason, reading) = match rule.read(tag, whole, conventions, &mut matched) {
             Outcome::Unmatched => (Reason::Unmatched, None),
             Outcome::Excepted => (Reason::Excepted, None),
             Outcome::Matched { reading } => {
@@ -198,10 +197,10 @@ fn judge(
         };
         reasons.push(reason);
         readings.push(reading);
-        let known = lines.get(&*per).copied();
+        let known = lines.get(&*matched.per).copied();
         line_of.push(known.unwrap_or_else(|| {
             let next = lines.len();
-            lines.insert(per.clone(), next);
+            lines.insert(matched.per.clone(), next);
             next
         }));
     }

@@ -84,7 +84,7 @@ const PRERELEASES: [(Stage, &str); 10] = [
     (Stage::Development, "dev"),
     (Stage::Alpha, "alpha"),
     (Stage::EarlyAccess, "ea eap"),
-    (Stage::Preview, "pre preview prerelease experimental"),
+    (Stage::Preview, "pre preview prerelease experimental ctp"),
     (Stage::Beta, "beta"),
     (Stage::Milestone, "m milestone ec"),
     (Stage::Candidate, "rc cr"),

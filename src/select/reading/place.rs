@@ -15,6 +15,13 @@ pub(in crate::select) struct Place<'a> {
     pub(in crate::select) is_of_base: bool,
 }
 
+impl<'a> Place<'a> {
+    /// Behind a word that is no base, or behind the version.
+    pub(in crate::select) fn behind(word: &'a str, joint: Option<u8>) -> Self {
+        Self { word, joint, is_of_base: false }
+    }
+}
+
 /// A number whose meaning the tag alone does not tell.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::select) struct Sighting<'a> {

@@ -4,7 +4,6 @@ use crate::select::key::{Numbers, Scheme};
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
 use crate::select::reading::parse::{Prerelease, Reader};
-use crate::select::reading::place::Place;
 use crate::select::reading::suffix;
 use crate::select::reading::word;
 use crate::select::reading::word::Word;
@@ -54,12 +53,14 @@ impl<'a> Reader<'a, '_> {
         if !word.without_v().starts_with_digit() {
             return false;
         }
-        // `alpine3.19` and `x86_64` are one name each, but no name has a day: `al2.2024.05.24`.
+        // `alpine3.19` and `x86_64` are one name each, but no name has a day (`al2.2024.05.24`), or a `v` and a dot
+        // (`x86_64_v6.3.4`).
         let ends_in_digit = |word: &Word<'_>| word.text.ends_with(|c: char| c.is_ascii_digit());
         let is_in_name = !word.follows(b'-')
             && before.last().is_some_and(ends_in_digit)
-            && word::leading_moment(&words[at..]).is_none();
-        let is_commit = self.is_commit(word) || before.is_empty() && word.is_short_commit(1);
+            && word::leading_moment(&words[at..]).is_none()
+            && !(word.has_v() && is_dotted(words, at));
+        let is_commit = self.is_commit(word) || word.is_short_commit(if before.is_empty() { 1 } else { 2 });
         !is_in_name && !is_commit
     }
 
@@ -82,11 +83,11 @@ impl<'a> Reader<'a, '_> {
             self.commit = Some(word.text);
             return 1;
         }
-        let base = word.split_number().0;
-        if base.len() < word.text.len() && known::meaning(base) == Some(Meaning::Base) {
+        let (base, number) = word.split_number();
+        if !number.is_empty() && known::is_base(base) {
             // `rocm6.4.1` in `rocm6.4.1_vllm_0.9.1`
             let used = suffix::run(words);
-            self.read_base(words, Place { word: base, joint: None, is_of_base: true }, used);
+            self.read_base(words, base, None, used);
             return used;
         }
         match known::meaning(word.text) {

@@ -52,8 +52,8 @@ impl<'a> Reader<'a, '_> {
         self.read_named(words)
     }
 
-    /// Reads what `git describe` says: `5-g1a2b3c4` (`n5.h1a2b3c4` in Python's world), and behind a date also the tag from which it counts,
-    /// as in `v20221220-controller-v1.5.1-58-g787ea74`.
+    /// Reads what `git describe` says: `5-g1a2b3c4` (charts have `n5.h1a2b3c4`), and behind a date also the tag from
+    /// which it counts, as in `v20221220-controller-v1.5.1-58-g787ea74`.
     fn read_description(&mut self, words: &[Word<'a>]) -> Option<usize> {
         let is_description = |pair: &[Word<'_>]| pair[0].commits().is_some() && pair[1].is_described();
         let at = match self.scheme {
@@ -123,7 +123,7 @@ impl<'a> Reader<'a, '_> {
             _ if self.commit.is_some() && value.contains('.') => false,
             _ if self.is_count(words, used) => true,
             Last::Word(name) => {
-                let place = Place { word: name, joint: word.separator, is_of_base: false };
+                let place = Place::behind(name, word.separator);
                 let is_long = words[..used].iter().any(Word::is_long);
                 // What is too long to be anything but a count tells of the others in its place.
                 let role = if is_ubuntu(value) { Role::Variant } else { self.role(place, value) };
@@ -138,7 +138,8 @@ impl<'a> Reader<'a, '_> {
         used
     }
 
-    /// Whether the first `used` words, numbers alone, can be nothing but a count by their place: they stand before a commit, behind a date, or behind dots and an underscore (`17.0.11_9`).
+    /// Whether the first `used` words, numbers alone, can be nothing but a count by where they stand: before a commit,
+    /// behind a date, or behind dots and an underscore (`17.0.11_9`).
     fn is_count(&self, words: &[Word<'_>], used: usize) -> bool {
         let is_build = words[0].follows(b'_') && matches!(self.last, Last::Word(""));
         matches!(self.scheme, Scheme::Dates) || is_build || words.get(used).is_some_and(Word::is_commit)
@@ -165,12 +166,14 @@ impl<'a> Reader<'a, '_> {
         }
         let used = run_of_name(words);
         match known::meaning(name).or_else(|| known::meaning(letters)) {
-            Some(Meaning::System) if !word.is_long() => self.name_variant(words, name, used),
-            Some(Meaning::Base) if !word.is_long() => {
-                self.read_base(words, Place { word: name, joint: None, is_of_base: true }, used);
+            Some(Meaning::System | Meaning::Base) if !word.is_long() => {
+                self.read_base(words, name, None, used)
             }
             // `k8s-v1.27`
-            None if word.has_v() && matches!(self.last, Last::Word(name) if known::is_base(name)) => {
+            None if word.has_v()
+                && used < 3
+                && matches!(self.last, Last::Word(name) if known::is_base(name)) =>
+            {
                 self.name_variant(words, name, used);
             }
             Some(Meaning::Rebuild(rank)) => self.add_revision(rank, &words[..used]),
@@ -194,11 +197,7 @@ impl<'a> Reader<'a, '_> {
         let last = if used > 1 { words[used - 1] } else { first };
         let value = &self.text[word.start + name.len()..last.end()];
         let is_long = words[..used].iter().any(Word::is_long);
-        let role = if is_long {
-            None
-        } else {
-            Some(self.role(Place { word: name, joint: None, is_of_base: false }, value))
-        };
+        let role = if is_long { None } else { Some(self.role(Place::behind(name, None), value)) };
         let names_count = match role {
             Some(Role::Revision { names_count }) => names_count,
             Some(Role::Variant) if !word::is_padded(value) => {
@@ -237,12 +236,7 @@ impl<'a> Reader<'a, '_> {
             Some(Meaning::System | Meaning::Base)
                 if numbers > 0 && is_its_version(word, meaning, &words[1..used]) =>
             {
-                if meaning == Some(Meaning::System) {
-                    self.name_variant(words, word.text, used);
-                } else {
-                    let place = Place { word: word.text, joint: words[1].separator, is_of_base: true };
-                    self.read_base(words, place, used);
-                }
+                self.read_base(words, word.text, words[1].separator, used);
             }
             Some(Meaning::Edition) if words.get(1).is_some_and(|next| next.follows(b'.')) && numbers > 0 => {
                 self.add_variant(word);
@@ -258,17 +252,18 @@ impl<'a> Reader<'a, '_> {
         used
     }
 
-    /// Reads the name of a base, of so many words with its version. How much of a version with dots names the variant is
-    /// for the list to tell.
-    pub(super) fn read_base(&mut self, words: &[Word<'a>], place: Place<'a>, used: usize) {
-        let named = usize::from(place.joint.is_some());
-        let start = words[0].start + place.word.len() + named;
+    /// Reads the first `used` words, the name of a system or another base with its version. Systems are chosen by all of
+    /// it. How much of another one's names the variant is for the list to tell, where it has a dot.
+    pub(super) fn read_base(&mut self, words: &[Word<'a>], name: &'a str, joint: Option<u8>, used: usize) {
+        let named = usize::from(joint.is_some());
+        let start = words[0].start + name.len() + named;
         let value = &self.text[start..words[used - 1].end()];
-        let role = if value.contains('.') { self.role(place, value) } else { Role::Variant };
-        match role {
-            Role::Variant => return self.name_variant(words, place.word, used),
-            Role::Line { numbers } => self.name_variant(words, place.word, numbers + named),
-            Role::Revision { .. } => self.add_variant(&Word { text: place.word, ..words[0] }),
+        let is_open = value.contains('.') && known::meaning(name) == Some(Meaning::Base);
+        let place = Place { word: name, joint, is_of_base: true };
+        match if is_open { self.role(place, value) } else { Role::Variant } {
+            Role::Variant => return self.name_variant(words, name, used),
+            Role::Line { numbers } => self.name_variant(words, name, numbers + named),
+            Role::Revision { .. } => self.add_variant(&Word { text: name, ..words[0] }),
         }
         self.add_revision(Rank::Count, &[Word { separator: Some(b'-'), start, text: value }]);
     }

@@ -243,6 +243,7 @@ pub(in crate::select) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, u
         return Some(timed.map_or((moment, 1), |timed| (timed, 2)));
     }
     let [year, month, day, rest @ ..] = words else { return None };
+    let year = year.without_v();
     let is_parted = |by| month.follows(by) && day.follows(by);
     if year.text.len() != 4 || month.text.len() != 2 || ![b'-', b'.', b'_'].into_iter().any(is_parted) {
         return None;

@@ -46,6 +46,55 @@ fn counters_are_told_by_a_zero_in_front() {
 }
 
 #[test]
+fn what_is_too_long_for_a_name_tells_of_the_others_in_its_place() {
+    check_newest("8.0-9 8.0-16 8.1-1751475004", &[("", "8.1-1751475004 8.0-16 8.0-9")], "");
+    // An architecture is no number.
+    check_newest("1.0-386 1.1 1.1-386", &[("", "1.1"), ("386", "1.1-386 1.0-386")], "");
+}
+
+#[test]
+fn a_base_with_a_patch_moves_on_with_the_versions() {
+    let go = "1.22.0-go1.16.7-buster.0 1.23.0-go1.17.2-buster.0 1.23.0-go1.17.3-buster.0";
+    check_newest(
+        go,
+        &[("go-buster", "1.23.0-go1.17.3-buster.0 1.23.0-go1.17.2-buster.0 1.22.0-go1.16.7-buster.0")],
+        "",
+    );
+    check_newest(
+        "rocm6.3.1_vllm_0.8.5 rocm6.4.1_vllm_0.9.1",
+        &[("rocm_vllm", "rocm6.4.1_vllm_0.9.1 rocm6.3.1_vllm_0.8.5")],
+        "",
+    );
+    // Without a patch it is what people choose.
+    check_newest("1.0-php8.3 1.1-php8.4", &[("php8.3", "1.0-php8.3"), ("php8.4", "1.1-php8.4")], "");
+    // So is a system, always.
+    check_newest(
+        "1.0-alpine3.19.0 1.1-alpine3.19.1",
+        &[("alpine3.19.0", "1.0-alpine3.19.0"), ("alpine3.19.1", "1.1-alpine3.19.1")],
+        "",
+    );
+}
+
+#[test]
+fn lines_of_a_base_that_stand_beside_one_another_are_variants() {
+    let otp = "1.17-erlang-26.2.5 1.17-erlang-27.0.1 1.17-erlang-27.1 1.18-erlang-26.2.6 1.18-erlang-27.2";
+    check_newest(
+        otp,
+        &[
+            ("erlang-26", "1.18-erlang-26.2.6 1.17-erlang-26.2.5"),
+            ("erlang-27", "1.18-erlang-27.2 1.17-erlang-27.1 1.17-erlang-27.0.1"),
+        ],
+        "",
+    );
+    assert_eq!(
+        decisions(otp),
+        [
+            "`erlang-N` (`1.17-erlang-26.2.5`) names a variant by the first 1 of its numbers: the same ones stand beside one another for 2 versions"
+        ]
+    );
+}
+
+#[test]
 fn a_dot_makes_a_version_within_the_version() {
     let postgis = "15-3.3 15-3.4 16-3.4 16-3.5 17-3.5 17-3.6";
     check_newest(postgis, &[("", "17-3.6 17-3.5 16-3.5")], "");

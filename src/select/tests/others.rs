@@ -149,6 +149,39 @@ fn a_commit_without_letters_is_one_where_others_have_its_length() {
 }
 
 #[test]
+fn a_count_stands_for_the_version_where_a_commit_does() {
+    check_newest(
+        "9bb059cf-ls335 9a2c0d5e-ls334 60706032-ls291 version-9bb059cf",
+        &[("", "9bb059cf-ls335 9a2c0d5e-ls334 60706032-ls291")],
+        "version-9bb059cf",
+    );
+    check_newest("2.1.0-py39 806c18-py39", &[("py39", "2.1.0-py39")], "806c18-py39");
+    check_newest("2.52.0.0e19ea 2.51.0.0e19ea 3.0.0b1046", &[("", "2.52.0.0e19ea 2.51.0.0e19ea")], "");
+}
+
+#[test]
+fn no_name_has_a_day_or_a_v_with_a_dot() {
+    check_newest(
+        "al2.2024.04.22.19 al2.2024.05.24.17 al2023.2024.01.12.18 al2",
+        &[("al2", "al2.2024.05.24.17 al2.2024.04.22.19"), ("al2023", "al2023.2024.01.12.18")],
+        "al2",
+    );
+    check_newest("8.al2 8.al2.2024.04.22.18", &[("al2", "8.al2 8.al2.2024.04.22.18")], "");
+    check_newest("x86_64_v6.3.3 x86_64_v6.3.4", &[("x86_64", "x86_64_v6.3.4 x86_64_v6.3.3")], "");
+    check_newest("10.11 2025050505 2026070606", &[("", "10.11 2026070606 2025050505")], "");
+}
+
+#[test]
+fn a_system_alone_is_none_of_those_that_versions_are_made_for() {
+    check_newest(
+        "7.4-ubuntu-24.04 lts-mariner-2.0 ubuntu-18.04",
+        &[("ubuntu-24.04", "7.4-ubuntu-24.04")],
+        "lts-mariner-2.0 ubuntu-18.04",
+    );
+    check_newest("act-22.04 act-24.04", &[("act", "act-24.04 act-22.04")], "");
+}
+
+#[test]
 fn ranges_read_the_first_three_numbers() {
     let range = |text: &str| Spec { range: Some(text.parse().unwrap()), ..everything() };
     let text = "21 22.0.1 25.0.3-ol9 26 26-ea 8u491 99999999999999999999999 latest";
