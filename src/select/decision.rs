@@ -53,8 +53,8 @@ impl fmt::Display for Decision {
             ),
             Why::Lines { numbers, versions } => write!(
                 f,
-                "{place} names a variant by the first {numbers} of its numbers: the same ones stand beside one another for \
-                 {versions} versions"
+                "{place} names a variant by its first {}: the same ones stand beside one another for {versions} versions",
+                if *numbers == 1 { "number" } else { "two numbers" }
             ),
             Why::FromTheStart => write!(f, "{place} counts rebuilds: it begins at 0 or 1"),
             Why::ItsOwnWay { versions } => {
@@ -69,7 +69,7 @@ impl fmt::Display for Decision {
             ),
             Why::Commit => write!(f, "{place} is a commit: other tags have commits of its length"),
             Why::Base => {
-                write!(f, "{place} has no version of its own: other tags have the number beside theirs")
+                write!(f, "{place} has no version of its own: other tags have such a number beside theirs")
             }
             Why::Flavour { beside, versions } => {
                 write!(

@@ -110,7 +110,7 @@ impl Numbers<'_> {
         }
         let lines = lines(LINE_MAX);
         let moves_on = lines.len() > 1 && lines.iter().all(|line| line.len() == 1);
-        moves_on.then_some(Why::ItsOwnWay { versions: lines.len() })
+        moves_on.then_some(Why::SecondVersion)
     }
 
     fn judge_number(&self, has_long: bool) -> Why {

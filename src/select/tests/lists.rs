@@ -89,7 +89,7 @@ fn lines_of_a_base_that_stand_beside_one_another_are_variants() {
     assert_eq!(
         decisions(otp),
         [
-            "`erlang-N` (`1.17-erlang-26.2.5`) names a variant by the first 1 of its numbers: the same ones stand beside one another for 2 versions"
+            "`erlang-N` (`1.17-erlang-26.2.5`) names a variant by its first number: the same ones stand beside one another for 2 versions"
         ]
     );
 }
@@ -122,7 +122,7 @@ fn a_base_alone_has_no_version_where_others_have_it_beside_theirs() {
     check_newest("otp-28 otp-29", &[("otp", "otp-29 otp-28")], "");
     assert_eq!(
         decisions("1.19-otp-28 otp-29"),
-        ["`otp-N` alone has no version of its own: other tags have the number beside theirs"]
+        ["`otp-N` alone has no version of its own: other tags have such a number beside theirs"]
     );
 }
 

@@ -156,7 +156,11 @@ fn a_count_stands_for_the_version_where_a_commit_does() {
         "version-9bb059cf",
     );
     check_newest("2.1.0-py39 806c18-py39", &[("py39", "2.1.0-py39")], "806c18-py39");
-    check_newest("2.52.0.0e19ea 2.51.0.0e19ea 3.0.0b1046", &[("", "2.52.0.0e19ea 2.51.0.0e19ea")], "");
+    check_newest(
+        "2.52.0.0e19ea 2.51.0.0e19ea 3.0.0b1046",
+        &[("", "3.0.0b1046 2.52.0.0e19ea 2.51.0.0e19ea")],
+        "",
+    );
 }
 
 #[test]
