@@ -12,7 +12,7 @@ impl<'a> Reader<'a, '_> {
     /// Reads the first of `words`, and returns how many, at least one, are done with.
     pub(in crate::select) fn read_suffix(&mut self, words: &mut [Word<'a>]) -> usize {
         let Some(&word) = words.first() else { return 0 };
-        if let Some(used) = self.read_description(words).or_else(|| self.read_whole(words)) {
+        if let Some(used) = self.read_description(words) {
             return used;
         }
         if let Some((moment, used)) = word::leading_moment(words).filter(|_| self.date.is_none()) {
@@ -25,7 +25,7 @@ impl<'a> Reader<'a, '_> {
             self.commit.get_or_insert(&self.text[word.start..words[used - 1].end()]);
             return used;
         }
-        if let Some((stage, number)) = word.stage().filter(|_| self.prerelease.is_none())
+        if let Some((stage, number)) = word::stage(words).filter(|_| self.prerelease.is_none())
             && let Some(used) = self.read_prerelease(stage, number, words)
         {
             return used;
@@ -64,14 +64,6 @@ impl<'a> Reader<'a, '_> {
         self.commits = words[at].commits();
         self.commit = Some(&self.text[words[0].start..commit.end()]);
         Some(at + 2)
-    }
-
-    /// Reads a word whose digits are no number: `arm64v8`, `x86_64`, `ec2`.
-    fn read_whole(&mut self, words: &[Word<'a>]) -> Option<usize> {
-        let is_whole = !words[0].is_number() && known::meaning(words[0].text) == Some(Meaning::Whole);
-        let used = if words.get(1).is_some_and(|next| next.text == "64") { 2 } else { 1 };
-        is_whole.then(|| words[..used].iter().for_each(|word| self.add_variant(word)))?;
-        Some(used)
     }
 
     /// Reads the numbers of a pre-release: `rc1`, `rc.1`, `ea-b12`, `alpha.1.2`. `None` where it is none without one.
@@ -148,6 +140,12 @@ impl<'a> Reader<'a, '_> {
     /// Reads a word of letters with the number that belongs to it.
     fn read_named(&mut self, words: &mut [Word<'a>]) -> usize {
         let word = words[0];
+        if known::meaning(word.text) == Some(Meaning::Whole) {
+            // `x86_64`
+            let used = if words.get(1).is_some_and(|next| next.text == "64") { 2 } else { 1 };
+            words[..used].iter().for_each(|word| self.add_variant(word));
+            return used;
+        }
         let (name, digits) = word.split_number();
         let letters = word.leading_letters();
         if digits.is_empty() {

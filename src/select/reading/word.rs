@@ -137,7 +137,8 @@ impl<'a> Word<'a> {
     /// Whether it looks like an abbreviated or whole commit or digest: hexadecimal with both letters and digits,
     /// or a commit of [`Word::is_described`].
     pub(in crate::select) fn is_commit(&self) -> bool {
-        self.is_described() || is_hash(self.text) && has_letters_and_digits(self.text)
+        self.text.len() >= COMMIT_MIN_DIGITS
+            && (self.is_described() || is_hash(self.text) && has_letters_and_digits(self.text))
     }
 
     /// Whether it is a commit of six digits with so many letters at the least: `0e19ea`.
@@ -180,22 +181,29 @@ impl<'a> Word<'a> {
         let hexadecimal = self.text.find(|c: char| !c.is_ascii_hexdigit())?;
         [self.leading_digits().len(), hexadecimal].into_iter().find_map(is_known)
     }
+}
 
-    /// The pre-release stage that it names, and the number glued to that, which may be missing.
-    pub(in crate::select) fn stage(&self) -> Option<(Stage, &'a str)> {
-        let name = self.leading_letters();
-        let number = &self.text[name.len()..];
-        if !number.is_empty() && !is_digits(number) {
-            return None;
+/// The pre-release stage that the first of these words names, and the number glued to that, which may be missing.
+pub(in crate::select) fn stage<'a>(words: &[Word<'a>]) -> Option<(Stage, &'a str)> {
+    let word = words.first()?;
+    let name = word.leading_letters();
+    let number = &word.text[name.len()..];
+    if !number.is_empty() && !is_digits(number) {
+        return None;
+    }
+    // `b.60`; `b08` counts rebuilds.
+    let is_dotted = || words.get(1).is_some_and(|next| next.follows(b'.') && next.is_number());
+    match name {
+        "a" | "b" if word.is_pep440() || number.is_empty() && is_dotted() => {
+            Some((if name == "a" { Stage::Alpha } else { Stage::Beta }, number))
         }
-        match name {
-            "a" if self.is_pep440() => Some((Stage::Alpha, number)),
-            "b" if self.is_pep440() => Some((Stage::Beta, number)),
-            _ => match known::meaning(name)? {
-                Meaning::Prerelease(stage) => Some((stage, number)),
-                _ => None,
-            },
-        }
+        _ => match known::meaning(name)? {
+            // `ec2` is the name of a service.
+            Meaning::Prerelease(stage) if known::meaning(word.text) != Some(Meaning::Whole) => {
+                Some((stage, number))
+            }
+            _ => None,
+        },
     }
 }
 
@@ -236,7 +244,7 @@ pub(in crate::select) fn split_into<'a>(text: &'a str, words: &mut Vec<Word<'a>>
 /// The date and time that the first of these words give, and how many they are: `20240501`, `220223.2107`,
 /// `2024-05-01`, `2024.05.01`, or `2024-05-10T01-41-38Z` as `MinIO` writes.
 pub(in crate::select) fn leading_moment(words: &[Word<'_>]) -> Option<(Moment, usize)> {
-    let first = words.first()?;
+    let first = words.first().filter(|first| first.without_v().starts_with_digit())?;
     if let Some(moment) = first.moment() {
         let time = words.get(1).filter(|time| time.follows(b'.') && matches!(time.text.len(), 4 | 6));
         let timed = time.and_then(|time| moment.at(time.text));
