@@ -61,6 +61,7 @@ fn pre_releases_rank_by_stage_and_number() {
         selected(text, &[rule]),
         "3.14.0a1 3.13.0 3.13.0rc10 3.13.0rc2 3.13.0rc1 3.13.0b4 3.13.0a6 3.12.9"
     );
+    check_newest("v0.108.0-b.60 v0.107.55 8u412-b08", &[("", "8u412-b08 v0.107.55")], "");
 }
 
 #[test]
