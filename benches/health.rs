@@ -24,7 +24,7 @@ use tagferry::config::Config;
 use tagferry::control::{Access, Changes, Configuration, Control, Hosts, Latest, Pieces, WrongTokens, serve};
 use tagferry::event::{Blobs, Event, EventKind, Observer, Pair, PassId, TagOutcome, TagSummary};
 use tagferry::ledger::Ledger;
-use tagferry::oci::{Digest, Tag};
+use tagferry::oci::{Digest, Reference};
 use tagferry::plan::{Action, Root, Step};
 use tagferry::worker::Workers;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -89,10 +89,11 @@ fn main() {
 /// A pass over a mirror of many tags, each of which fails, one after the other, again and again.
 fn change(ledger: &Ledger, is_over: &AtomicBool) {
     let pair = Pair::new("a", &"registry.test/a");
-    let tags: Vec<Tag> = (0..TAGS).map(|number| format!("21.0.{number}-slim").parse().unwrap()).collect();
+    let tags: Vec<Reference> = (0..TAGS).map(|number| format!("21.0.{number}-slim").parse().unwrap()).collect();
     let digest = Digest::of(b"image");
-    let step = |tag: &Tag| Step {
+    let step = |tag: &Reference| Step {
         tag: tag.clone(),
+        source_tag: tag.tag().cloned(),
         root: Root::Source(digest),
         action: Action::Copy,
         reason: "missing in target".to_owned(),
@@ -108,6 +109,7 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
             }
             let summary = TagSummary {
                 tag: tag.clone(),
+                source_tag: None,
                 digest: Some(digest),
                 action: Some(Action::Copy),
                 outcome: Some(TagOutcome::Copied),

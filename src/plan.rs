@@ -2,11 +2,11 @@
 //!
 //! Pure. The plan can be printed before it runs, and the executor decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::oci::{Digest, Manifest, ManifestError, Platform, Tag};
+use crate::oci::{Digest, Manifest, ManifestError, Platform, Reference, Tag};
 use crate::text::excerpt;
 
 /// The manifest that a tag is to point at.
@@ -93,11 +93,15 @@ impl Root {
     }
 }
 
-/// A selected tag, and what the source says that it is.
+/// What is to be in the target under a name, and what the source says that it is.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// The tag.
-    pub tag: Tag,
+    /// The name in the target: a tag, or a digest for an image that gets none.
+    pub name: Reference,
+    /// The source's tag; none where the image was chosen by its digest.
+    pub source_tag: Option<Tag>,
+    /// The rule that wants it, counted from 0.
+    pub rule: usize,
     /// What it is to point at; none where the target has the tag and upstream never moves it, so that the source was
     /// not asked.
     pub root: Option<Root>,
@@ -106,8 +110,10 @@ pub struct Wanted {
 /// What is to be done with one selected tag.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The tag, in source and target alike.
-    pub tag: Tag,
+    /// The name in the target: a tag, or a digest for an image that gets none.
+    pub tag: Reference,
+    /// The source's tag; none where the image was chosen by its digest.
+    pub source_tag: Option<Tag>,
     /// What the tag is to point at; it is copied by its digest, never by the tag.
     pub root: Root,
     /// What to do.
@@ -131,27 +137,47 @@ pub enum Action {
     Copy,
     /// The target has it already.
     Skip,
-    /// The target has another image under this tag and forbids to move the tag.
+    /// The target has another image under this tag and forbids to move the tag, or another one is wanted there, too.
     Conflict,
 }
 
 /// Compares what the source says with what the target holds.
 ///
-/// `is_immutable` says whether the target forbids to move a tag that it has.
+/// `held` says what the target has under a name, `is_immutable` whether it forbids to move a tag that it has. A name that
+/// is wanted for several images is a conflict of each of them; for one image it is one step, however often it is wanted.
 pub fn plan(
     wanted: &[Wanted],
-    target: &BTreeMap<Tag, Digest>,
+    held: impl Fn(&Reference) -> Option<Digest>,
     is_immutable: impl Fn(&Tag) -> bool,
 ) -> Vec<Step> {
-    let step = |Wanted { tag, root }: &Wanted| {
-        let (root, action, reason) = match (root.clone(), target.get(tag).copied()) {
+    let digest = |wanted: &Wanted| wanted.root.as_ref().map(Root::digest).or_else(|| held(&wanted.name));
+    let mut by_name: HashMap<&Reference, Vec<&Wanted>> = HashMap::with_capacity(wanted.len());
+    for wanted in wanted {
+        let others = by_name.entry(&wanted.name).or_default();
+        if others.iter().all(|other| digest(other) != digest(wanted)) {
+            others.push(wanted);
+        }
+    }
+    let step = |wanted: &Wanted| {
+        let others = by_name.get(&wanted.name).into_iter().flatten();
+        let is_first = others.clone().any(|other| std::ptr::eq(*other, wanted));
+        let rival = others.clone().find(|other| digest(other) != digest(wanted));
+        let Wanted { name, source_tag, root, .. } = wanted;
+        let (root, action, reason) = match (root.clone(), held(name)) {
+            _ if !is_first => return None,
+            (root, _) if rival.is_some() => {
+                let root = root.or_else(|| digest(wanted).map(Root::Source))?;
+                (root, Action::Conflict, rival.map(|rival| contested(wanted, rival, digest(rival))).unwrap_or_default())
+            }
             (Some(root), None) => (root, Action::Copy, "missing in target".to_owned()),
             (Some(root), Some(held)) if held == root.digest() => {
                 (root, Action::Skip, "target is equal".to_owned())
             }
-            (Some(root), Some(held)) if is_immutable(tag) => {
-                let reason =
-                    format!("target has {} under this tag, and its tags are immutable", held.short());
+            (Some(root), Some(held)) if name.tag().is_some_and(&is_immutable) => {
+                let reason = format!(
+                    "target has {} under this tag, and its tags are immutable; let the tag move, or take it out of the rules",
+                    held.short()
+                );
                 (root, Action::Conflict, reason)
             }
             (Some(root), Some(held)) => (root, Action::Copy, format!("target has {}", held.short())),
@@ -160,9 +186,21 @@ pub fn plan(
             }
             (None, None) => return None,
         };
-        Some(Step { tag: tag.clone(), root, action, reason })
+        Some(Step { tag: name.clone(), source_tag: source_tag.clone(), root, action, reason })
     };
     wanted.iter().filter_map(step).collect()
+}
+
+/// Two images are wanted under one name.
+fn contested(one: &Wanted, other: &Wanted, other_digest: Option<Digest>) -> String {
+    let other_tag = other.source_tag.as_ref().map(|tag| format!("{tag} ")).unwrap_or_default();
+    let other_digest = other_digest.map(|digest| digest.short()).unwrap_or_default();
+    let rules = if one.rule == other.rule {
+        format!("tags[{}] gives", one.rule)
+    } else {
+        format!("tags[{}] wants it here, tags[{}] gives", one.rule, other.rule)
+    };
+    format!("{rules} this name to {other_tag}({other_digest}) as well: give each a name of its own by `as`")
 }
 
 #[cfg(test)]
@@ -229,7 +267,6 @@ mod tests {
 
     #[test]
     fn each_tag_gets_the_step_that_makes_it_equal() {
-        let tag = |text: &str| text.parse::<Tag>().unwrap();
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let wanted = [
             ("missing", Some(new)),
@@ -238,11 +275,13 @@ mod tests {
             ("fixed", Some(new)),
             ("unasked", None),
         ]
-        .map(|(name, digest)| Wanted { tag: tag(name), root: digest.map(Root::Source) });
+        .map(|(name, digest)| wanted(name, name, digest));
         let target = [("equal", new), ("moved", old), ("fixed", old), ("unasked", old), ("alien", old)];
-        let target = target.map(|(name, digest)| (tag(name), digest)).into();
-        let steps = plan(&wanted, &target, |tag| tag.as_str() == "fixed" || tag.as_str() == "equal");
-        let actions: Vec<_> = steps.iter().map(|step| (step.tag.as_str(), step.action)).collect();
+        let target: HashMap<Reference, _> =
+            target.map(|(name, digest)| (name.parse().unwrap(), digest)).into();
+        let held = |name: &Reference| target.get(name).copied();
+        let steps = plan(&wanted, held, |tag| tag.as_str() == "fixed" || tag.as_str() == "equal");
+        let actions: Vec<_> = steps.iter().map(|step| (step.tag.to_string(), step.action)).collect();
         let expected = [
             ("missing", Action::Copy),
             ("equal", Action::Skip),
@@ -250,6 +289,39 @@ mod tests {
             ("fixed", Action::Conflict),
             ("unasked", Action::Skip),
         ];
-        assert_eq!(actions, expected);
+        assert_eq!(actions, expected.map(|(name, action)| (name.to_owned(), action)));
+    }
+
+    fn wanted(source: &str, name: &str, digest: Option<Digest>) -> Wanted {
+        Wanted {
+            name: name.parse().unwrap(),
+            source_tag: source.parse().ok(),
+            rule: 0,
+            root: digest.map(Root::Source),
+        }
+    }
+
+    #[test]
+    fn one_name_for_two_images_is_a_conflict_of_both_that_names_both() {
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        let other = Wanted { rule: 1, ..wanted("21.0.8", "21-newest", Some(new)) };
+        let wanted = [wanted("21.0.7", "21-newest", Some(old)), other, wanted("21.0.8", "free", Some(new))];
+        let steps = plan(&wanted, |_| None, |_| false);
+        let told: Vec<_> = steps.iter().map(|step| (step.action, step.reason.as_str())).collect();
+        let says = |(action, reason): (Action, &str), words: [&str; 2]| {
+            assert_eq!(action, Action::Conflict);
+            assert!(words.iter().all(|word| reason.contains(word)), "{reason}");
+        };
+        says(told[0], ["tags[1] gives this name to 21.0.8", &new.short()]);
+        says(told[1], ["tags[0] gives this name to 21.0.7", &old.short()]);
+        assert_eq!(told[2].0, Action::Copy);
+    }
+
+    #[test]
+    fn one_name_for_one_image_is_one_step_however_often_it_is_wanted() {
+        let new = Digest::of(b"new");
+        let wanted = [wanted("21", "lts", Some(new)), wanted("21.0.8", "lts", Some(new))];
+        let steps = plan(&wanted, |_| None, |_| false);
+        assert_eq!(steps.iter().map(|step| step.action).collect::<Vec<_>>(), [Action::Copy]);
     }
 }

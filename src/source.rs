@@ -209,12 +209,12 @@ impl Sources {
         Ok(None)
     }
 
-    /// The same where a tag of the preferred one stands for it: some registries give a manifest by its tag alone
+    /// The same where a tag of the preferred one may stand for it: some registries give a manifest by its tag alone
     /// (containerd/containerd#2840).
-    pub async fn tagged(&self, tag: &Tag, digest: Digest) -> Result<Manifest, Error> {
-        let error = match self.manifest(digest).await {
-            Err(error) if error.is_not_found() => error,
-            result => return result,
+    pub async fn tagged(&self, tag: Option<&Tag>, digest: Digest) -> Result<Manifest, Error> {
+        let (error, tag) = match (self.manifest(digest).await, tag) {
+            (Err(error), Some(tag)) if error.is_not_found() => (error, tag),
+            (result, _) => return result,
         };
         let by_tag = self.first.manifest_of(tag, digest).await;
         by_tag.map_err(|by_tag| if by_tag.is_not_found() { error } else { by_tag })

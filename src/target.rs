@@ -1,7 +1,7 @@
 //! The verbs of a target, whatever its kind: matched once, here.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -63,10 +63,22 @@ pub enum Put {
 pub struct Held {
     /// What tags point at; those that are not there are left out.
     pub digests: BTreeMap<Tag, Digest>,
+    /// Of images that were asked for by their digests those that are there.
+    pub untagged: BTreeSet<Digest>,
     /// What the target tells besides, of some or none of them.
     pub stored: BTreeMap<Tag, Stored>,
     /// Whether there is no repository to hold anything.
     pub is_repository_missing: bool,
+}
+
+impl Held {
+    /// The digest of what is there under a name.
+    pub fn digest(&self, name: &Reference) -> Option<Digest> {
+        match name {
+            Reference::Tag(tag) => self.digests.get(tag).copied(),
+            Reference::Digest(digest) => self.untagged.get(digest).copied(),
+        }
+    }
 }
 
 /// What one look at a target showed, be it nothing.
@@ -130,9 +142,27 @@ impl Target {
         }
     }
 
-    /// What the tags point at, as far as the look does not say that already. A missing repository is an empty one, until
-    /// something is to be written.
-    pub async fn held(&self, tags: &[Tag], look: Look) -> Result<Held, Error> {
+    /// What is there under these names, as far as the look does not say that already. A missing repository is an empty one,
+    /// until something is to be written.
+    pub async fn held(&self, names: &[Reference], look: Look) -> Result<Held, Error> {
+        let (mut tags, mut digests) = (Vec::with_capacity(names.len()), Vec::new());
+        for name in names {
+            match name {
+                Reference::Tag(tag) => tags.push(tag.clone()),
+                Reference::Digest(digest) => digests.push(*digest),
+            }
+        }
+        let held = self.held_tags(&tags, look).await?;
+        if held.is_repository_missing {
+            return Ok(held);
+        }
+        let ask = |digest: Digest| async move { self.holds(&digest.into()).await };
+        let answers = futures_util::stream::iter(digests).map(ask).buffer_unordered(QUESTIONS_MAX);
+        let untagged = answers.try_filter_map(|held| async move { Ok(held) }).try_collect().await?;
+        Ok(Held { untagged, ..held })
+    }
+
+    async fn held_tags(&self, tags: &[Tag], look: Look) -> Result<Held, Error> {
         let (mut stored, mut digests, mut unsure) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let missing = Held { is_repository_missing: true, ..Held::default() };
         let unseen = match look.0 {
@@ -167,7 +197,7 @@ impl Target {
             digests.extend(digest.map(|digest| (tag, digest)));
         }
         drop(answers);
-        Ok(Held { digests, stored, is_repository_missing: false })
+        Ok(Held { digests, stored, ..Held::default() })
     }
 
     /// What one tag points at now, from the data plane: it has the last word.

@@ -139,6 +139,12 @@ impl Mirror {
             );
         }
         let rules = rules(raw.tags, raw.at_least, &path.key("tags"), document);
+        if matches!(target, Some(Endpoint::Layout { .. })) && rules.iter().any(select::Rule::is_nameless) {
+            document.report(
+                &path.key("tags"),
+                "in a directory nobody finds an image without a tag: add `as` to each `digest` without `tag`",
+            );
+        }
         let mut platforms = Vec::new();
         for (index, text) in raw.platforms.iter().enumerate() {
             let platform = document.parsed::<Platform>(text, &path.key("platforms").index(index));

@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::config::raw_notice::Notice;
 use crate::config::secret::Secret;
+use crate::yaml::OR_TEXT;
 
 /// More than this at a time is a typing error: the rest would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
@@ -66,9 +69,9 @@ pub(super) struct Mirror {
         example = "oci:./mirror"
     )]
     pub(super) target: Option<String>,
-    /// The rules that choose tags. At least one; a tag that several choose is copied once.
+    /// The rules that choose tags, or tags by their names. At least one; a tag that several choose is copied once.
     #[schemars(length(min = 1))]
-    pub(super) tags: Option<Vec<Rule>>,
+    pub(super) tags: Option<Vec<TextOr<Rule>>>,
     /// The mirror fails when its rules choose fewer tags than this, so a mishap upstream never looks like success.
     /// What they do choose is copied all the same. Default: 1.
     pub(super) at_least: Option<u64>,
@@ -86,11 +89,22 @@ pub(super) struct Mirror {
     pub(super) fresh_within: Option<String>,
 }
 
-/// One way of choosing tags.
+/// One way of choosing tags: by `match`, or by name with `tag`, `digest` or both. A text is a tag by its name.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a mapping such as `match: ^21$`")]
-#[schemars(extend("required" = ["match"]))]
+#[serde(default, deny_unknown_fields, expecting = "a tag, or a mapping such as `match: ^21$`")]
+#[schemars(extend("anyOf" = [{"required": ["match"]}, {"required": ["tag"]}, {"required": ["digest"]}]))]
 pub(super) struct Rule {
+    /// A tag by its name. That it is not there is a failure.
+    #[schemars(example = "1.10", example = &"latest")]
+    pub(super) tag: Option<String>,
+    /// The digest that the image has to have, whatever `tag` points at; that it points elsewhere is told. Without `tag` the
+    /// image is copied by its digest, and gets no tag but those of `as`.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
+    pub(super) digest: Option<String>,
+    /// The name in the target, or a list of several, with `{tag}` and the named groups of `match` in braces.
+    /// Default: `{tag}`.
+    #[schemars(example = "{line}-newest")]
+    pub(super) r#as: Option<OneOrMore>,
     /// A regular expression over the whole tag, anchored only where it is anchored (`^…$`). A group named `version`
     /// is all that is compared of a tag, what a group named `revision` matches counts rebuilds, and a group named
     /// `variant` replaces the variant that was detected.
@@ -302,6 +316,67 @@ pub(super) struct Timeouts {
     pub(super) pass: Option<String>,
 }
 
+/// A mapping that may be written as a text, which stands for one of its keys.
+pub(super) trait OrText: DeserializeOwned + Default + JsonSchema {
+    /// What is expected, for messages.
+    const EXPECTED: &'static str;
+    /// Keys after which people forget the space.
+    const KEYS: &'static [&'static str];
+    /// What a text stands for.
+    fn of_text(text: &str) -> Self;
+}
+
+/// What may be written as a text, too.
+pub(super) struct TextOr<T>(pub(super) T);
+
+impl OrText for Rule {
+    const EXPECTED: &'static str = "a tag, or a mapping such as `match: ^21$`";
+    const KEYS: &'static [&'static str] = &["match", "tag", "digest"];
+
+    fn of_text(text: &str) -> Self {
+        Self { tag: Some(text.to_owned()), ..Self::default() }
+    }
+}
+
+impl<'de, T: OrText> Deserialize<'de> for TextOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+
+        impl<'de, T: OrText> de::Visitor<'de> for Visitor<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+                Ok(T::of_text(text))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(entries))
+            }
+        }
+
+        deserializer.deserialize_struct(OR_TEXT, T::KEYS, Visitor(PhantomData)).map(Self)
+    }
+}
+
+impl<T: OrText> JsonSchema for TextOr<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("TextOr{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mapping = generator.subschema_for::<T>();
+        schemars::json_schema!({"anyOf": [{"type": "string"}, mapping]})
+    }
+}
+
 /// A text, or a list of texts.
 pub(super) enum OneOrMore {
     One(String),
@@ -332,7 +407,7 @@ impl<'de> Deserialize<'de> for OneOrMore {
             }
         }
 
-        deserializer.deserialize_any(Visitor)
+        deserializer.deserialize_struct(OR_TEXT, &[], Visitor)
     }
 }
 

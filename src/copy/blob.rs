@@ -12,7 +12,7 @@ use crate::copy::inflight::{Claim, Progress};
 use crate::copy::pace::Pace;
 use crate::copy::{Copier, Error};
 use crate::event::{Arrival, EventKind};
-use crate::oci::{Descriptor, Digest, Repository, Tag};
+use crate::oci::{Descriptor, Digest, Reference, Repository};
 use crate::source;
 use crate::source::{BlobReader, Source};
 use crate::target;
@@ -42,7 +42,7 @@ impl Copier {
     /// Brings a blob into the target. `claim` keeps being this copy's until its manifests are written.
     pub(super) async fn blob(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         blob: &Descriptor,
         claim: &mut Claim,
         need: Need<'_>,
@@ -69,7 +69,7 @@ impl Copier {
 
     async fn bring(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         blob: &Descriptor,
         claim: &mut Claim,
         need: Need<'_>,
@@ -120,7 +120,7 @@ impl Copier {
     /// taken from the next.
     async fn transfer(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         blob: &Descriptor,
         from: Option<&Repository>,
     ) -> Result<Arrival, Error> {
@@ -145,7 +145,7 @@ impl Copier {
     async fn transfer_of(
         &self,
         source: &Source,
-        tag: &Tag,
+        tag: &Reference,
         blob: &Descriptor,
         from: Option<&Repository>,
     ) -> Result<Arrival, Error> {
@@ -176,7 +176,7 @@ impl Copier {
     async fn try_transfer(
         &self,
         source: &Source,
-        tag: &Tag,
+        tag: &Reference,
         blob: &Descriptor,
         from: Option<&Repository>,
     ) -> Result<Put, Error> {
@@ -199,7 +199,7 @@ impl Copier {
     /// The bytes of a blob as the body of an upload, counted on their way.
     fn body(
         &self,
-        (tag, digest): (Tag, Digest),
+        (tag, digest): (Reference, Digest),
         reader: (BlobReader, Pace),
         broken: Arc<Mutex<Option<source::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::copy::Copier;
 use crate::copy::inflight::Holder;
 use crate::event::Pair;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference, Tag};
 use crate::target;
 use crate::target::{Held, Look, Target};
 
@@ -65,8 +65,8 @@ impl Looks {
 }
 
 impl Copier {
-    /// What the target holds of these tags. To be asked once in a pass.
-    pub async fn held(&self, tags: &[Tag]) -> Result<Held, target::Error> {
+    /// What the target holds under these names. To be asked once in a pass.
+    pub async fn held(&self, names: &[Reference]) -> Result<Held, target::Error> {
         let seen = self.shared.looks.join(self.place(), &self.events.pass.pair);
         let look = {
             let mut look = seen.lock().await;
@@ -75,7 +75,7 @@ impl Copier {
                 None => look.insert(self.target.look().await?).clone(),
             }
         };
-        self.target.held(tags, look).await
+        self.target.held(names, look).await
     }
 
     /// Says that a tag was written, to whoever looks at the same target.

@@ -23,7 +23,7 @@ impl Copier {
     /// `warnings`, and the image stands without.
     pub async fn referrers(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         root: &Root,
         tags: &[Tag],
         warnings: &mut Vec<Warning>,
@@ -56,7 +56,7 @@ impl Copier {
     /// Copies what refers to one manifest, and tells what it was.
     async fn referrers_of(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         subject: Digest,
         tags: &[Tag],
         warnings: &mut Vec<Warning>,
@@ -88,7 +88,7 @@ impl Copier {
         Ok(arrived)
     }
 
-    async fn referrer(&self, tag: &Tag, digest: Digest, reference: &Reference) -> Result<(), Error> {
+    async fn referrer(&self, tag: &Reference, digest: Digest, reference: &Reference) -> Result<(), Error> {
         let step = ("ask for manifest", reference);
         if self.target.holds(reference).await.map_err(Error::target(step))? == Some(digest) {
             return Ok(());
@@ -133,7 +133,7 @@ fn forgiving(
 }
 
 /// A referrer that the target does not take.
-fn refused(tag: &Tag, referrer: &str, subject: Digest, why: &dyn Display) -> Warning {
+fn refused(tag: &Reference, referrer: &str, subject: Digest, why: &dyn Display) -> Warning {
     let message = format!(
         "{tag} stays without some of its referrers: the target refuses {referrer} refers to {subject}: {why}"
     );
@@ -141,7 +141,7 @@ fn refused(tag: &Tag, referrer: &str, subject: Digest, why: &dyn Display) -> War
 }
 
 /// A referrer that is listed in a way that is not known here.
-fn left_behind(tag: &Tag, subject: Digest, entry: &str) -> Warning {
+fn left_behind(tag: &Reference, subject: Digest, entry: &str) -> Warning {
     let message = format!(
         "{tag} stays without some of its referrers: of what refers to {subject}, the source lists `{entry}`, and only \
          sha256 digests are copied"

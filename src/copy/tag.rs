@@ -27,20 +27,26 @@ pub struct Copied {
 }
 
 impl Copier {
-    /// Copies the image and sets the tag. When it returns, the tag was seen to point at it.
+    /// Copies the image and sets the tag that `name` is. When it returns, the tag was seen to point at it. `source_tag` stands
+    /// for the image at the source, if any does.
     ///
     /// Cancel safe in the sense that matters: the tag is written last, after all that it needs.
-    pub async fn tag(&self, tag: &Tag, root: &Root) -> Result<Copied, Error> {
-        self.events.emit(EventKind::TagStarted { tag });
+    pub async fn tag(
+        &self,
+        name: &Reference,
+        source_tag: Option<&Tag>,
+        root: &Root,
+    ) -> Result<Copied, Error> {
+        self.events.emit(EventKind::TagStarted { tag: name });
         let root = match root {
             Root::Made(manifest) => manifest.clone(),
             Root::Source(digest) => {
                 let step = ("read manifest", digest);
-                self.sources.tagged(tag, *digest).await.map_err(Error::source(step))?
+                self.sources.tagged(source_tag, *digest).await.map_err(Error::source(step))?
             }
         };
-        let copied = self.image(tag, &root, &Reference::Tag(tag.clone())).await?;
-        self.verify(tag, root.digest()).await?;
+        let copied = self.image(name, &root, name).await?;
+        self.verify(name, root.digest()).await?;
         Ok(copied)
     }
 
@@ -48,7 +54,7 @@ impl Copier {
     /// (oras-project/oras-go#1212), or that the whole repository is gone.
     pub(super) async fn image(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         root: &Manifest,
         reference: &Reference,
     ) -> Result<Copied, Error> {
@@ -68,7 +74,7 @@ impl Copier {
 
     async fn try_image(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         root: &Manifest,
         reference: &Reference,
         trust: Trust,
@@ -93,7 +99,7 @@ impl Copier {
     /// Brings all blobs of an image that the target lacks.
     async fn blobs(
         &self,
-        tag: &Tag,
+        tag: &Reference,
         blobs: &BTreeMap<Digest, Descriptor>,
         claims: &mut HashMap<Digest, Claim>,
         trust: Trust,
@@ -151,8 +157,8 @@ impl Copier {
         }
     }
 
-    async fn verify(&self, tag: &Tag, expected: Digest) -> Result<(), Error> {
-        let held = self.target.digest(tag).await.map_err(Error::target(("verify tag", tag)))?;
+    async fn verify(&self, name: &Reference, expected: Digest) -> Result<(), Error> {
+        let held = self.target.holds(name).await.map_err(Error::target(("verify tag", name)))?;
         match held {
             Some(held) if held == expected => Ok(()),
             Some(held) => Err(Error::Unverified(format!("expected {expected}, got {held}"))),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::event::summary::{MirrorSummary, TagSummary};
-use crate::oci::{Digest, Stored, Tag};
+use crate::oci::{Digest, Reference, Stored, Tag};
 use crate::plan::Step;
 use crate::registry::Exchange;
 
@@ -76,20 +76,20 @@ pub enum EventKind<'a> {
     },
     /// The copy of a tag began.
     TagStarted {
-        /// The tag.
-        tag: &'a Tag,
+        /// The name in the target.
+        tag: &'a Reference,
     },
     /// The size of what is to be moved for a tag became known, or grew: blobs that the target lacks.
     TagSized {
-        /// The tag.
-        tag: &'a Tag,
+        /// The name in the target.
+        tag: &'a Reference,
         /// Bytes to add to what was known before.
         bytes: u64,
     },
     /// A blob waits for a slot to be moved.
     BlobQueued {
         /// The tag that it is copied for.
-        tag: &'a Tag,
+        tag: &'a Reference,
         /// The blob.
         digest: Digest,
         /// Its size in bytes.
@@ -98,14 +98,14 @@ pub enum EventKind<'a> {
     /// A blob got its slot.
     BlobStarted {
         /// The tag that it is copied for.
-        tag: &'a Tag,
+        tag: &'a Reference,
         /// The blob.
         digest: Digest,
     },
     /// Bytes of a blob went to the target.
     BytesCopied {
-        /// The tag.
-        tag: &'a Tag,
+        /// The name in the target.
+        tag: &'a Reference,
         /// The blob.
         digest: Digest,
         /// How many; these are counted again where a transfer has to start over.
@@ -113,8 +113,8 @@ pub enum EventKind<'a> {
     },
     /// A blob is in the target.
     BlobArrived {
-        /// The tag that it was copied for.
-        tag: &'a Tag,
+        /// The name in the target that it was copied for.
+        tag: &'a Reference,
         /// The blob.
         digest: Digest,
         /// Its size in bytes.

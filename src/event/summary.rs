@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Fault;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference, Tag};
 use crate::plan::Action;
 use crate::select;
 use crate::select::Selection;
@@ -111,8 +111,11 @@ pub enum Ending {
 /// What became of one tag.
 #[derive(Clone, Debug, Serialize)]
 pub struct TagSummary {
-    /// The tag.
-    pub tag: Tag,
+    /// The name in the target: a tag, or a digest for an image that gets none.
+    pub tag: Reference,
+    /// The source's tag, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_tag: Option<Tag>,
     /// The digest at the source; none where it could not be asked.
     pub digest: Option<Digest>,
     /// What the plan says; none where it was not reached.
@@ -197,6 +200,13 @@ impl MirrorSummary {
     /// How many tags are not in the target as they should be, be it that nothing was tried.
     pub fn failed(&self) -> u64 {
         self.count(TagOutcome::Failed) + self.count(TagOutcome::NotStarted)
+    }
+}
+
+impl TagSummary {
+    /// The source's tag; none where the image was chosen by its digest.
+    pub fn chosen_by(&self) -> Option<&Tag> {
+        self.source_tag.as_ref().or_else(|| self.tag.tag())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::event::{
 use crate::ledger::counts::Counts;
 use crate::ledger::progress::Progress;
 use crate::ledger::record::{Failure, PassRecord, Record, State, TagState, TagStatus, Transition, Troubles};
-use crate::oci::{Stored, Tag};
+use crate::oci::{Reference, Stored, Tag};
 
 /// The most failures that a record remembers.
 const FAILURES_MAX: usize = 20;
@@ -70,14 +70,15 @@ impl Record {
     ) {
         let known: HashMap<_, _> =
             self.tags.drain(..).map(|tag| ((tag.tag.clone(), tag.digest), tag)).collect();
-        let tag = |tag: &Tag, digest, state, error| {
-            let before = known.get(&(tag.clone(), digest));
-            let stored = stored.get(tag).filter(|stored| digest == Some(stored.digest));
+        let tag = |(name, source_tag): (&Reference, Option<&Tag>), digest, state, error| {
+            let before = known.get(&(name.clone(), digest));
+            let stored = name.tag().and_then(|tag| stored.get(tag)).filter(|stored| digest == Some(stored.digest));
             // Of what was copied here the size is that of all blobs, and is known better.
             let size = before.and_then(|before| before.size).or(stored.and_then(|stored| stored.size));
             let pushed_at = stored.and_then(|stored| stored.pushed_at);
             TagStatus {
-                tag: tag.clone(),
+                tag: name.clone(),
+                source_tag: source_tag.filter(|tag| name.tag() != Some(tag)).cloned(),
                 digest,
                 state,
                 size,
@@ -88,9 +89,11 @@ impl Record {
         };
         let step = |step: &Step| {
             let state = if step.action == Action::Skip { TagState::Current } else { TagState::Stale };
-            tag(&step.tag, Some(step.digest()), state, None)
+            tag((&step.tag, step.source_tag.as_ref()), Some(step.digest()), state, None)
         };
-        let unplanned = |failed: &TagSummary| tag(&failed.tag, None, TagState::Failed, failed.error.clone());
+        let unplanned = |failed: &TagSummary| {
+            tag((&failed.tag, failed.source_tag.as_ref()), None, TagState::Failed, failed.error.clone())
+        };
         self.tags = steps.iter().map(step).chain(failed.iter().map(unplanned)).collect();
         self.by_name = (0..self.tags.len()).collect();
         self.by_name.sort_unstable_by_key(|&place| &self.tags[place].tag);
@@ -130,7 +133,7 @@ impl Record {
         if let Some(error) = summary.error.as_ref().filter(|_| !is_known) {
             self.failed(None, error, at);
         }
-        let order: HashMap<&Tag, usize> = summary.tags.iter().map(|tag| &tag.tag).zip(0..).collect();
+        let order: HashMap<&Reference, usize> = summary.tags.iter().map(|tag| &tag.tag).zip(0..).collect();
         self.tags.sort_by_cached_key(|tag| order.get(&tag.tag).copied().unwrap_or(usize::MAX));
         self.by_name = Vec::new();
         self.last_run = self.progress.as_ref().map(|progress| PassRecord {
@@ -175,7 +178,7 @@ impl Record {
     }
 
     /// Changes what is known of a tag. Thousands of them end in a pass, each of which looks at itself alone.
-    fn tag(&mut self, tag: &Tag, at: Timestamp, change: impl FnOnce(&mut TagStatus)) {
+    fn tag(&mut self, tag: &Reference, at: Timestamp, change: impl FnOnce(&mut TagStatus)) {
         let found = self.by_name.binary_search_by_key(&tag, |&place| &self.tags[place].tag);
         let Some(known) = found.ok().map(|found| &mut self.tags[self.by_name[found]]) else { return };
         let was_stale = known.state != TagState::Current;
@@ -185,7 +188,7 @@ impl Record {
         self.set_stale(stale, at);
     }
 
-    fn failed(&mut self, tag: Option<Tag>, error: &Fault, at: Timestamp) {
+    fn failed(&mut self, tag: Option<Reference>, error: &Fault, at: Timestamp) {
         self.failures.truncate(FAILURES_MAX - 1);
         self.failures.insert(0, Failure { at, tag, error: error.clone() });
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::event::{EventKind, Exchange, PassId};
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference};
 
 /// How far a pass is.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -37,7 +37,7 @@ pub struct Progress {
     pub pass: PassId,
     /// The tags that are being copied, each with the bytes of all its blobs that are in the target so far.
     #[serde(skip)]
-    pub copying: BTreeMap<Tag, u64>,
+    pub copying: BTreeMap<Reference, u64>,
 }
 
 /// What a pass does.
@@ -58,7 +58,7 @@ pub struct BlobProgress {
     /// The blob.
     pub digest: Digest,
     /// The tag that it is copied for.
-    pub tag: Tag,
+    pub tag: Reference,
     /// Its size in bytes.
     pub size: u64,
     /// Bytes sent to the target. Those of a transfer that starts over count again.
@@ -152,7 +152,7 @@ impl Progress {
         None
     }
 
-    fn with_blob(&mut self, tag: &Tag, digest: Digest, change: impl FnOnce(&mut BlobProgress)) {
+    fn with_blob(&mut self, tag: &Reference, digest: Digest, change: impl FnOnce(&mut BlobProgress)) {
         if let Some(blob) = self.blobs.iter_mut().find(|blob| blob.digest == digest && blob.tag == *tag) {
             change(blob);
         }

@@ -12,7 +12,7 @@ use crate::event::{Fault, Pair, PassId, RunOutcome};
 use crate::ledger::counts::Counts;
 use crate::ledger::progress::Progress;
 use crate::ledger::verdict::{Limits, Verdict};
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference, Tag};
 
 /// What is known of a mirror and one of its targets. Serialized, it is what `GET /api/v1/mirrors` answers for each.
 ///
@@ -87,7 +87,7 @@ pub struct Record {
 }
 
 /// What failed: tags, and the mirror as a whole, each with the kind of its fault.
-pub(crate) type Troubles = BTreeSet<(Option<Tag>, fault::Kind)>;
+pub(crate) type Troubles = BTreeSet<(Option<Reference>, fault::Kind)>;
 
 /// What a mirror does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -152,8 +152,11 @@ pub struct Newest {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Tag")]
 pub struct TagStatus {
-    /// The tag.
-    pub tag: Tag,
+    /// The name in the target: a tag, or a digest for an image that gets none.
+    pub tag: Reference,
+    /// The source's tag, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_tag: Option<Tag>,
     /// Its digest at the source; none where it could not be asked.
     pub digest: Option<Digest>,
     /// How the target has it.
@@ -191,11 +194,18 @@ pub struct Failure {
     /// When.
     pub at: Timestamp,
     /// The tag; none where it was the whole mirror.
-    pub tag: Option<Tag>,
+    pub tag: Option<Reference>,
     /// Why, and what to do.
     #[serde(serialize_with = "Fault::as_text")]
     #[schemars(with = "String")]
     pub error: Fault,
+}
+
+impl TagStatus {
+    /// The source's tag; none where the image was chosen by its digest.
+    fn chosen_by(&self) -> Option<&Tag> {
+        self.source_tag.as_ref().or_else(|| self.tag.tag())
+    }
 }
 
 impl Record {
@@ -280,11 +290,12 @@ impl Record {
 
     fn newest(&self) -> Newest {
         let current = self.tags.iter().filter(|tag| tag.state == TagState::Current);
-        let current: HashMap<&Tag, &TagStatus> = current.map(|tag| (&tag.tag, tag)).collect();
+        let current: HashMap<&Tag, &TagStatus> =
+            current.filter_map(|tag| Some((tag.chosen_by()?, tag))).collect();
         let in_target = self.newest_first.iter().find_map(|tag| current.get(tag));
         Newest {
             source: self.newest_first.first().cloned(),
-            target: in_target.map(|tag| tag.tag.clone()),
+            target: in_target.and_then(|tag| tag.chosen_by().cloned()),
             pushed_at: in_target.and_then(|tag| tag.pushed_at),
         }
     }

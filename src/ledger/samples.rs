@@ -9,7 +9,7 @@ use super::*;
 use crate::config::{Config, Endpoint, Mirror};
 use crate::event::fault;
 use crate::event::{Blobs, Ending, Event, MirrorSummary, Observer, Pair, Root, Step, TagSummary};
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference};
 
 pub(crate) use crate::event::{Action, Arrival, EventKind, Exchange, PassId, RunOutcome, TagOutcome};
 
@@ -24,7 +24,7 @@ pub(crate) struct Story {
     passes: u64,
 }
 
-pub(crate) fn tag(text: &str) -> Tag {
+pub(crate) fn tag(text: &str) -> Reference {
     text.parse().unwrap()
 }
 
@@ -66,6 +66,7 @@ pub(crate) fn finished(outcome: RunOutcome) -> MirrorSummary {
 pub(crate) fn summary(text: &str, outcome: TagOutcome) -> TagSummary {
     TagSummary {
         tag: tag(text),
+        source_tag: None,
         digest: None,
         action: None,
         outcome: Some(outcome),
@@ -114,6 +115,7 @@ impl Story {
     pub(crate) fn plan(&self, pass: &PassId, steps: &[(&str, Action)], failed: &[&str]) {
         let step = |&(text, action): &(&str, Action)| Step {
             tag: tag(text),
+            source_tag: text.parse().ok(),
             root: Root::Source(Digest::of(text.as_bytes())),
             action,
             reason: String::new(),

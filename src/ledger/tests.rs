@@ -8,7 +8,7 @@ use crate::event::fault;
 use crate::event::{
     Action, Arrival, Ending, EventKind, Exchange, MirrorSummary, Root, RunOutcome, Step, TagOutcome,
 };
-use crate::oci::{Digest, Stored};
+use crate::oci::{Digest, Stored, Tag};
 
 const NONE: Transition = Transition::None;
 const FAILING: Transition = Transition::Failing;
@@ -209,6 +209,7 @@ fn after_a_restart_nothing_looks_younger_than_the_target_says() {
     let pass = story.start("a");
     let step = |text: &str, action| Step {
         tag: tag(text),
+        source_tag: text.parse().ok(),
         root: Root::Source(Digest::of(text.as_bytes())),
         action,
         reason: String::new(),
@@ -216,15 +217,16 @@ fn after_a_restart_nothing_looks_younger_than_the_target_says() {
     let pushed_at = Some(story.now - SignedDuration::from_hours(24 * 40));
     let of = |text: &str| Stored { digest: Digest::of(text.as_bytes()), size: Some(7), pushed_at };
     // Under `2` the target has another image: that one's age says nothing of the one to come.
-    let stored = [(tag("1"), of("1")), (tag("2"), of("other"))].into();
-    let newest = [&tag("2"), &tag("1")];
+    let [one, two] = ["1", "2"].map(|text| text.parse::<Tag>().unwrap());
+    let stored = [(one.clone(), of("1")), (two.clone(), of("other"))].into();
+    let newest = [&two, &one];
     story.tell(&pass, EventKind::TagsSelected { listed: 2, selected: 2, newest_first: &newest });
     let steps = [step("2", Action::Copy), step("1", Action::Skip)];
     story.tell(&pass, EventKind::TagsPlanned { steps: &steps, failed: &[], stored: &stored });
     let record = story.record("a");
     let known: Vec<_> = record.tags.iter().map(|tag| (tag.size, tag.pushed_at, tag.copied_at)).collect();
     assert_eq!(known, [(None, None, None), (Some(7), pushed_at, None)]);
-    assert_eq!((record.newest.target, record.newest.pushed_at), (Some(tag("1")), pushed_at));
+    assert_eq!((record.newest.target, record.newest.pushed_at), (Some(one), pushed_at));
     story.start_tag(&pass, "2");
     story.finish_tag(&pass, "2", TagOutcome::Copied);
     assert_eq!(story.record("a").newest.pushed_at, Some(story.now));
@@ -234,7 +236,7 @@ fn after_a_restart_nothing_looks_younger_than_the_target_says() {
 fn the_record_is_the_document_of_the_api() {
     let mut story = Story::of(&["a"]);
     let pass = story.start("a");
-    let newest = [&tag("2"), &tag("1")];
+    let newest = [&"2".parse().unwrap(), &"1".parse().unwrap()];
     story.tell(&pass, EventKind::TagsSelected { listed: 9, selected: 2, newest_first: &newest });
     story.plan(&pass, &[("2", Action::Copy), ("1", Action::Skip)], &[]);
     story.tell(&pass, EventKind::TagSized { tag: &tag("2"), bytes: 10 });

@@ -7,7 +7,7 @@ use url::Url;
 use crate::config::NoticeKind;
 use crate::event::{Fault, MirrorSummary, TagSummary};
 use crate::ledger::Record;
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference};
 use crate::text::cut;
 
 /// The version of the document. A change that breaks readers raises it; new keys do not.
@@ -46,8 +46,8 @@ pub struct Notice {
 /// One tag of a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TagNotice {
-    /// The tag.
-    pub tag: Tag,
+    /// The name in the target: a tag, or a digest for an image that got none.
+    pub tag: Reference,
     /// Its digest; none where the source could not be asked.
     pub digest: Option<Digest>,
     /// Bytes of blobs that were sent to the target for it.
@@ -58,7 +58,7 @@ pub struct TagNotice {
 
 impl TagNotice {
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.tag.as_str().len() + self.error.as_ref().map_or(0, String::len)
+        size_of::<Self>() + self.tag.to_string().len() + self.error.as_ref().map_or(0, String::len)
     }
 }
 
@@ -201,7 +201,7 @@ fn count(tags: usize) -> String {
 }
 
 fn named(tags: &[TagNotice]) -> String {
-    let names: Vec<&str> = tags.iter().take(NAMED_MAX).map(|tag| tag.tag.as_str()).collect();
+    let names: Vec<String> = tags.iter().take(NAMED_MAX).map(|tag| tag.tag.to_string()).collect();
     let more = tags.len() - names.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", names.join(", "))
@@ -225,6 +225,7 @@ pub(super) mod tests {
     pub(in crate::notice) fn mirror(copied: &[&str], failed: &[(&str, &str)]) -> MirrorSummary {
         let tag = |name: &str, error: Option<&str>| TagSummary {
             tag: name.parse().unwrap(),
+            source_tag: None,
             digest: error.is_none().then(|| Digest::of(name.as_bytes())),
             action: None,
             outcome: Some(if error.is_some() { TagOutcome::Failed } else { TagOutcome::Copied }),

@@ -256,8 +256,8 @@ mod tests {
         told.pass(&mirror(&["21", "25"], &[]));
         told.pass(&mirror(&[], &[]));
         let notices = told.waiting().remove(0);
-        let tags: Vec<&str> = notices[0].tags.iter().map(|tag| tag.tag.as_str()).collect();
-        assert_eq!((notices.len(), notices[0].kind, tags), (1, NoticeKind::Copied, vec!["21", "25"]));
+        let tags: Vec<_> = notices[0].tags.iter().map(|tag| tag.tag.to_string()).collect();
+        assert_eq!((notices.len(), notices[0].kind, tags.join(" ")), (1, NoticeKind::Copied, "21 25".to_owned()));
     }
 
     #[test]
@@ -284,8 +284,8 @@ mod tests {
         let told = Told::new(SLACK);
         told.pass(&mirror(&["21"], &[("25", "503")]));
         let notices = told.waiting().remove(0);
-        let told: Vec<_> = notices.iter().map(|notice| (notice.kind, notice.tags[0].tag.as_str())).collect();
-        assert_eq!(told, [(NoticeKind::Copied, "21"), (NoticeKind::Failed, "25")]);
+        let told: Vec<_> = notices.iter().map(|notice| (notice.kind, notice.tags[0].tag.to_string())).collect();
+        assert_eq!(told, [(NoticeKind::Copied, "21".to_owned()), (NoticeKind::Failed, "25".to_owned())]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What can be named: a registry host, a repository in it, a tag or digest in that.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::oci::Digest;
 use crate::text::excerpt;
@@ -251,6 +252,48 @@ pub enum Reference {
     Tag(Tag),
     /// By its digest, which cannot.
     Digest(Digest),
+}
+
+impl Reference {
+    /// The tag; none where it is a digest.
+    pub fn tag(&self) -> Option<&Tag> {
+        match self {
+            Self::Tag(tag) => Some(tag),
+            Self::Digest(_) => None,
+        }
+    }
+}
+
+impl FromStr for Reference {
+    type Err = NameError;
+
+    /// Reads a tag, or a digest, which has a colon where a tag cannot.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<Digest>() {
+            Ok(digest) => Ok(Self::Digest(digest)),
+            Err(_) => text.parse().map(Self::Tag),
+        }
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Reference {
+    fn schema_name() -> Cow<'static, str> {
+        "Reference".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "A tag, or the digest of an image that has none."})
+    }
 }
 
 impl fmt::Display for Reference {

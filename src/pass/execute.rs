@@ -9,7 +9,7 @@ use tracing::{Instrument, Span, info_span};
 use crate::copy;
 use crate::copy::Copied;
 use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
-use crate::oci::Tag;
+use crate::oci::{Reference, Tag};
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop, StopReason};
 use crate::plan::{Action, Step};
@@ -102,7 +102,7 @@ impl Pass<'_> {
         step: &Step,
         listed: &[Tag],
         told: &Stop,
-        denied: &OnceLock<Tag>,
+        denied: &OnceLock<Reference>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Copied>, StepError> {
         if told.soft.is_cancelled() {
@@ -113,7 +113,9 @@ impl Pass<'_> {
         }
         let work = async {
             let copied = match step.action {
-                Action::Copy => Some(self.copier.tag(&step.tag, &step.root).await?),
+                Action::Copy => {
+                    Some(self.copier.tag(&step.tag, step.source_tag.as_ref(), &step.root).await?)
+                }
                 Action::Skip | Action::Conflict => None,
             };
             if self.mirror.referrers {
@@ -145,7 +147,7 @@ struct Done {
 /// Why a planned tag did not arrive.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
-    #[error("conflict: {0}; let the tag move, or take it out of the rules")]
+    #[error("conflict: {0}")]
     Conflict(String),
     #[error("not started: {0}")]
     NotStarted(Cause),
@@ -161,7 +163,7 @@ enum Cause {
     #[error(transparent)]
     Stop(StopReason),
     #[error("access was denied for tag {0}")]
-    Denial(Tag),
+    Denial(Reference),
 }
 
 impl StepError {
@@ -190,6 +192,7 @@ fn in_plan(step: &Step) -> TagSummary {
     let conflict = (step.action == Action::Conflict).then(|| StepError::Conflict(step.reason.clone()));
     TagSummary {
         tag: step.tag.clone(),
+        source_tag: step.source_tag.clone().filter(|tag| step.tag.tag() != Some(tag)),
         digest: Some(step.digest()),
         action: Some(step.action),
         outcome: None,

@@ -1,5 +1,6 @@
 //! One mirror once: observe, select, plan, copy, summarise. The way of a tag begins and ends here.
 
+mod ask;
 mod execute;
 mod memory;
 mod prepare;
@@ -18,8 +19,8 @@ use tracing::{Instrument, info_span};
 
 use crate::config::Mirror;
 use crate::copy::Copier;
-use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side};
-use crate::oci::Tag;
+use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side, TagSummary};
+use crate::oci::{Reference, Tag};
 use crate::pass::prepare::Planned;
 use crate::select::Shortfall;
 use crate::source;
@@ -59,7 +60,7 @@ enum Error {
     Tags(#[source] source::Error),
     #[error("the source refuses to show tag {tag}")]
     Denied {
-        tag: Tag,
+        tag: Reference,
         #[source]
         cause: source::Error,
     },
@@ -257,5 +258,6 @@ fn sort(summary: &mut MirrorSummary) {
     let Some(selection) = &summary.selection else { return };
     let order: HashMap<&Tag, usize> =
         selection.verdicts.iter().enumerate().map(|(index, verdict)| (&verdict.tag, index)).collect();
-    summary.tags.sort_by_key(|tag| order.get(&tag.tag).copied());
+    let place = |tag: &TagSummary| order.get(tag.chosen_by()?).copied();
+    summary.tags.sort_by_key(|tag| place(tag).unwrap_or(usize::MAX));
 }

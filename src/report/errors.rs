@@ -6,7 +6,7 @@ use std::io;
 use std::io::Write;
 
 use crate::event::{Fault, MirrorSummary, TagSummary};
-use crate::oci::Tag;
+use crate::oci::Reference;
 
 /// The most tags that are named with one error; the others are counted.
 const NAMED_TAGS_MAX: usize = 3;
@@ -37,7 +37,7 @@ pub(super) fn write<'a>(
 
 struct Group<'a> {
     error: &'a Fault,
-    tags: Vec<&'a Tag>,
+    tags: Vec<&'a Reference>,
 }
 
 /// The tags by their errors, in the order of the first of each.
@@ -56,7 +56,7 @@ fn groups(tags: &[TagSummary]) -> Vec<Group<'_>> {
 }
 
 /// `:21.0.7`, or ` (21.0.7, 21.0.6 and 12 more)` for more than one tag.
-struct Tags<'a>(&'a [&'a Tag]);
+struct Tags<'a>(&'a [&'a Reference]);
 
 impl fmt::Display for Tags<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +64,7 @@ impl fmt::Display for Tags<'_> {
             return write!(f, ":{tag}");
         }
         let (named, others) = self.0.split_at(self.0.len().min(NAMED_TAGS_MAX));
-        let named: Vec<_> = named.iter().map(|tag| tag.as_str()).collect();
+        let named: Vec<_> = named.iter().map(ToString::to_string).collect();
         write!(f, " ({}", named.join(", "))?;
         if !others.is_empty() {
             write!(f, " and {} more", others.len())?;

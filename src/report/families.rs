@@ -118,7 +118,7 @@ fn quoted(text: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::samples::{tag, text};
+    use crate::report::samples::text;
 
     use super::*;
 
@@ -127,7 +127,7 @@ mod tests {
                         sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.sig";
 
     fn tags() -> Vec<Tag> {
-        TAGS.split_whitespace().map(tag).collect()
+        TAGS.split_whitespace().map(|tag| tag.parse().unwrap()).collect()
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_repository_without_versions_is_mirrored_by_name() {
-        let tags = ["stable", "latest", "edge"].map(tag);
+        let tags = ["stable", "latest", "edge"].map(|tag| tag.parse().unwrap());
         insta::assert_snapshot!(text(|out| suggestion(out, "quay.io/a/b", "a/b", &tags)), @r"
         # 3 tags; `tagferry tags quay.io/a/b --families` shows how they are read
         - source: quay.io/a/b

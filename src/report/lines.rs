@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use crate::event::{Ending, Event, EventKind, Fault, MirrorSummary, Observer, Side, TagOutcome, TagSummary};
-use crate::oci::Tag;
+use crate::oci::Reference;
 use crate::report::transfers::Transfers;
 use crate::report::units::{Bytes, Span};
 
@@ -77,7 +77,7 @@ impl Transfer {
     }
 
     /// Counts bytes, and says so where the last word is too long ago.
-    fn advance(&self, mirror: &str, tag: &Tag, bytes: u64) {
+    fn advance(&self, mirror: &str, tag: &Reference, bytes: u64) {
         let moved = self.moved.fetch_add(bytes, Relaxed) + bytes;
         let elapsed = self.started.elapsed();
         let due = self.due.load(Relaxed);

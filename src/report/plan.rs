@@ -105,29 +105,48 @@ fn kind(reason: &Reason) -> &'static str {
         Reason::Prerelease => "pre-release",
         Reason::OlderBuild { .. } => "older build of a version",
         Reason::Older { .. } => "older than the newest",
-        Reason::Matches | Reason::InRange { .. } | Reason::Newest { .. } => "selected",
+        Reason::Matches | Reason::Named | Reason::InRange { .. } | Reason::Newest { .. } => "selected",
     }
 }
 
 fn table(mirror: &MirrorSummary, selection: &Selection, rows: Rows, look: Look) -> Table {
-    let tags: HashMap<&Tag, &TagSummary> = mirror.tags.iter().map(|tag| (&tag.tag, tag)).collect();
+    let mut tags: HashMap<Option<&Tag>, Vec<&TagSummary>> = HashMap::with_capacity(mirror.tags.len());
+    for tag in &mirror.tags {
+        tags.entry(tag.chosen_by()).or_default().push(tag);
+    }
     let header = ["TAG", "VERSION", "REVISION", "VARIANT", "RULE", "ACTION", "DIGEST", "REASON"];
     let mut table = Table::new(look, header).keep_whole(6);
     let left_out = selection.verdicts.iter().filter(|verdict| rows == Rows::All && !verdict.is_selected());
     for verdict in selection.selected().chain(left_out) {
-        let summary = tags.get(&verdict.tag).copied();
-        let [tag, version, revision, variant] = reading(verdict);
-        let rule = verdict.rule.map(|rule| format!("tags[{rule}]")).unwrap_or_default();
-        let digest = summary.and_then(|summary| summary.digest).map(|digest| digest.short());
-        let why = summary.map(|summary| summary.reason.as_str()).filter(|why| !why.is_empty());
-        let reason = match why {
-            Some(why) => format!("{}; {why}", verdict.reason),
-            None => verdict.reason.to_string(),
-        };
-        let action = action(verdict, summary).to_owned();
-        table.row([tag, version, revision, variant, rule, action, digest.unwrap_or_default(), reason]);
+        // One tag may have several names in the target.
+        let names = tags.get(&Some(&verdict.tag)).map_or(&[][..], Vec::as_slice);
+        let names = names.iter().copied().map(Some).chain(names.is_empty().then_some(None));
+        names.for_each(|summary| table.row(row(verdict, summary)));
+    }
+    for summary in tags.get(&None).into_iter().flatten() {
+        let digest = summary.digest.map(|digest| digest.short()).unwrap_or_default();
+        let (action, reason) = (word(summary).to_owned(), format!("named; {}", summary.reason));
+        let name = summary.tag.tag().map_or_else(|| digest.clone(), ToString::to_string);
+        table.row([name, String::new(), String::new(), String::new(), String::new(), action, digest, reason]);
     }
     table
+}
+
+fn row(verdict: &Verdict, summary: Option<&TagSummary>) -> [String; 8] {
+    let [tag, version, revision, variant] = reading(verdict);
+    let tag = match summary.filter(|summary| summary.source_tag.is_some()) {
+        Some(summary) => format!("{tag} as {}", summary.tag),
+        None => tag,
+    };
+    let rule = verdict.rule.map(|rule| format!("tags[{rule}]")).unwrap_or_default();
+    let digest = summary.and_then(|summary| summary.digest).map(|digest| digest.short());
+    let why = summary.map(|summary| summary.reason.as_str()).filter(|why| !why.is_empty());
+    let reason = match why {
+        Some(why) => format!("{}; {why}", verdict.reason),
+        None => verdict.reason.to_string(),
+    };
+    let action = action(verdict, summary).to_owned();
+    [tag, version, revision, variant, rule, action, digest.unwrap_or_default(), reason]
 }
 
 /// The tag and how it was read.
@@ -138,13 +157,19 @@ fn reading(verdict: &Verdict) -> [String; 4] {
 }
 
 fn action(verdict: &Verdict, summary: Option<&TagSummary>) -> &'static str {
-    match summary.map(|summary| summary.action) {
+    match summary {
         None if verdict.is_selected() => "",
         None => "leave out",
-        Some(Some(Action::Copy)) => "copy",
-        Some(Some(Action::Skip)) => "up to date",
-        Some(Some(Action::Conflict)) => "conflict",
-        Some(None) => "failed",
+        Some(summary) => word(summary),
+    }
+}
+
+fn word(summary: &TagSummary) -> &'static str {
+    match summary.action {
+        Some(Action::Copy) => "copy",
+        Some(Action::Skip) => "up to date",
+        Some(Action::Conflict) => "conflict",
+        None => "failed",
     }
 }
 

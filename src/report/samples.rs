@@ -10,7 +10,7 @@ use crate::event::{
     Action, Blobs, Ending, Event, EventKind, MirrorSummary, Pair, PassId, RunOutcome, RunSummary, TagOutcome,
     TagSummary, Totals,
 };
-use crate::oci::{Digest, Tag};
+use crate::oci::{Digest, Reference};
 use crate::report::run::RunReport;
 use crate::select::{Rule, Selection, Spec, select};
 
@@ -27,7 +27,7 @@ pub(super) fn told(report: &mut dyn RunReport, out: &mut dyn Write, run: &RunSum
     report.end(out, &RunSummary { mirrors: Vec::new(), ..run.clone() })
 }
 
-pub(super) fn tag(text: &str) -> Tag {
+pub(super) fn tag(text: &str) -> Reference {
     text.parse().unwrap()
 }
 
@@ -60,6 +60,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
 fn planned(text: &str, action: Action, reason: &str) -> TagSummary {
     TagSummary {
         tag: tag(text),
+        source_tag: None,
         digest: Some(Digest::of(text.as_bytes())),
         action: Some(action),
         outcome: None,
@@ -123,7 +124,7 @@ pub(super) fn selection() -> Selection {
     let latest = Spec { pattern: "^latest$".to_owned(), ..Spec::default() };
     let rules = [newest, latest].map(|spec| Rule::new(spec).unwrap());
     let tags = ["21.0.5", "21.0.6", "21.0.7", "21.0.7-oraclelinux9", "21.0.8-ea", "8u491-b10", "latest"];
-    select(&tags.map(tag), &rules)
+    select(&tags.map(|tag| tag.parse().unwrap()), &rules)
 }
 
 /// A plan of one mirror.

@@ -32,11 +32,13 @@ mod decision;
 mod family;
 mod key;
 mod newest;
+mod pick;
 mod reading;
 mod reason;
 mod rule;
 mod selection;
 mod shortfall;
+mod template;
 mod version;
 mod warning;
 
@@ -47,9 +49,11 @@ mod tests;
 
 pub use decision::Decision;
 pub use family::{Families, Family, Kind, families};
+pub use pick::{Pick, Wish};
 pub use reason::{Group, Reason};
 pub use rule::{PatternError, Rule, RuleError, Spec, escape};
 pub use selection::{Selection, Verdict, select};
-pub use shortfall::{Choice, Shortfall};
+pub use shortfall::{Choice, Shortfall, nearest_to};
+pub use template::{NameFault, TemplateError};
 pub use version::Version;
 pub use warning::Warning;

@@ -37,6 +37,8 @@ pub enum Reason {
     },
     /// Selected: the rule asks for nothing but `match`.
     Matches,
+    /// Selected: the rule names it.
+    Named,
     /// Selected by `range`.
     InRange {
         /// The range.
@@ -78,7 +80,7 @@ impl Reason {
             Self::Prerelease => 4,
             Self::OlderBuild { .. } => 5,
             Self::Older { .. } => 6,
-            Self::Matches | Self::InRange { .. } | Self::Newest { .. } => 7,
+            Self::Matches | Self::Named | Self::InRange { .. } | Self::Newest { .. } => 7,
         }
     }
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Reason {
                 group.describe(f, " of ")
             }
             Self::Matches => f.write_str("matches"),
+            Self::Named => f.write_str("named"),
             Self::InRange { range } => write!(f, "in range {range}"),
             Self::Newest { kept, of, group } => {
                 write!(f, "newest {kept} of {of}")?;

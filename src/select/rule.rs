@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
-use crate::oci::Tag;
+use crate::oci::{Digest, Tag};
 use crate::select::reading::parse;
 use crate::select::reading::place::Conventions;
+use crate::select::template::{NameFault, Template, TemplateError};
 use crate::select::version::Reading;
 
 /// A longer pattern is refused: only a list of tags is so long, and that is better written as a list of rules.
@@ -23,7 +24,15 @@ pub struct Spec {
     /// A regular expression over the whole tag, anchored only where it anchors itself. A group named `version` is
     /// all that gets compared; what a group named `revision` matched counts rebuilds; a group named `variant` replaces
     /// the detected variant, and where it matches nothing there is none.
+    ///
+    /// It counts where neither `tag` nor `digest` says what is wanted.
     pub pattern: String,
+    /// The one tag that is wanted, by its name.
+    pub tag: Option<Tag>,
+    /// The digest that the image has to have, whatever `tag` points at; without `tag`, the image of this digest.
+    pub digest: Option<Digest>,
+    /// The names in the target, of which each may hold `{tag}` and named groups of `pattern`; none for the tag's own.
+    pub names: Vec<String>,
     /// Tags that also match this are left out.
     pub except: Option<String>,
     /// How many versions to keep, per variant and per value of `per`.
@@ -59,6 +68,14 @@ pub enum RuleError {
         /// Where it stands in `per`, from 0.
         index: usize,
     },
+    /// A name in the target is none.
+    #[error("{error}")]
+    As {
+        /// Where it stands in `as`, from 0.
+        index: usize,
+        /// Why.
+        error: TemplateError,
+    },
 }
 
 /// What is wrong with a pattern.
@@ -79,6 +96,7 @@ impl RuleError {
             Self::Match(_) => "match",
             Self::Except(_) => "except",
             Self::Per { .. } => "per",
+            Self::As { .. } => "as",
         }
     }
 }
@@ -86,7 +104,8 @@ impl RuleError {
 /// One way of choosing tags, checked and compiled.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    pattern: Regex,
+    what: What,
+    names: Vec<Template>,
     except: Option<Regex>,
     pub(super) newest: Option<NonZeroUsize>,
     pub(super) revisions: Option<NonZeroUsize>,
@@ -95,6 +114,17 @@ pub struct Rule {
     pub(super) prereleases: bool,
     immutable: bool,
     groups: Groups,
+}
+
+/// What a rule asks for.
+#[derive(Clone, Debug)]
+enum What {
+    /// Tags that match.
+    Matching(Regex),
+    /// A tag by its name, of this digest where one is given.
+    Tag(Tag, Option<Digest>),
+    /// An image by its digest.
+    Digest(Digest),
 }
 
 /// The groups of `pattern` that mean something to us, by their index in it.
@@ -108,7 +138,7 @@ struct Groups {
 
 /// What a rule's groups matched of one tag, in room that serves for all.
 pub(super) struct Matched<'a> {
-    spans: CaptureLocations,
+    spans: Option<CaptureLocations>,
     /// What each of the `per` groups matched.
     pub(super) per: Vec<&'a str>,
 }
@@ -130,11 +160,18 @@ impl Rule {
     /// Checks and compiles a rule. Fails with every fault of it.
     pub fn new(spec: Spec) -> Result<Self, Vec<RuleError>> {
         let mut errors = Vec::new();
-        let pattern = compile(&spec.pattern).map_err(|error| errors.push(RuleError::Match(error))).ok();
+        let what = match (spec.tag, spec.digest) {
+            (Some(tag), digest) => Some(What::Tag(tag, digest)),
+            (None, Some(digest)) => Some(What::Digest(digest)),
+            (None, None) => {
+                let pattern = compile(&spec.pattern).map_err(|error| errors.push(RuleError::Match(error)));
+                pattern.ok().map(What::Matching)
+            }
+        };
         let except = spec.except.as_deref().map(compile).transpose();
         let except = except.map_err(|error| errors.push(RuleError::Except(error))).unwrap_or_default();
-        let Some(pattern) = pattern else { return Err(errors) };
-        let find = |name: &str| pattern.capture_names().position(|group| group == Some(name));
+        let Some(what) = what else { return Err(errors) };
+        let find = |name: &str| what.pattern()?.capture_names().position(|group| group == Some(name));
         let [version, revision, variant] = ["version", "revision", "variant"].map(find);
         let mut groups = Groups { version, revision, variant, per: Vec::new() };
         for (index, group) in spec.per.into_iter().enumerate() {
@@ -143,11 +180,19 @@ impl Rule {
                 None => errors.push(RuleError::Per { group, index }),
             }
         }
+        let mut names = Vec::with_capacity(spec.names.len());
+        for (index, text) in spec.names.iter().enumerate() {
+            match Template::parse(text, find, !matches!(what, What::Digest(_))) {
+                Ok(template) => names.push(template),
+                Err(error) => errors.push(RuleError::As { index, error }),
+            }
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
         Ok(Self {
-            pattern,
+            what,
+            names,
             except,
             newest: spec.newest,
             revisions: spec.revisions,
@@ -164,9 +209,57 @@ impl Rule {
         self.immutable
     }
 
-    /// `match`, as it was written.
-    pub(super) fn pattern(&self) -> &str {
-        self.pattern.as_str()
+    /// `match`, as it was written; none where a tag or a digest is named.
+    pub(super) fn pattern(&self) -> Option<&str> {
+        self.what.pattern().map(Regex::as_str)
+    }
+
+    /// The tag that it names.
+    pub fn tag(&self) -> Option<&Tag> {
+        match &self.what {
+            What::Tag(tag, _) => Some(tag),
+            What::Matching(_) | What::Digest(_) => None,
+        }
+    }
+
+    /// The digest that it names, with a tag or without.
+    pub fn digest(&self) -> Option<Digest> {
+        match self.what {
+            What::Tag(_, digest) => digest,
+            What::Digest(digest) => Some(digest),
+            What::Matching(_) => None,
+        }
+    }
+
+    /// The digest that it names without a tag.
+    pub fn only_digest(&self) -> Option<Digest> {
+        self.digest().filter(|_| self.tag().is_none())
+    }
+
+    /// Whether it wants an image that gets no tag in the target.
+    pub fn is_nameless(&self) -> bool {
+        self.only_digest().is_some() && self.names.is_empty()
+    }
+
+    /// Whether it needs the list of tags: it names none.
+    pub fn needs_list(&self) -> bool {
+        self.what.pattern().is_some()
+    }
+
+    /// What a tag that it selects is called in the target.
+    pub(super) fn names(&self, tag: &Tag) -> Result<Vec<Tag>, NameFault> {
+        if self.names.is_empty() {
+            return Ok(vec![tag.clone()]);
+        }
+        let pattern = self.what.pattern().filter(|_| self.names.iter().any(Template::has_groups));
+        let captures = pattern.and_then(|pattern| pattern.captures(tag.as_str().as_bytes()));
+        let group = |index| Some(&tag.as_str()[captures.as_ref()?.get(index)?.range()]);
+        self.names.iter().map(|template| template.name(tag, group)).collect()
+    }
+
+    /// The names in the target of an image without a tag.
+    pub(super) fn fixed_names(&self) -> impl Iterator<Item = Tag> {
+        self.names.iter().filter_map(Template::fixed)
     }
 
     /// How many tags it has to select, counted alone.
@@ -186,7 +279,7 @@ impl Rule {
 
     /// Room for [`Rule::read`].
     pub(super) fn matched<'a>(&self) -> Matched<'a> {
-        Matched { spans: self.pattern.capture_locations(), per: Vec::new() }
+        Matched { spans: self.what.pattern().map(Regex::capture_locations), per: Vec::new() }
     }
 
     /// Asks `match` and `except`. `whole` is the tag as it reads itself among the others. What the groups matched is in
@@ -200,22 +293,23 @@ impl Rule {
     ) -> Outcome {
         matched.per.clear();
         let text = tag.as_str();
+        let Some(pattern) = self.what.pattern() else { return Outcome::Unmatched };
         let is_excepted = || self.except.as_ref().is_some_and(|except| except.is_match(text.as_bytes()));
         if !self.groups.are_used() {
-            return match self.pattern.is_match(text.as_bytes()) {
+            return match pattern.is_match(text.as_bytes()) {
                 false => Outcome::Unmatched,
                 true if is_excepted() => Outcome::Excepted,
                 true => Outcome::Matched { reading: None },
             };
         }
-        if self.pattern.captures_read(&mut matched.spans, text.as_bytes()).is_none() {
+        let Matched { spans: Some(spans), per } = matched else { return Outcome::Unmatched };
+        if pattern.captures_read(spans, text.as_bytes()).is_none() {
             return Outcome::Unmatched;
         }
         if is_excepted() {
             return Outcome::Excepted;
         }
         // A tag is ASCII: every byte is a character.
-        let Matched { spans, per } = matched;
         let span = |index| spans.get(index).map(|(start, end)| start..end);
         let group = |index| span(index).map_or("", |range| &text[range]);
         let revision = self.groups.revision.and_then(span);
@@ -242,7 +336,12 @@ impl Rule {
 /// The keys of a rule and their values, as people write them: `match ^21$; newest 3 per line`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "match {}", self.pattern)?;
+        match &self.what {
+            What::Matching(pattern) => write!(f, "match {pattern}")?,
+            What::Tag(tag, None) => write!(f, "tag {tag}")?,
+            What::Tag(tag, Some(digest)) => write!(f, "tag {tag}; digest {digest}")?,
+            What::Digest(digest) => write!(f, "digest {digest}")?,
+        }
         if let Some(except) = &self.except {
             write!(f, "; except {except}")?;
         }
@@ -261,8 +360,20 @@ impl fmt::Display for Rule {
         if let Some(at_least) = self.at_least {
             write!(f, "; at_least {at_least}")?;
         }
+        for (index, name) in self.names.iter().enumerate() {
+            write!(f, "{}{name}", if index == 0 { "; as " } else { ", " })?;
+        }
         let flags = [(self.prereleases, "prereleases"), (self.immutable, "immutable")];
         flags.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, flag)| write!(f, "; {flag}"))
+    }
+}
+
+impl What {
+    fn pattern(&self) -> Option<&Regex> {
+        match self {
+            Self::Matching(pattern) => Some(pattern),
+            Self::Tag(..) | Self::Digest(_) => None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::oci::Tag;
@@ -44,8 +44,8 @@ pub struct Verdict {
     /// The rule that decided, from 0: the first that selects the tag, else the first of those that it failed last.
     /// `None` where no rule matches.
     pub rule: Option<usize>,
-    /// Whether the rule that selects it says that upstream never moves it.
-    pub immutable: bool,
+    /// The rules after that one which select it, too.
+    pub also: Vec<usize>,
     /// Why.
     pub reason: Reason,
 }
@@ -54,6 +54,11 @@ impl Verdict {
     /// Whether the tag is selected.
     pub fn is_selected(&self) -> bool {
         self.reason.is_selected()
+    }
+
+    /// The rules that select it.
+    pub(super) fn selected_by(&self) -> impl Iterator<Item = usize> {
+        self.rule.into_iter().chain(self.also.iter().copied())
     }
 }
 
@@ -82,23 +87,35 @@ impl Selection {
 
 /// Gives every tag its verdict. A tag is selected if any rule selects it.
 ///
+/// A tag that a rule names is selected although it is not in the list; other rules do not know of it then.
+///
 /// The order of `tags` does not matter, and a tag that is listed twice counts once. `newest` counts versions: tags
 /// that spell one version in two ways (`1.2`, `v1.2`) are kept or left out together.
 pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
     let tags = &*unique(tags);
     let (mut whole, conventions) = convention::read(tags);
     let mut ages = ages(whole.iter().map(|reading| reading.version.as_ref()));
-    let unmatched = || Opinion { rule: None, reading: None, reason: Reason::Unmatched };
-    let mut opinions: Vec<_> = tags.iter().map(|_| unmatched()).collect();
+    let mut opinions: Vec<_> = tags.iter().map(|_| Opinion::default()).collect();
     let (mut choices, mut warnings) = (Vec::new(), Vec::new());
+    let mut unlisted: BTreeMap<&Tag, Opinion> = BTreeMap::new();
+    let is_named = rules.iter().any(|rule| rule.tag().is_some());
+    let places: HashMap<&Tag, usize> = tags.iter().filter(|_| is_named).zip(0..).collect();
     for (index, rule) in rules.iter().enumerate() {
+        if !rule.needs_list() {
+            let place = rule.tag().map(|tag| (tag, places.get(tag)));
+            let opinion = place.map(|(tag, place)| match place {
+                Some(&place) => &mut opinions[place],
+                None => unlisted.entry(tag).or_default(),
+            });
+            opinion.into_iter().for_each(|opinion| opinion.hear(index, Reason::Named, None));
+            choices.push(Choice::of_one(place.is_none_or(|(_, place)| place.is_some())));
+            continue;
+        }
         let Judgement { reasons, readings, choice, doubt } = judge(rule, tags, &whole, &ages, &conventions);
         choices.push(choice);
         warnings.extend(doubt.map(|doubt| Warning { rule: index, doubt }));
         for (best, (reason, reading)) in opinions.iter_mut().zip(reasons.into_iter().zip(readings)) {
-            if best.reason.rank() < reason.rank() {
-                *best = Opinion { rule: Some(index), reading, reason };
-            }
+            best.hear(index, reason, reading);
         }
     }
     for (whole, opinion) in whole.iter_mut().zip(&mut opinions) {
@@ -110,13 +127,16 @@ pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
         ages = self::ages(whole.iter().map(|reading| reading.version.as_ref()));
     }
     let order = in_order(tags, &whole, &ages);
-    let verdict = |index: usize| {
-        let Reading { version, variant, decisions } = std::mem::take(&mut whole[index]);
-        let Opinion { rule, reason, .. } = std::mem::replace(&mut opinions[index], unmatched());
-        let immutable = reason.is_selected() && rule.is_some_and(|rule| rules[rule].immutable());
-        Verdict { tag: tags[index].clone(), version, variant, decisions, rule, immutable, reason }
+    let verdict = |tag: &Tag, reading: Reading, opinion: Opinion| {
+        let Reading { version, variant, decisions } = reading;
+        let Opinion { rule, also, reason, .. } = opinion;
+        Verdict { tag: tag.clone(), version, variant, decisions, rule, also, reason }
     };
-    let verdicts = order.into_iter().map(verdict).collect();
+    let listed = order.into_iter().map(|index| {
+        verdict(&tags[index], std::mem::take(&mut whole[index]), std::mem::take(&mut opinions[index]))
+    });
+    let unlisted = unlisted.into_iter().map(|(tag, opinion)| verdict(tag, Reading::default(), opinion));
+    let verdicts = listed.chain(unlisted).collect();
     Selection { verdicts, choices, warnings }
 }
 
@@ -137,9 +157,29 @@ fn unique(tags: &[Tag]) -> Cow<'_, [Tag]> {
 struct Opinion {
     /// That rule, from 0.
     rule: Option<usize>,
+    /// Further rules that select it.
+    also: Vec<usize>,
     /// How it reads the tag, where it reads it in its own way.
     reading: Option<Box<Reading>>,
     reason: Reason,
+}
+
+/// No rule matches.
+impl Default for Opinion {
+    fn default() -> Self {
+        Self { rule: None, also: Vec::new(), reading: None, reason: Reason::Unmatched }
+    }
+}
+
+impl Opinion {
+    /// Takes what one more rule says.
+    fn hear(&mut self, rule: usize, reason: Reason, reading: Option<Box<Reading>>) {
+        if self.reason.rank() < reason.rank() {
+            *self = Self { rule: Some(rule), also: Vec::new(), reading, reason };
+        } else if reason.is_selected() {
+            self.also.push(rule);
+        }
+    }
 }
 
 /// How many different versions are newer, whatever the variant: equal for equal versions.

@@ -27,6 +27,7 @@ mod tests;
 mod value;
 mod variables;
 
+pub use de::OR_TEXT;
 pub use document::Document;
 pub use fault::{Fault, Faults, Warning};
 pub use place::{Path, Position};

@@ -17,6 +17,7 @@ mod kill;
 mod layouts;
 mod limits;
 mod login;
+mod names;
 mod pass;
 mod plain;
 mod process;

@@ -17,7 +17,7 @@ use tagferry::event::{
 };
 use tagferry::ledger::Ledger;
 use tagferry::metrics::{Destination, Exporter, Scope, encode};
-use tagferry::oci::{Digest, Tag};
+use tagferry::oci::{Digest, Reference};
 use tagferry::plan::{Action, Root, Step};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -43,9 +43,10 @@ fn ledger_after_a_pass() -> Ledger {
     mirrors.push(odd);
     let ledger = Ledger::new(Timestamp::now());
     ledger.configure(&mirrors, 1, Timestamp::now());
-    let (mirror, tag, digest) = ("java/jdk", &"21.0.7".parse::<Tag>().unwrap(), Digest::of(b"21.0.7"));
+    let (mirror, tag, digest) = ("java/jdk", &"21.0.7".parse::<Reference>().unwrap(), Digest::of(b"21.0.7"));
     let summary = &TagSummary {
         tag: tag.clone(),
+        source_tag: None,
         digest: Some(digest),
         action: Some(Action::Copy),
         outcome: Some(TagOutcome::Copied),
@@ -56,6 +57,7 @@ fn ledger_after_a_pass() -> Ledger {
     };
     let step = Step {
         tag: tag.clone(),
+        source_tag: tag.tag().cloned(),
         root: Root::Source(digest),
         action: Action::Copy,
         reason: summary.reason.clone(),

@@ -42,7 +42,7 @@ fn the_minimal_file_has_the_defaults() {
 fn the_example_is_without_fault() {
     let config = parse(EXAMPLE).unwrap();
     let [jdk, base, web, _] = &config.mirrors[..] else { panic!("four mirrors") };
-    assert_eq!((jdk.name.as_str(), jdk.rules.len(), jdk.at_least), ("jdk", 3, 3));
+    assert_eq!((jdk.name.as_str(), jdk.rules.len(), jdk.at_least), ("jdk", 5, 3));
     assert_eq!((base.name.as_str(), base.target.to_string().as_str()), ("team/base", "oci:./mirror/base"));
     assert_eq!(base.target, Endpoint::Layout { dir: "./mirror/base".into(), name: None });
     assert_eq!((web.name.as_str(), web.source.to_string().as_str()), ("apps/web", "oci:./carried#apps/web"));

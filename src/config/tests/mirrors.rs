@@ -48,7 +48,7 @@ fn a_list_is_a_list() {
     );
     check_tags(
         &["    tags:", "      - ^21"],
-        &["5:9: mirrors[0].tags[0]: expected a mapping such as `match: ^21$`, found a text"],
+        &["5:9: mirrors[0].tags[0].tag: `^21` is not a tag: if it is a pattern, write `match: ^21`"],
     );
     check_mirror(
         &["    platforms: linux/amd64"],
@@ -83,7 +83,7 @@ fn what_is_missing_is_said_with_what_to_write() {
     check_tags(
         &["    tags: [{newest: 3}]"],
         &[
-            "4:12: mirrors[0].tags[0].match: missing: write a regular expression over the tag, such as `match: ^21$`",
+            "4:12: mirrors[0].tags[0].match: missing: write a regular expression over the tag, such as `match: ^21$`, or a tag by its name: `tag: \"21\"`",
         ],
     );
     check_tags(&["    tags: [{match: ''}]"], &["4:20: mirrors[0].tags[0].match: empty: write a value"]);
@@ -103,7 +103,7 @@ fn a_misspelt_key_is_reported_once() {
             "2:5: mirrors[0]: unknown key `sorce`, did you mean `source`?",
             "3:5: mirrors[0]: unknown key `Target`, did you mean `target`?",
             "4:23: mirrors[0].tags[0]: unknown key `newst`, did you mean `newest`?",
-            "4:41: mirrors[0].tags[0]: unknown key `foo`, expected one of match, except, newest, revisions, per, range, prereleases, immutable, at_least",
+            "4:41: mirrors[0].tags[0]: unknown key `foo`, expected one of tag, digest, as, match, except, newest, revisions, per, range, prereleases, immutable, at_least",
             "5:1: unknown key `mirror`, did you mean `mirrors`?",
         ],
     );

@@ -4,6 +4,7 @@ mod accepted;
 mod daylight;
 mod limits;
 mod mirrors;
+mod names;
 mod notices;
 mod registries;
 mod schema;

@@ -58,7 +58,10 @@ fn row(tag: &TagStatus, now: Timestamp) -> Markup {
         |why| html! { span.none title=(why) { span aria-hidden="true" { "–" } span.unseen { (why) } } };
     html! {
         tr {
-            th scope="row" { code { (tag.tag) } }
+            th scope="row" {
+                code { (tag.tag) }
+                @if let Some(source) = &tag.source_tag { " from " code { (source) } }
+            }
             td { span.badge.(class) { span.mark aria-hidden="true" { (mark) } " " (words) } }
             td {
                 @match tag.digest {

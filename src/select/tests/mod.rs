@@ -4,6 +4,7 @@ mod lists;
 mod oracle;
 mod order;
 mod others;
+mod picks;
 mod rules;
 mod warnings;
 

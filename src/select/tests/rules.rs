@@ -188,15 +188,15 @@ fn the_first_rule_that_selects_decides() {
     ];
     let selection = apply("1.0 1.1 2.0 3-ea latest", &rules);
     let found: Vec<_> =
-        selection.verdicts.iter().map(|v| (v.tag.as_str(), v.rule, v.immutable, v.is_selected())).collect();
+        selection.verdicts.iter().map(|v| (v.tag.as_str(), v.rule, v.is_selected())).collect();
     assert_eq!(
         found,
         [
-            ("3-ea", Some(0), false, false),
-            ("2.0", Some(0), false, true),
-            ("1.1", Some(1), true, true),
-            ("1.0", Some(1), true, true),
-            ("latest", Some(0), false, false),
+            ("3-ea", Some(0), false),
+            ("2.0", Some(0), true),
+            ("1.1", Some(1), true),
+            ("1.0", Some(1), true),
+            ("latest", Some(0), false),
         ]
     );
 }

@@ -19,6 +19,11 @@ use crate::yaml::de::scalar::Resolved;
 use crate::yaml::node::{Entry, Kind, Node};
 use crate::yaml::place::Segment;
 
+/// The name of a struct that may be written as a text, too: its visitor takes either, and lists where it takes these.
+///
+/// A scalar is its text then, be it a number or not: `1.10` stays that.
+pub const OR_TEXT: &str = "or a text";
+
 /// Reads a node.
 #[derive(Clone, Copy)]
 pub(super) struct Deserializer<'a>(pub(super) &'a Node);
@@ -37,6 +42,22 @@ impl Deserializer<'_> {
             },
         };
         Err(de::Error::invalid_type(found, expected))
+    }
+
+    /// Reads what may be a text, a list or a mapping, as the visitor takes it.
+    fn deserialize_or_text<'de, V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match (&self.0.kind, self.text()) {
+            (Kind::Sequence(items), _) => visitor.visit_seq(Items { items: items.iter().enumerate() }),
+            (_, Some(text)) => match key_without_space(text, fields) {
+                Some(key) => Err(colon_without_space(key)),
+                None => visitor.visit_str(text),
+            },
+            _ => de::Deserializer::deserialize_map(self, visitor),
+        }
     }
 
     /// The text of a scalar that is not nothing.
@@ -135,15 +156,16 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
     /// What is expected is said by the type, in its serde attribute `expecting`.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
+        if name == OR_TEXT {
+            return self.deserialize_or_text(fields, visitor);
+        }
         match &self.0.kind {
             Kind::Scalar(scalar) if !self.0.is_nothing() => match key_without_space(&scalar.text, fields) {
-                Some(key) => Err(de::Error::custom(format_args!(
-                    "the colon after `{key}` has to be followed by a space"
-                ))),
+                Some(key) => Err(colon_without_space(key)),
                 None => self.mismatch(&visitor),
             },
             Kind::Sequence(_) => self.mismatch(&visitor),
@@ -168,6 +190,10 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_> {
         i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier ignored_any
     }
+}
+
+fn colon_without_space(key: &str) -> Error {
+    de::Error::custom(format_args!("the colon after `{key}` has to be followed by a space"))
 }
 
 struct Items<'a> {

@@ -139,7 +139,7 @@ pub(crate) fn only(summary: &RunSummary) -> &MirrorSummary {
 /// A tag of the only mirror.
 #[track_caller]
 pub(crate) fn tag<'a>(summary: &'a RunSummary, tag: &str) -> &'a TagSummary {
-    let found = only(summary).tags.iter().find(|found| found.tag.as_str() == tag);
+    let found = only(summary).tags.iter().find(|found| found.tag.to_string() == tag);
     found.unwrap_or_else(|| panic!("no tag {tag} in {:#?}", only(summary)))
 }
 
