@@ -89,7 +89,8 @@ fn main() {
 /// A pass over a mirror of many tags, each of which fails, one after the other, again and again.
 fn change(ledger: &Ledger, is_over: &AtomicBool) {
     let pair = Pair::new("a", &"registry.test/a");
-    let tags: Vec<Reference> = (0..TAGS).map(|number| format!("21.0.{number}-slim").parse().unwrap()).collect();
+    let tags: Vec<Reference> =
+        (0..TAGS).map(|number| format!("21.0.{number}-slim").parse().unwrap()).collect();
     let digest = Digest::of(b"image");
     let step = |tag: &Reference| Step {
         tag: tag.clone(),

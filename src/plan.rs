@@ -167,7 +167,11 @@ pub fn plan(
             _ if !is_first => return None,
             (root, _) if rival.is_some() => {
                 let root = root.or_else(|| digest(wanted).map(Root::Source))?;
-                (root, Action::Conflict, rival.map(|rival| contested(wanted, rival, digest(rival))).unwrap_or_default())
+                (
+                    root,
+                    Action::Conflict,
+                    rival.map(|rival| contested(wanted, rival, digest(rival))).unwrap_or_default(),
+                )
             }
             (Some(root), None) => (root, Action::Copy, "missing in target".to_owned()),
             (Some(root), Some(held)) if held == root.digest() => {

@@ -126,7 +126,8 @@ fn matching(raw: raw::Rule, path: &Path, document: &mut Document) -> Option<sele
     }
     let revisions = document.count(raw.revisions, &revisions_path);
     let range = raw.range.and_then(|text| range(&text, &path.key("range"), document));
-    let hint = "write a regular expression over the tag, such as `match: ^21$`, or a tag by its name: `tag: \"21\"`";
+    let hint =
+        "write a regular expression over the tag, such as `match: ^21$`, or a tag by its name: `tag: \"21\"`";
     let match_path = path.key("match");
     let pattern = document.required(raw.r#match, &match_path, hint)?;
     // An empty one would match every tag, and is most likely an empty variable.

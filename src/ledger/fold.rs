@@ -72,7 +72,8 @@ impl Record {
             self.tags.drain(..).map(|tag| ((tag.tag.clone(), tag.digest), tag)).collect();
         let tag = |(name, source_tag): (&Reference, Option<&Tag>), digest, state, error| {
             let before = known.get(&(name.clone(), digest));
-            let stored = name.tag().and_then(|tag| stored.get(tag)).filter(|stored| digest == Some(stored.digest));
+            let stored =
+                name.tag().and_then(|tag| stored.get(tag)).filter(|stored| digest == Some(stored.digest));
             // Of what was copied here the size is that of all blobs, and is known better.
             let size = before.and_then(|before| before.size).or(stored.and_then(|stored| stored.size));
             let pushed_at = stored.and_then(|stored| stored.pushed_at);

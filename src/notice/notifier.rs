@@ -257,7 +257,10 @@ mod tests {
         told.pass(&mirror(&[], &[]));
         let notices = told.waiting().remove(0);
         let tags: Vec<_> = notices[0].tags.iter().map(|tag| tag.tag.to_string()).collect();
-        assert_eq!((notices.len(), notices[0].kind, tags.join(" ")), (1, NoticeKind::Copied, "21 25".to_owned()));
+        assert_eq!(
+            (notices.len(), notices[0].kind, tags.join(" ")),
+            (1, NoticeKind::Copied, "21 25".to_owned())
+        );
     }
 
     #[test]
@@ -284,7 +287,8 @@ mod tests {
         let told = Told::new(SLACK);
         told.pass(&mirror(&["21"], &[("25", "503")]));
         let notices = told.waiting().remove(0);
-        let told: Vec<_> = notices.iter().map(|notice| (notice.kind, notice.tags[0].tag.to_string())).collect();
+        let told: Vec<_> =
+            notices.iter().map(|notice| (notice.kind, notice.tags[0].tag.to_string())).collect();
         assert_eq!(told, [(NoticeKind::Copied, "21".to_owned()), (NoticeKind::Failed, "25".to_owned())]);
     }
 

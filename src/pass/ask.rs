@@ -113,7 +113,7 @@ impl Pass<'_> {
                     answers.take(&question, answer);
                 }
                 Err(TagError::Source(cause)) if cause.is_denied() => {
-                    return Err(Error::Denied { tag: question.pick.wish.reference(), cause });
+                    return Err(Error::Denied { tag: question.pick.wish.reference().to_string(), cause });
                 }
                 Err(TagError::Absent { tag, .. }) => {
                     answers.absent.push((tag, question.names().cloned().collect()));
@@ -154,12 +154,7 @@ impl Pass<'_> {
     }
 
     /// Asks the source what is picked, and works out what the target's tags, which are `held` now, are to be.
-    async fn answer(
-        &self,
-        question: &Question<'_>,
-        held: &Held,
-        heads: &Heads,
-    ) -> Result<Answer, TagError> {
+    async fn answer(&self, question: &Question<'_>, held: &Held, heads: &Heads) -> Result<Answer, TagError> {
         let source = self.copier.sources.first();
         let wish = &question.pick.wish;
         let (listed, moved) = match wish {
@@ -188,7 +183,8 @@ impl Pass<'_> {
         let tag = if wish.digest().is_none() { wish.tag() } else { None };
         let manifest = self.copier.sources.tagged(tag, listed).await.map_err(TagError::Source)?;
         let offered = source.platforms(&manifest).await.map_err(TagError::Source)?;
-        let choice = plan::choose(&manifest, &offered, &self.mirror.platforms).map_err(TagError::Platforms)?;
+        let choice =
+            plan::choose(&manifest, &offered, &self.mirror.platforms).map_err(TagError::Platforms)?;
         Ok(Answer { listed, choice, moved })
     }
 }

@@ -113,9 +113,7 @@ impl Pass<'_> {
         }
         let work = async {
             let copied = match step.action {
-                Action::Copy => {
-                    Some(self.copier.tag(&step.tag, step.source_tag.as_ref(), &step.root).await?)
-                }
+                Action::Copy => Some(self.copier.tag(&step.tag, step.source_tag.as_ref(), &step.root).await?),
                 Action::Skip | Action::Conflict => None,
             };
             if self.mirror.referrers {

@@ -20,7 +20,7 @@ use tracing::{Instrument, info_span};
 use crate::config::Mirror;
 use crate::copy::Copier;
 use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side, TagSummary};
-use crate::oci::{Reference, Tag};
+use crate::oci::Tag;
 use crate::pass::prepare::Planned;
 use crate::select::Shortfall;
 use crate::source;
@@ -60,7 +60,7 @@ enum Error {
     Tags(#[source] source::Error),
     #[error("the source refuses to show tag {tag}")]
     Denied {
-        tag: Reference,
+        tag: String,
         #[source]
         cause: source::Error,
     },

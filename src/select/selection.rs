@@ -107,7 +107,9 @@ pub fn select(tags: &[Tag], rules: &[Rule]) -> Selection {
                 Some(&place) => &mut opinions[place],
                 None => unlisted.entry(tag).or_default(),
             });
-            opinion.into_iter().for_each(|opinion| opinion.hear(index, Reason::Named, None));
+            if let Some(opinion) = opinion {
+                opinion.hear(index, Reason::Named, None);
+            }
             choices.push(Choice::of_one(place.is_none_or(|(_, place)| place.is_some())));
             continue;
         }

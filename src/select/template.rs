@@ -34,10 +34,14 @@ pub enum TemplateError {
     #[error("`{{{0}}}` is neither `{{tag}}` nor a named group of `match`")]
     Unknown(String),
     /// `{tag}` where there is none.
-    #[error("there is no tag where an image is named by its digest alone: add `tag`, or write a name without `{{tag}}`")]
+    #[error(
+        "there is no tag where an image is named by its digest alone: add `tag`, or write a name without `{{tag}}`"
+    )]
     NoTag,
     /// Whatever the tag is, this is none.
-    #[error("can never be a tag: at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`")]
+    #[error(
+        "can never be a tag: at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`"
+    )]
     NoName,
 }
 
@@ -53,8 +57,10 @@ pub enum NameFault {
         tag: Tag,
     },
     /// It makes no tag.
-    #[error("`as: {template}` makes `{name}` of {tag}, which is no tag: at most 128 letters, digits, `_`, `.` and `-`, \
-             not starting with `.` or `-`")]
+    #[error(
+        "`as: {template}` makes `{name}` of {tag}, which is no tag: at most 128 letters, digits, `_`, `.` and `-`, \
+             not starting with `.` or `-`"
+    )]
     NoTag {
         /// `as`.
         template: String,
@@ -110,7 +116,8 @@ impl Template {
         tag: &'a Tag,
         group: impl Fn(usize) -> Option<&'a str>,
     ) -> Result<Tag, NameFault> {
-        let is_empty = |part: &Part| matches!(part, Part::Group(index) if group(*index).is_none_or(str::is_empty));
+        let is_empty =
+            |part: &Part| matches!(part, Part::Group(index) if group(*index).is_none_or(str::is_empty));
         if self.parts.iter().any(is_empty) {
             return Err(NameFault::Empty { template: self.text.clone(), tag: tag.clone() });
         }

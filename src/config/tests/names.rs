@@ -28,10 +28,7 @@ fn an_image_may_be_named_by_tag_and_digest() {
     understood(&format!("[{{tag: latest, digest: '{digest}'}}]"), &[&pinned]);
     understood(&format!("['latest@{digest}']"), &[&pinned]);
     understood(&format!("[{{digest: '{digest}'}}]"), &[&format!("digest {digest}")]);
-    understood(
-        &format!("[{{digest: '{digest}', as: [a, b]}}]"),
-        &[&format!("digest {digest}; as a, b")],
-    );
+    understood(&format!("[{{digest: '{digest}', as: [a, b]}}]"), &[&format!("digest {digest}; as a, b")]);
     understood("[{tag: 21, immutable: true}]", &["tag 21; immutable"]);
 }
 
@@ -65,7 +62,9 @@ fn what_is_no_tag_and_no_digest_is_told() {
 #[test]
 fn in_a_directory_an_image_needs_a_tag() {
     let digest = Digest::of(b"pinned").to_string();
-    let mirror = |rule: &str| format!("mirrors: [{{source: a.b/c, target: 'oci:d', tags: [{{digest: '{digest}'{rule}}}]}}]");
+    let mirror = |rule: &str| {
+        format!("mirrors: [{{source: a.b/c, target: 'oci:d', tags: [{{digest: '{digest}'{rule}}}]}}]")
+    };
     assert!(parse(&mirror(", as: x")).is_ok());
     let fault = parse(&mirror("")).unwrap_err().to_string();
     assert!(fault.contains("nobody finds an image without a tag"), "{fault}");

@@ -52,7 +52,9 @@ fn used(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut BTr
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let scalar = |schema: &Value| schema["type"].as_array().is_some_and(|types| types.iter().any(|known| *known == kind));
+    let scalar = |schema: &Value| {
+        schema["type"].as_array().is_some_and(|types| types.iter().any(|known| *known == kind))
+    };
     if written["anyOf"].as_array().into_iter().flatten().any(scalar) {
         return;
     }

@@ -71,11 +71,18 @@ fn a_name_that_can_be_none_is_a_fault_of_the_rule() {
     let names = vec!["{tag}".to_owned(), "{line}".to_owned()];
     let errors = Rule::new(Spec { names, ..matching("^21$") }).unwrap_err();
     assert_eq!(errors.len(), 1);
-    assert_eq!((errors[0].field(), errors[0].to_string().as_str()), ("as", "`{line}` is neither `{tag}` nor a named group of `match`"));
+    assert_eq!(
+        (errors[0].field(), errors[0].to_string().as_str()),
+        ("as", "`{line}` is neither `{tag}` nor a named group of `match`")
+    );
 }
 
 #[test]
 fn the_first_rule_that_selects_says_whether_a_tag_moves() {
-    let rules = [Spec { newest: newest(1), ..matching(".") }, Spec { immutable: true, ..matching("^1") }, matching("^1.1$")];
+    let rules = [
+        Spec { newest: newest(1), ..matching(".") },
+        Spec { immutable: true, ..matching("^1") },
+        matching("^1.1$"),
+    ];
     assert_eq!(picked("1.0 1.1 2.0 latest", &rules), "2.0 1.1! 1.0!");
 }

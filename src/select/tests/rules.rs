@@ -257,6 +257,7 @@ fn a_rule_is_shown_as_it_was_written() {
         immutable: true,
         revisions: NonZeroUsize::new(1),
         at_least: Some(6),
+        ..Spec::default()
     };
     assert_eq!(
         Rule::new(spec).unwrap().to_string(),
