@@ -95,7 +95,7 @@ pub(super) struct Mirror {
 #[schemars(extend("anyOf" = [{"required": ["match"]}, {"required": ["tag"]}, {"required": ["digest"]}]))]
 pub(super) struct Rule {
     /// A tag by its name. That it is not there is a failure.
-    #[schemars(example = "1.10", example = &"latest")]
+    #[schemars(example = "1.10", example = &"latest", extend("type" = ["string", "number", "null"]))]
     pub(super) tag: Option<String>,
     /// The digest that the image has to have, whatever `tag` points at; that it points elsewhere is told. Without `tag` the
     /// image is copied by its digest, and gets no tag but those of `as`.
@@ -373,7 +373,8 @@ impl<T: OrText> JsonSchema for TextOr<T> {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let mapping = generator.subschema_for::<T>();
-        schemars::json_schema!({"anyOf": [{"type": "string"}, mapping]})
+        // A number is a text here, as nobody puts `1.10` into quotes.
+        schemars::json_schema!({"anyOf": [{"type": ["string", "number"]}, mapping]})
     }
 }
 
@@ -421,7 +422,7 @@ impl JsonSchema for OneOrMore {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": ["string", "array"], "items": {"type": "string"}})
+        schemars::json_schema!({"type": ["string", "number", "array"], "items": {"type": ["string", "number"]}})
     }
 }
 

@@ -277,7 +277,7 @@ fn patterns_and_ranges_are_checked() {
             "8:17: mirrors[0].tags[0].newest: 0 is too few: write 1 or more",
             "12:21: mirrors[0].tags[1].per[1]: no group named `lin` in `match`",
             "14:14: mirrors[0].tags[2].per: has no meaning without `newest`: say how many of each to keep",
-            "17:14: mirrors[0].tags[3].per: expected a text or a list of texts, found a number",
+            "17:14: mirrors[0].tags[3].per: no group named `5` in `match`",
         ],
     );
 }

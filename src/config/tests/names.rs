@@ -49,12 +49,12 @@ fn what_is_no_tag_and_no_digest_is_told() {
     check_tags(
         &["    tags: ['^21$', a/b, {tag: [x]}, {digest: 12}, 'x@sha256:12', match:x]"],
         &[
-            "4:37: mirrors[0].tags[2].tag: expected a text, found a list",
-            "4:67: mirrors[0].tags[5]: the colon after `match` has to be followed by a space",
             "4:12: mirrors[0].tags[0].tag: `^21$` is not a tag: if it is a pattern, write `match: ^21$`",
             "4:20: mirrors[0].tags[1].tag: `a/b` is not a tag: expected at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`",
-            "4:50: mirrors[0].tags[3].digest: `12` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits",
-            "4:55: mirrors[0].tags[4].tag: `sha256:12` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits",
+            "4:31: mirrors[0].tags[2].tag: expected a text, found a list",
+            "4:46: mirrors[0].tags[3].digest: `12` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits",
+            "4:51: mirrors[0].tags[4].tag: `sha256:12` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits",
+            "4:66: mirrors[0].tags[5]: the colon after `match` has to be followed by a space",
         ],
     );
 }
@@ -76,8 +76,8 @@ fn a_name_in_the_target_is_checked_as_far_as_it_can_be() {
         &["    tags: [{match: x, as: '{line}'}, {match: x, as: [ok, '-{tag}']}, {tag: 1, as: 'a{'}]"],
         &[
             "4:27: mirrors[0].tags[0].as: `{line}` is neither `{tag}` nor a named group of `match`",
-            "4:59: mirrors[0].tags[1].as[1]: can never be a tag: at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`",
-            "4:82: mirrors[0].tags[2].as: a `{` without its `}`, or the other way round: write `{tag}` or a named group of `match`",
+            "4:58: mirrors[0].tags[1].as[1]: can never be a tag: at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`",
+            "4:83: mirrors[0].tags[2].as: a `{` without its `}`, or the other way round: write `{tag}` or a named group of `match`",
         ],
     );
 }

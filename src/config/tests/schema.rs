@@ -52,16 +52,15 @@ fn used(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut BTr
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let scalar = |schema: &Value| {
-        schema["type"].as_array().is_some_and(|types| types.iter().any(|known| *known == kind))
-    };
-    if written["anyOf"].as_array().into_iter().flatten().any(scalar) {
+    let is_kind = |known: &Value| *known == kind || *known == "number" && kind == "integer";
+    let is_scalar = |schema: &Value| schema["type"].as_array().is_some_and(|types| types.iter().any(is_kind));
+    if written["anyOf"].as_array().into_iter().flatten().any(is_scalar) {
         return;
     }
     let words = schema["oneOf"].as_array().into_iter().flatten().map(|word| &word["const"]);
     let is_word = words.clone().any(|word| word == value);
     assert!(
-        types.is_empty() && is_word || types.iter().any(|known| *known == kind),
+        types.is_empty() && is_word || types.iter().any(|known| is_kind(known)),
         "{path}: {kind}: {schema}"
     );
     for required in schema["required"].as_array().into_iter().flatten() {
