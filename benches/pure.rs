@@ -12,6 +12,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use serde_json::json;
+use tagferry::config::Config;
 use tagferry::oci::{Digest, Manifest, Tag};
 use tagferry::select::{Rule, Spec, select};
 
@@ -23,6 +24,7 @@ fn main() {
     selection(&mut criterion);
     manifests(&mut criterion);
     challenges(&mut criterion);
+    configurations(&mut criterion);
     criterion.final_summary();
 }
 
@@ -49,6 +51,21 @@ fn selection(criterion: &mut Criterion) {
 fn tag(number: usize) -> String {
     let suffix = ["", "-oraclelinux8", "-oraclelinux9", "-ea"][number % 4];
     format!("{}.0.{}{suffix}", 8 + number / 4 % 20, number / 80)
+}
+
+/// A thousand images as texts, into what `defaults` says.
+fn configurations(criterion: &mut Criterion) {
+    const MIRRORS: usize = 1000;
+    let images: String =
+        (0..MIRRORS).map(|number| format!("  - quay.io/team/app-{number}:1.{number}\n")).collect();
+    let text = format!("defaults: {{target: 'registry.test/{{host}}/{{path}}'}}\nmirrors:\n{images}");
+    criterion.bench_function("read a thousand mirrors", |bencher| {
+        bencher.iter_with_large_drop(|| {
+            let config = Config::parse("tagferry.yaml", black_box(&text), &|_| None).unwrap();
+            assert_eq!(config.mirrors.len(), MIRRORS);
+            config
+        });
+    });
 }
 
 fn manifests(criterion: &mut Criterion) {

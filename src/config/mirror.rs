@@ -5,10 +5,12 @@ use std::path::{Component, PathBuf};
 use std::time::Duration;
 
 use crate::config::ecr;
+use crate::config::mirrors::{Common, Written};
 use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
+use crate::config::target::target;
 use crate::oci::{Host, LayoutName, Name, Platform};
 use crate::select;
 use crate::yaml::{Document, Path};
@@ -118,47 +120,44 @@ impl fmt::Display for Endpoint {
 }
 
 impl Mirror {
-    /// Reads one mirror. `default_schedule` is that of all mirrors without one of their own.
-    pub(super) fn new(
-        raw: raw::Mirror,
-        default_schedule: Option<&Schedule>,
-        path: &Path,
-        document: &mut Document,
-    ) -> Option<Self> {
+    /// Reads one mirror.
+    pub(super) fn new(written: Written, common: &Common<'_>, document: &mut Document) -> Option<Self> {
+        let Written { mirror: raw, path, tags, is_image } = written;
+        let raw::Defaults { target, at_least, platforms, referrers, fresh_within } = common.defaults;
         let name = name(raw.name, &path.key("name"), document);
-        let source = source(raw.source, &path.key("source"), document);
-        let target = target(raw.target, &path.key("target"), document);
+        // What is wrong with a text is told of itself.
+        let source_path = if is_image { path.clone() } else { path.key("source") };
+        let source = source(raw.source, &source_path, document);
+        let target_path = path.key("target");
+        let hint = "write the repository to fill, such as \
+                    `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`";
+        let target = document.required(raw.target.or_else(|| target.clone()), &target_path, hint);
+        let target = target.and_then(|text| self::target(&text, source.as_ref(), &target_path, document));
         if source
             .as_ref()
             .zip(target.as_ref())
             .is_some_and(|(source, target)| source.place() == target.place())
         {
-            document.report(
-                &path.key("target"),
-                "the source itself: write the repository that is to hold the copies",
-            );
+            document
+                .report(&target_path, "the source itself: write the repository that is to hold the copies");
         }
-        let rules = rules(raw.tags, raw.at_least, &path.key("tags"), document);
+        let at_least = raw.at_least.or(*at_least);
+        let tags_path = if is_image { path.clone() } else { path.key("tags") };
+        let rules = rules(tags, at_least, &tags_path, document);
         if matches!(target, Some(Endpoint::Layout { .. })) && rules.iter().any(select::Rule::is_nameless) {
             document.report(
-                &path.key("tags"),
+                &tags_path,
                 "in a directory nobody finds an image without a tag: add `as` to each `digest` without `tag`",
             );
         }
-        let mut platforms = Vec::new();
-        for (index, text) in raw.platforms.iter().enumerate() {
-            let platform = document.parsed::<Platform>(text, &path.key("platforms").index(index));
-            // `linux/arm64` and `linux/arm64/v8` are one wish, which gives its manifest alone.
-            platforms.extend(platform.filter(|platform| !platforms.contains(platform)));
-        }
-        let fresh_path = path.key("fresh_within");
-        let fresh_within = document.duration(raw.fresh_within, &fresh_path);
-        if fresh_within.is_some_and(|span| span.is_zero()) {
-            document.report(&fresh_path, "0 is always too old: write a span such as `26h`");
-        }
+        let platforms_path = path.key("platforms");
+        let platforms =
+            self::platforms(raw.platforms.as_ref().or(platforms.as_ref()), &platforms_path, document);
+        let fresh_within = raw.fresh_within.or_else(|| fresh_within.clone());
+        let fresh_within = self::fresh_within(fresh_within, &path.key("fresh_within"), document);
         let schedule = match raw.schedule {
             Some(own) => Schedule::new(own, &path.key("schedule"), document),
-            None => default_schedule.cloned(),
+            None => common.schedule.cloned(),
         };
         let source = source?;
         Some(Self {
@@ -166,13 +165,31 @@ impl Mirror {
             source,
             target: target?,
             rules,
-            at_least: raw.at_least.map_or(1, |least| usize::try_from(least).unwrap_or(usize::MAX)),
+            at_least: at_least.map_or(1, |least| usize::try_from(least).unwrap_or(usize::MAX)),
             platforms,
-            referrers: raw.referrers.unwrap_or(false),
+            referrers: raw.referrers.or(*referrers).unwrap_or(false),
             schedule,
             fresh_within,
         })
     }
+}
+
+fn fresh_within(text: Option<String>, path: &Path, document: &mut Document) -> Option<Duration> {
+    let span = document.duration(text, path);
+    if span.is_some_and(|span| span.is_zero()) {
+        document.report(path, "0 is always too old: write a span such as `26h`");
+    }
+    span
+}
+
+fn platforms(texts: Option<&Vec<String>>, path: &Path, document: &mut Document) -> Vec<Platform> {
+    let mut platforms = Vec::new();
+    for (index, text) in texts.into_iter().flatten().enumerate() {
+        let platform = document.parsed::<Platform>(text, &path.index(index));
+        // `linux/arm64` and `linux/arm64/v8` are one wish, which gives its manifest alone.
+        platforms.extend(platform.filter(|platform| !platforms.contains(platform)));
+    }
+    platforms
 }
 
 fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<String> {
@@ -194,27 +211,7 @@ fn source(text: Option<String>, path: &Path, document: &mut Document) -> Option<
     }
 }
 
-fn target(text: Option<String>, path: &Path, document: &mut Document) -> Option<Endpoint> {
-    let hint = "write the repository to fill, such as \
-                `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`";
-    let text = document.required(text, path, hint)?;
-    if let Some(layout) = Endpoint::layout(&text) {
-        return layout.map_err(|fault| document.report(path, fault)).ok();
-    }
-    let first = text.split('/').next().unwrap_or_default();
-    if !first.contains(['.', ':']) && first != "localhost" && !text.is_empty() {
-        // By Docker's rule it would be Docker Hub, and nobody mirrors there by leaving out the host.
-        document.report(path, "names no registry: a target is HOST[:PORT]/PATH");
-        return None;
-    }
-    let endpoint = repository(&text, path, document)?;
-    if let Endpoint::Registry(name) = &endpoint {
-        ecr::check_target(name, path, document);
-    }
-    Some(endpoint)
-}
-
-fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
+pub(super) fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
     if let Some((scheme, rest)) = text.split_once("://") {
         // What follows is not repeated: a user name and password may be in it.
         let hint = if names_user(rest) { ", and who we are in `registries`" } else { "" };

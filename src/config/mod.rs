@@ -11,6 +11,7 @@ mod choice;
 mod destination;
 mod ecr;
 mod mirror;
+mod mirrors;
 mod notice;
 mod raw;
 mod raw_notice;
@@ -19,6 +20,7 @@ mod rule;
 mod schedule;
 mod secret;
 mod settings;
+mod target;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -24,14 +24,17 @@ pub(super) const PER_SECOND_MAX: u64 = 10_000;
 
 /// The configuration of tagferry: which tags of which repositories to keep where.
 ///
-/// `${NAME}` and `${NAME:-default}` in values are read from the environment; `$${NAME}` is a literal `${NAME}`.
+/// Keys that start with `x-` are for anchors. `${NAME}` and `${NAME:-default}` in values are read from the environment; `$${NAME}` is a literal `${NAME}`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping that starts with `mirrors:`")]
-#[schemars(title = "tagferry", extend("required" = ["mirrors"]))]
+#[schemars(title = "tagferry", extend("required" = ["mirrors"], "patternProperties" = {"^x-": true}))]
 pub(super) struct Config {
-    /// The repositories to mirror. At least one.
+    /// The repositories to mirror. At least one. A text is an image, HOST/PATH:TAG, HOST/PATH@DIGEST or both: that tag of that
+    /// repository, into `defaults.target`.
     #[schemars(length(min = 1))]
-    pub(super) mirrors: Option<Vec<Mirror>>,
+    pub(super) mirrors: Option<Vec<TextOr<Mirror>>>,
+    /// What goes for every mirror that does not say otherwise.
+    pub(super) defaults: Defaults,
     /// When `tagferry serve` runs a mirror that has no schedule of its own; `sync` runs when it is called. Default: none.
     pub(super) schedule: Option<Schedule>,
     /// Settings of registries, by HOST or HOST:PORT.
@@ -51,11 +54,37 @@ pub(super) struct Config {
     pub(super) shutdown_grace: Option<String>,
 }
 
+/// What goes for every mirror that does not say otherwise; a mirror's own key replaces the whole value.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping with keys of mirrors, such as `target`")]
+pub(super) struct Defaults {
+    /// The repository to write, or a directory, with `{host}`, `{path}` and `{name}` of the source in it.
+    #[schemars(example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/{path}")]
+    pub(super) target: Option<String>,
+    /// The mirror fails when its rules choose fewer tags than this. Default: 1.
+    pub(super) at_least: Option<u64>,
+    /// Keep only these platforms. Default: all.
+    #[schemars(example = ["linux/amd64", "linux/arm64"])]
+    pub(super) platforms: Option<Vec<String>>,
+    /// Copy signatures, SBOMs and attestations too. Default: false.
+    pub(super) referrers: Option<bool>,
+    /// How old a last success may be. Default: as long as the schedule says.
+    #[schemars(example = "26h")]
+    pub(super) fresh_within: Option<String>,
+}
+
 /// One source repository, one target repository, and the tags to keep in it.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a mapping with `source`, `target` and `tags`")]
-#[schemars(extend("required" = ["source", "target", "tags"]))]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "an image, or a mapping with `source`, `target` and `tags`"
+)]
+#[schemars(extend("required" = ["source", "tags"]))]
 pub(super) struct Mirror {
+    /// What a text says in its place.
+    #[serde(skip)]
+    pub(super) image: Option<String>,
     /// What the mirror is called in `--mirror` and in logs. Default: the source's path, such as `java/jdk`.
     #[schemars(length(min = 1, max = 128))]
     pub(super) name: Option<String>,
@@ -63,7 +92,8 @@ pub(super) struct Mirror {
     /// `docker.io/library/nginx`. `oci:DIR` is a directory in the OCI image layout, `oci:DIR#NAME` one repository in it.
     #[schemars(example = "container-registry.oracle.com/java/jdk", example = "oci:./carried")]
     pub(super) source: Option<String>,
-    /// The repository to write, HOST[:PORT]/PATH, or a directory as for `source`.
+    /// The repository to write, HOST[:PORT]/PATH, or a directory as for `source`; `{host}`, `{path}` and `{name}` in it are
+    /// those of the source. Default: `defaults.target`.
     #[schemars(
         example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk",
         example = "oci:./mirror"
@@ -77,7 +107,7 @@ pub(super) struct Mirror {
     pub(super) at_least: Option<u64>,
     /// Keep only these platforms. One gives its manifest under the tag, several an index of them. Default: all.
     #[schemars(example = ["linux/amd64", "linux/arm64"])]
-    pub(super) platforms: Vec<String>,
+    pub(super) platforms: Option<Vec<String>>,
     /// Copy signatures, SBOMs and attestations too, and their own signatures, as far as the target takes them.
     /// Default: false.
     pub(super) referrers: Option<bool>,
@@ -335,6 +365,16 @@ impl OrText for Rule {
 
     fn of_text(text: &str) -> Self {
         Self { tag: Some(text.to_owned()), ..Self::default() }
+    }
+}
+
+impl OrText for Mirror {
+    const EXPECTED: &'static str =
+        "an image such as `nginx:1.27`, or a mapping with `source`, `target` and `tags`";
+    const KEYS: &'static [&'static str] = &["source", "target", "name"];
+
+    fn of_text(text: &str) -> Self {
+        Self { image: Some(text.to_owned()), ..Self::default() }
     }
 }
 

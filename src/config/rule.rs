@@ -7,11 +7,11 @@ use crate::oci::{Digest, Tag};
 use crate::select;
 use crate::yaml::{Document, Path};
 
-/// Reads the rules of one mirror.
+/// Reads the rules of one mirror, each with its place.
 ///
 /// A rule that selects nothing is a failure, unless it or its mirror, by `mirror_at_least: 0`, says otherwise.
 pub(super) fn rules(
-    raw: Option<Vec<raw::TextOr<raw::Rule>>>,
+    raw: Option<Vec<(Path, raw::Rule)>>,
     mirror_at_least: Option<u64>,
     path: &Path,
     document: &mut Document,
@@ -21,9 +21,7 @@ pub(super) fn rules(
     if raw.is_empty() {
         document.report(path, format!("empty: {hint}"));
     }
-    let rules = raw.into_iter().map(|raw::TextOr(raw)| raw).enumerate();
-    let rule = |(index, raw): (usize, raw::Rule)| {
-        let path = path.index(index);
+    let rule = |(path, raw): (Path, raw::Rule)| {
         let is_named = |key| document.is_removed(&path.key(key));
         if raw.tag.is_some() || raw.digest.is_some() || is_named("tag") || is_named("digest") {
             return named(raw, &path, document);
@@ -31,7 +29,7 @@ pub(super) fn rules(
         let at_least = raw.at_least.or(mirror_at_least.filter(|&count| count == 0));
         matching(raw::Rule { at_least, ..raw }, &path, document)
     };
-    rules.filter_map(rule).collect()
+    raw.into_iter().filter_map(rule).collect()
 }
 
 /// Reads a rule that names a tag, a digest or both.

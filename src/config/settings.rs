@@ -1,6 +1,6 @@
 //! The whole configuration.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::config::ecr::endpoint_url;
 use crate::config::mirror::{Endpoint, Mirror};
+use crate::config::mirrors::{Common, mirrors};
 use crate::config::notice::{Heartbeat, Notice, notices};
 use crate::config::raw;
 use crate::config::registry::normal;
@@ -78,6 +79,7 @@ impl Config {
     /// Fails with every fault of the text. Contacts nothing, reads no file and no clock.
     pub fn parse(origin: &str, text: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Faults> {
         let mut document = Document::read(text, raw::schema());
+        document.remove_keys("x-");
         document.replace_variables(env);
         let raw: raw::Config = document.deserialize();
         let config = Self::new(raw, &mut document);
@@ -96,13 +98,13 @@ impl Config {
             raw.schedule.and_then(|raw| Schedule::new(raw, &root.key("schedule"), document));
         let defaults = Self::default();
         let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
-        let written = raw.mirrors.as_ref().map_or(0, Vec::len);
-        let mirrors = mirrors(raw.mirrors, default_schedule.as_ref(), &root.key("mirrors"), document);
+        let common = Common { defaults: &raw.defaults, schedule: default_schedule.as_ref() };
+        let (mirrors, is_whole) = mirrors(raw.mirrors, &common, &root.key("mirrors"), document);
         let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
         let used: BTreeSet<Host> = sides.filter_map(Endpoint::host).cloned().collect();
         // The names of mirrors with faults are not known.
         let names: Vec<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
-        let names = (names.len() == written).then_some(&names[..]);
+        let names = is_whole.then_some(&names[..]);
         let registries = registries(raw.registries, &used, &root.key("registries"), document);
         if names.is_some() {
             warn_unused(&registries, &used, &root.key("registries"), document);
@@ -139,52 +141,6 @@ impl Default for Config {
             warnings: Vec::new(),
         }
     }
-}
-
-fn mirrors(
-    raw: Option<Vec<raw::Mirror>>,
-    default_schedule: Option<&Schedule>,
-    path: &Path,
-    document: &mut Document,
-) -> Vec<Mirror> {
-    let hint = "write under `mirrors:` at least one item with `source`, `target` and `tags`";
-    let Some(raw) = document.required(raw, path, hint) else { return Vec::new() };
-    if raw.is_empty() {
-        document.report(path, format!("empty: {hint}"));
-    }
-    let mut mirrors: Vec<Mirror> = Vec::new();
-    let mut names: HashMap<String, usize> = HashMap::new();
-    // The first mirror into each target, and its source.
-    let mut targets: HashMap<Endpoint, (usize, Endpoint)> = HashMap::new();
-    for (index, raw) in raw.into_iter().enumerate() {
-        let path = path.index(index);
-        let name_path = path.key(if raw.name.is_some() { "name" } else { "source" });
-        let Some(mirror) = Mirror::new(raw, default_schedule, &path, document) else { continue };
-        // Two sources would overwrite each other's tags for ever; mirrors of one source agree on what a tag is.
-        let rival = targets.get(&mirror.target.place()).filter(|(_, source)| *source != mirror.source);
-        if let Some((other, _)) = rival {
-            document.report(
-                &path.key("target"),
-                format!(
-                    "is the target of mirrors[{other}] too, with another source: give each a target of its own"
-                ),
-            );
-        }
-        if let Some(other) = names.get(&mirror.name) {
-            document.report(
-                &name_path,
-                format!(
-                    "`{}` is the name of mirrors[{other}] too: give this one another `name`",
-                    mirror.name
-                ),
-            );
-            continue;
-        }
-        names.insert(mirror.name.clone(), index);
-        targets.entry(mirror.target.place()).or_insert_with(|| (index, mirror.source.clone()));
-        mirrors.push(mirror);
-    }
-    mirrors
 }
 
 impl Concurrency {

@@ -60,6 +60,18 @@ impl Document {
         document
     }
 
+    /// Takes no notice of keys at the top that start so.
+    pub fn remove_keys(&mut self, prefix: &str) {
+        if let Kind::Mapping(entries) = &mut self.root.kind {
+            entries.retain(|entry| !entry.key.starts_with(prefix));
+        }
+    }
+
+    /// A path as messages show it.
+    pub fn shown(&self, path: &Path) -> String {
+        self.schema.show(path)
+    }
+
     /// Fills in the variables of all values.
     pub fn replace_variables(&mut self, env: &dyn Fn(&str) -> Option<OsString>) {
         let mut faults = Vec::new();

@@ -110,7 +110,9 @@ struct Shown {
 
 /// Writes what was understood of every mirror.
 fn describe(out: &mut dyn Write, config: &Config, now: Timestamp) -> io::Result<()> {
-    for Mirror { name, source, target, rules, schedule, .. } in &config.mirrors {
+    for Mirror { name, source, target, rules, schedule, platforms, referrers, at_least, .. } in
+        &config.mirrors
+    {
         let is_ecr = target.host().is_some_and(|host| config.registry(host).ecr.is_some());
         let kind = if is_ecr { " (Amazon ECR)" } else { "" };
         writeln!(out, "{name}")?;
@@ -118,6 +120,16 @@ fn describe(out: &mut dyn Write, config: &Config, now: Timestamp) -> io::Result<
         writeln!(out, "  target     {target}{kind}")?;
         for (index, rule) in rules.iter().enumerate() {
             writeln!(out, "  {:<9}  {rule}", if index == 0 { "tags" } else { "" })?;
+        }
+        if !platforms.is_empty() {
+            let platforms: Vec<_> = platforms.iter().map(ToString::to_string).collect();
+            writeln!(out, "  platforms  {}", platforms.join(", "))?;
+        }
+        if *referrers {
+            writeln!(out, "  referrers  copied too")?;
+        }
+        if *at_least != 1 {
+            writeln!(out, "  at_least   {at_least}")?;
         }
         match schedule {
             Some(schedule) => describe_schedule(out, schedule, now)?,

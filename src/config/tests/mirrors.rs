@@ -36,7 +36,9 @@ fn a_list_is_a_list() {
     );
     check(
         &["mirrors: [nginx]"],
-        &["1:11: mirrors[0]: expected a mapping with `source`, `target` and `tags`, found a text"],
+        &[
+            "1:11: mirrors[0]: names no tag: write `nginx:TAG`, or a mapping with `source` and `tags` for several",
+        ],
     );
     check_tags(
         &["    tags: ^21"],
@@ -64,7 +66,7 @@ fn what_is_missing_is_said_with_what_to_write() {
         &["mirrors:", "  - name: jdk"],
         &[
             "2:5: mirrors[0].source: missing: write the repository to read, such as `source: container-registry.oracle.com/java/jdk`",
-            "2:5: mirrors[0].target: missing: write the repository to fill, such as `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`",
+            "2:5: mirrors[0].target: missing: write the repository to fill, such as `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`",
             "2:5: mirrors[0].tags: missing: say which tags to mirror: under `tags:` an item such as `- match: ^21$`",
         ],
     );

@@ -88,7 +88,7 @@ fn a_mirror_with_a_fault_may_be_named() {
             "  - {slack: {url: 'https://a.b/c'}, mirrors: [a]}",
         ],
         &[
-            "2:5: mirrors[0].target: missing: write the repository to fill, such as `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`",
+            "2:5: mirrors[0].target: missing: write the repository to fill, such as `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`",
         ],
     );
 }

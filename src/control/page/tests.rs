@@ -98,7 +98,7 @@ fn behind(name: &str) -> Record {
 
 fn blob(name: &str, started_at: Option<Timestamp>, bytes: u64, pace: Option<u64>) -> BlobProgress {
     let digest = Digest::of(name.as_bytes());
-    BlobProgress { digest, tag: tag("21.0.10"), size: 188_951_345, bytes, started_at, pace }
+    BlobProgress { digest, tag: "21.0.10".parse().unwrap(), size: 188_951_345, bytes, started_at, pace }
 }
 
 fn running(name: &str) -> Record {
