@@ -101,7 +101,7 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
     };
     let steps: Vec<_> = tags.iter().map(step).collect();
     for number in 1.. {
-        let pass = PassId { pair: pair.clone(), generation: 1, number, retry: 0 };
+        let pass = PassId { pair: pair.clone(), generation: 1, number, retry: 0, tag: None };
         tell(ledger, &pass, EventKind::PassStarted);
         tell(ledger, &pass, EventKind::TagsPlanned { steps: &steps, failed: &[], stored: &BTreeMap::new() });
         for tag in &tags {

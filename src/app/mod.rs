@@ -230,6 +230,14 @@ impl App {
         Some(self.pass_of(mirror, sides, (number, retry), self.shared()))
     }
 
+    /// The same over one tag of the source alone.
+    pub fn part(&self, slot: &Slot<'_>, pair: &Pair, number: u64, tag: Tag) -> Option<Pass<'_>> {
+        let mut pass = self.pass(slot, pair, number, 0)?;
+        let id = PassId { tag: Some(tag), ..(*pass.copier.events.pass).clone() };
+        pass.copier.events.pass = Arc::new(id);
+        Some(pass)
+    }
+
     /// Which configuration of the process this is, counted from 1.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -243,7 +251,8 @@ impl App {
         shared: Arc<Shared>,
     ) -> Pass<'a> {
         let pair = Pair::new(&mirror.name, &mirror.target);
-        let pass = Arc::new(PassId { pair, generation: self.generation, number, retry });
+        let tag = mirror.only.clone();
+        let pass = Arc::new(PassId { pair, generation: self.generation, number, retry, tag });
         let Config { concurrency, timeouts, .. } = &self.config;
         let of_pass = timeouts.pass.map(|pass| Deadline::after(pass, "timeouts.pass"));
         let copier = Copier {

@@ -23,6 +23,7 @@ use crate::ledger::Ledger;
 use crate::metrics::{Destination, Exporter, Scope};
 use crate::notice;
 use crate::notice::{Delivery, Rhythm};
+use crate::oci::Tag;
 use crate::pass::{Deadline, Mode, Stop};
 use crate::report;
 use crate::report::{Progress, RunReport};
@@ -40,6 +41,9 @@ pub(super) struct Run {
     /// Only the mirror of this name; may be given several times
     #[arg(short, long = "mirror", value_name = "NAME")]
     mirrors: Vec<String>,
+    /// Only this tag of the source, which the rules have to select; with `--mirror`
+    #[arg(short, long, value_name = "TAG", requires = "mirrors")]
+    tag: Option<Tag>,
     #[command(flatten)]
     sharding: Sharding,
     /// How the result is written to standard output
@@ -78,9 +82,14 @@ impl Run {
     ) -> Result<ExitCode, ExitError> {
         let mut config = config::load(global.config.as_deref())?;
         config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
+        if let Some(tag) = &self.tag {
+            config.keep_tag(tag);
+        }
         self.sharding.keep(&mut config)?;
         let grace = config.shutdown_grace;
         let Extras { metrics, deadline } = extras;
+        // A run of one tag says nothing of any mirror.
+        let metrics = metrics.filter(|_| self.tag.is_none());
         let options = Options { deadline, ..self.sharding.options()? };
         let now = Timestamp::now();
         let ledger = Arc::new(Ledger::new(now));

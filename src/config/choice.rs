@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use crate::config::{Config, Heartbeat};
-use crate::oci::Digest;
+use crate::oci::{Digest, Tag};
 
 /// The most mirrors that a message lists; it counts the others.
 const LISTED_MAX: usize = 20;
@@ -70,6 +70,13 @@ impl Config {
         self.heartbeats.retain(|_| names.is_empty());
         self.mirrors.retain(|mirror| names.is_empty() || names.contains(&mirror.name));
         Ok(())
+    }
+
+    /// Leaves out all tags of the sources but this one.
+    pub fn keep_tag(&mut self, tag: &Tag) {
+        for mirror in &mut self.mirrors {
+            mirror.only = Some(tag.clone());
+        }
     }
 
     /// Leaves out the mirrors of other shards, and heartbeats that are about any of these; there may be none left. Gives

@@ -11,7 +11,7 @@ use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
 use crate::config::target::target;
-use crate::oci::{Host, LayoutName, Name, Platform};
+use crate::oci::{Host, LayoutName, Name, Platform, Tag};
 use crate::select;
 use crate::yaml::{Document, Path};
 
@@ -43,6 +43,8 @@ pub struct Mirror {
     pub schedule: Option<Schedule>,
     /// How old its last success may become; as the schedule says, when none.
     pub fresh_within: Option<Duration>,
+    /// The only tag of the source that this run is about; none for all that the rules choose.
+    pub only: Option<Tag>,
 }
 
 /// A side of a mirror.
@@ -170,6 +172,7 @@ impl Mirror {
             referrers: raw.referrers.or(*referrers).unwrap_or(false),
             schedule,
             fresh_within,
+            only: None,
         })
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::UnknownMirror;
 use crate::control::access::AccessDenied;
+use crate::worker::TooManyTags;
 
 /// Why a request is not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,8 @@ pub(super) enum Error {
     Stopping,
     #[error("too many listeners already: close a page, or poll /api/v1/mirrors")]
     Listeners,
+    #[error(transparent)]
+    Tags(#[from] TooManyTags),
     #[error("{0}")]
     Query(String),
     #[error("there is nothing at `{0}`; /api/v1/openapi.json says what there is")]
@@ -59,7 +62,7 @@ impl Error {
         match self {
             Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
             Self::Refused(denied) => denied.status(),
-            Self::Stopping | Self::Listeners => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stopping | Self::Listeners | Self::Tags(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_) | Self::Hosts => StatusCode::BAD_REQUEST,
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::WrongTokens => StatusCode::TOO_MANY_REQUESTS,

@@ -21,6 +21,7 @@ use crate::control::parts::Parts;
 use crate::control::pieces::Form;
 use crate::control::{Configuration, Control};
 use crate::ledger::Record;
+use crate::oci::{NameError, Tag};
 use crate::worker::{MirrorPass, Run, RunState, RunStatus};
 
 /// A request waits at most this long for the end of a run; who wants to wait longer asks again.
@@ -77,6 +78,25 @@ impl Control {
         Ok(run)
     }
 
+    /// Asks for one tag of the sources of the named mirrors.
+    fn start_tag(
+        &self,
+        names: &[String],
+        tag: &Tag,
+        caller: &Caller<'_>,
+        proof: Proof,
+    ) -> Result<Run, Error> {
+        if names.is_empty() {
+            return Err(Error::Query("name the mirrors of the tag: `?mirror=NAME&tag=TAG`".to_owned()));
+        }
+        if self.stopping.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let run = self.workers.fire_tag(names, tag)??;
+        tracing::info!(run = run.id, %tag, "Asked to sync tag {tag} now: run {}, by {caller}, {proof}", run.id);
+        Ok(run)
+    }
+
     /// Ends the passes over the named mirrors, in the name of a caller who may.
     pub(super) fn cancel(
         &self,
@@ -125,7 +145,8 @@ pub(super) async fn mirrors(State(control): State<Arc<Control>>) -> impl IntoRes
     ([(CONTENT_TYPE, "application/json")], parts.body(control))
 }
 
-/// `POST /api/v1/sync[?mirror=NAME]...`: asks for a pass over the named mirrors, or over all.
+/// `POST /api/v1/sync[?mirror=NAME]...[&tag=TAG]`: asks for a pass over the named mirrors, or over all; with `tag` over that tag
+/// alone.
 pub(super) async fn sync(
     State(control): State<Arc<Control>>,
     peer: Option<Extension<Peer>>,
@@ -134,7 +155,11 @@ pub(super) async fn sync(
 ) -> Result<impl IntoResponse, Error> {
     let caller = Caller { peer: peer.map(|Extension(peer)| peer), headers: &headers, way: "API" };
     let proof = control.authorize(&caller, None).await?;
-    let run = control.start(&names(query.as_deref())?, &caller, proof)?;
+    let Wanted { names, tag } = wanted(query.as_deref(), true)?;
+    let run = match tag {
+        Some(tag) => control.start_tag(&names, &tag, &caller, proof)?,
+        None => control.start(&names, &caller, proof)?,
+    };
     let status_url = format!("/api/v1/runs/{}", run.id);
     let location = [(LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, location, Json(Triggered { status_url, run: run.status() })))
@@ -149,7 +174,7 @@ pub(super) async fn cancel(
 ) -> Result<Json<Cancelled>, Error> {
     let caller = Caller { peer: peer.map(|Extension(peer)| peer), headers: &headers, way: "API" };
     let proof = control.authorize(&caller, None).await?;
-    let passes = control.cancel(&names(query.as_deref())?, &caller, proof)?;
+    let passes = control.cancel(&wanted(query.as_deref(), false)?.names, &caller, proof)?;
     Ok(Json(Cancelled { passes }))
 }
 
@@ -176,14 +201,29 @@ pub(super) async fn run(
     }
 }
 
-fn names(query: Option<&str>) -> Result<Vec<String>, Error> {
-    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    pairs
-        .map(|(key, value)| match &*key {
-            "mirror" => Ok(value.into_owned()),
-            _ => Err(Error::Query(format!("unknown parameter `{key}`: there is only `mirror`"))),
-        })
-        .collect()
+/// What a query names.
+#[derive(Default)]
+struct Wanted {
+    names: Vec<String>,
+    tag: Option<Tag>,
+}
+
+fn wanted(query: Option<&str>, takes_tag: bool) -> Result<Wanted, Error> {
+    let known = if takes_tag { "there are only `mirror` and `tag`" } else { "there is only `mirror`" };
+    let mut wanted = Wanted::default();
+    for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match &*key {
+            "mirror" => wanted.names.push(value.into_owned()),
+            "tag" if takes_tag && wanted.tag.is_some() => {
+                return Err(Error::Query("`tag` can be given once: ask for each by itself".to_owned()));
+            }
+            "tag" if takes_tag => {
+                wanted.tag = Some(value.parse().map_err(|error: NameError| Error::Query(error.to_string()))?);
+            }
+            _ => return Err(Error::Query(format!("unknown parameter `{key}`: {known}"))),
+        }
+    }
+    Ok(wanted)
 }
 
 fn wait(query: Option<&str>) -> Result<Duration, Error> {

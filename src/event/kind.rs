@@ -42,6 +42,8 @@ pub struct PassId {
     pub number: u64,
     /// Which try of one that failed it is; 0 for a pass that was asked for.
     pub retry: usize,
+    /// The source's tag, where it is about that alone; then it says nothing of the mirror as a whole.
+    pub tag: Option<Tag>,
 }
 
 impl Pair {

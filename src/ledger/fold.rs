@@ -30,10 +30,13 @@ impl Record {
             return;
         }
         let is_about_this = pass.generation >= self.since;
+        let is_whole = pass.tag.is_none();
         let Some(progress) = self.progress.as_mut().filter(|progress| progress.pass == *pass) else { return };
         let size = progress.fold(kind, at);
-        if is_about_this {
+        if is_about_this && is_whole {
             self.learn(kind, size, at);
+        } else if is_about_this {
+            self.learn_of_tag(kind, size, at);
         }
         if matches!(kind, EventKind::PassFinished { .. }) {
             (self.state, self.progress) = (State::Idle, None);
@@ -59,6 +62,31 @@ impl Record {
             | EventKind::BlobStarted { .. }
             | EventKind::Exchange(_) => {}
         }
+    }
+
+    /// The same of a pass over one tag alone: it says nothing of the others, and is not the mirror's last one.
+    fn learn_of_tag(&mut self, kind: &EventKind<'_>, size: Option<u64>, at: Timestamp) {
+        match *kind {
+            EventKind::BytesCopied { bytes, .. } => self.counts.copied_bytes += bytes,
+            EventKind::BlobArrived { arrival, .. } => self.counts.arrived(arrival),
+            EventKind::TagFinished { summary } => {
+                self.index();
+                self.tag_finished(summary, size, at);
+                self.by_name = Vec::new();
+            }
+            EventKind::PassFinished { summary, .. } => {
+                let is_known = summary.tags.iter().any(|tag| tag.error == summary.error);
+                if let Some(error) = summary.error.as_ref().filter(|_| !is_known) {
+                    self.failed(None, error, at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn index(&mut self) {
+        self.by_name = (0..self.tags.len()).collect();
+        self.by_name.sort_unstable_by_key(|&place| &self.tags[place].tag);
     }
 
     fn planned(
@@ -96,8 +124,7 @@ impl Record {
             tag((&failed.tag, failed.source_tag.as_ref()), None, TagState::Failed, failed.error.clone())
         };
         self.tags = steps.iter().map(step).chain(failed.iter().map(unplanned)).collect();
-        self.by_name = (0..self.tags.len()).collect();
-        self.by_name.sort_unstable_by_key(|&place| &self.tags[place].tag);
+        self.index();
         let stale = self.tags.iter().filter(|tag| tag.state != TagState::Current).count();
         self.set_stale(stale, at);
     }

@@ -99,7 +99,7 @@ impl Story {
     pub(crate) fn start(&mut self, mirror: &str) -> PassId {
         self.passes += 1;
         let pair = Pair::new(mirror, &"target.test/a");
-        let pass = PassId { pair, generation: self.generation, number: self.passes, retry: 0 };
+        let pass = PassId { pair, generation: self.generation, number: self.passes, retry: 0, tag: None };
         self.tell(&pass, EventKind::PassStarted);
         pass
     }

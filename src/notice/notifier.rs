@@ -195,7 +195,7 @@ mod tests {
         /// A pass over `java/jdk` that ends so.
         fn pass(&self, summary: &MirrorSummary) {
             let pair = Pair::new("java/jdk", &"registry.test/jdk");
-            let pass = PassId { pair, generation: 1, number: 1, retry: 0 };
+            let pass = PassId { pair, generation: 1, number: 1, retry: 0, tag: None };
             for kind in [EventKind::PassStarted, EventKind::PassFinished { summary, took: Duration::ZERO }] {
                 let event = Event { at: at(), pass: Some(&pass), kind };
                 self.ledger.observe(&event);

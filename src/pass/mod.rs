@@ -64,6 +64,8 @@ enum Error {
         #[source]
         cause: source::Error,
     },
+    #[error("{tag} is not selected: {why}")]
+    NotSelected { tag: Tag, why: String },
     #[error(transparent)]
     TooFew(TooFew),
     #[error("cannot ask the target what it has")]
@@ -129,6 +131,7 @@ impl Error {
         match self {
             Self::Tags(cause) => self.at_source("list tags", cause),
             Self::Denied { cause, .. } => self.at_source("ask for tag", cause),
+            Self::NotSelected { .. } => Fault::new("select", "not_selected", self).at(Side::Source, None),
             Self::TooFew(too_few) => Fault::new("select", too_few.code(), self).at(Side::Source, None),
             Self::Target(cause) => self.at_target("ask target", cause),
             Self::Ensure(cause) => self.at_target("prepare repository", cause),

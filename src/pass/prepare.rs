@@ -35,13 +35,20 @@ impl Pass<'_> {
             rules.iter().filter_map(Rule::tag).cloned().collect()
         };
         let selection = summary.selection.insert(select::select(&tags, rules));
-        let picks = selection.picks(rules);
+        let mut picks = selection.picks(rules);
+        if let Some(tag) = self.only() {
+            picks.retain(|pick| pick.wish.tag() == Some(tag));
+            if picks.is_empty() {
+                return Err(not_selected(tag, selection, &tags));
+            }
+        }
         summary.selected = picks.len() as u64;
         let newest_first = selection.newest_first();
         let (listed, selected) = (tags.len(), picks.len());
         self.emit(EventKind::TagsSelected { listed, selected, newest_first: &newest_first });
         summary.warnings = selection.warnings.iter().map(Warning::from).collect();
-        if let Some(too_few) = self.too_few(selection, listed) {
+        let too_few = if self.only().is_some() { None } else { self.too_few(selection, listed) };
+        if let Some(too_few) = too_few {
             // What was selected is right all the same, and is copied.
             summary.error = Some(Error::TooFew(too_few).fault());
         }
@@ -68,6 +75,11 @@ impl Pass<'_> {
         Ok(Planned { listed: tags, steps, held, failed: answers.failed })
     }
 
+    /// The source's tag, where the pass is about that alone.
+    fn only(&self) -> Option<&Tag> {
+        self.copier.events.pass.tag.as_ref()
+    }
+
     /// What is selected too little of. A tag that is named and not there fails by itself.
     fn too_few(&self, selection: &Selection, listed: usize) -> Option<TooFew> {
         let rules = &self.mirror.rules;
@@ -79,6 +91,25 @@ impl Pass<'_> {
         let is_enough = mirror.is_none() && shortfalls.is_empty();
         (!is_enough).then_some(TooFew { mirror, selected, listed, rules: shortfalls })
     }
+}
+
+/// Why a tag that was asked for is left out.
+fn not_selected(tag: &Tag, selection: &Selection, listed: &[Tag]) -> Error {
+    let verdict = selection.verdicts.iter().find(|verdict| verdict.tag == *tag);
+    let why = verdict.map_or_else(
+        || {
+            let nearest = select::nearest_to(tag, &listed.iter().collect::<Vec<_>>());
+            let nearest: Vec<_> = nearest.iter().map(Tag::as_str).collect();
+            let nearest = if nearest.is_empty() {
+                String::new()
+            } else {
+                format!("; the nearest: {}", nearest.join(", "))
+            };
+            format!("no rule names it, and the source does not list it{nearest}")
+        },
+        |verdict| verdict.reason.to_string(),
+    );
+    Error::NotSelected { tag: tag.clone(), why }
 }
 
 /// The names that the picks are to have in the target.

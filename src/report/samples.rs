@@ -34,7 +34,7 @@ pub(super) fn tag(text: &str) -> Reference {
 /// A pass over the mirror of this name.
 pub(super) fn pass(mirror: &str) -> PassId {
     let target = format!("registry.test/oracle/{mirror}");
-    PassId { pair: Pair { mirror: mirror.to_owned(), target }, generation: 1, number: 1, retry: 0 }
+    PassId { pair: Pair { mirror: mirror.to_owned(), target }, generation: 1, number: 1, retry: 0, tag: None }
 }
 
 pub(super) fn event<'a>(pass: &'a PassId, kind: EventKind<'a>) -> Event<'a> {

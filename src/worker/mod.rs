@@ -4,6 +4,7 @@
 //! that `sync` makes. Whoever wants one fires its [`Trigger`]; a clock, a person and a start are the same to it.
 //! [`Workers`] remembers who asked for which. What passes find out is in the ledger.
 
+mod parts;
 mod passes;
 mod retry;
 mod run;
@@ -13,6 +14,7 @@ mod trigger;
 mod work;
 mod workers;
 
+pub use parts::TooManyTags;
 pub use run::{MirrorPass, PassState, Run, RunState, RunStatus};
 pub use trigger::Trigger;
 pub use work::{Fingerprint, Worker};

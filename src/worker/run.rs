@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::RunOutcome;
+use crate::oci::Tag;
+use crate::worker::parts::TooManyTags;
 use crate::worker::work::Worker;
 
 /// The most runs that are remembered.
@@ -23,6 +25,8 @@ pub struct Run {
     requested_at: Timestamp,
     /// For each mirror and target the number of the pass that answers.
     passes: Vec<(Arc<Worker>, u64)>,
+    /// The tag that it is about alone; then the passes are those over parts.
+    tag: Option<Tag>,
 }
 
 /// How far a run is. This is what `GET /api/v1/runs/ID` answers.
@@ -58,6 +62,9 @@ pub struct MirrorPass {
     pub name: String,
     /// The number of the pass.
     pub pass: u64,
+    /// The source's tag, where the pass is about that alone: such passes are counted by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
     /// How far it is.
     #[serde(flatten)]
     pub state: PassState,
@@ -85,7 +92,13 @@ pub enum PassState {
 impl MirrorPass {
     /// The pass of this number, as far as it is now.
     pub(super) fn of(worker: &Worker, pass: u64) -> Self {
-        Self { name: worker.pair().mirror.clone(), pass, state: worker.pass_state(pass) }
+        Self { name: worker.pair().mirror.clone(), pass, tag: None, state: worker.pass_state(pass) }
+    }
+
+    /// The same of a pass over this tag alone.
+    fn of_part(worker: &Worker, pass: u64, tag: &Tag) -> Self {
+        let state = worker.parts.pass_state(pass);
+        Self { name: worker.pair().mirror.clone(), pass, tag: Some(tag.clone()), state }
     }
 }
 
@@ -96,11 +109,21 @@ impl Run {
             let pass = worker.trigger.fire();
             (worker, pass)
         });
-        Self {
-            id: format!("{:016x}", fastrand::u64(..)),
-            requested_at: Timestamp::now(),
-            passes: passes.collect(),
-        }
+        Self::of(passes.collect(), None)
+    }
+
+    /// Asks these mirrors for one tag. Fails with the first of them for which too many wait.
+    pub(super) fn start_part(workers: Vec<Arc<Worker>>, tag: &Tag) -> Result<Self, TooManyTags> {
+        let fire = |worker: Arc<Worker>| match worker.parts.fire(tag) {
+            Some(pass) => Ok((worker, pass)),
+            None => Err(TooManyTags(worker.pair().mirror.clone())),
+        };
+        let passes = workers.into_iter().map(fire).collect::<Result<_, _>>()?;
+        Ok(Self::of(passes, Some(tag.clone())))
+    }
+
+    fn of(passes: Vec<(Arc<Worker>, u64)>, tag: Option<Tag>) -> Self {
+        Self { id: format!("{:016x}", fastrand::u64(..)), requested_at: Timestamp::now(), passes, tag }
     }
 
     /// What it holds on the heap.
@@ -110,8 +133,11 @@ impl Run {
 
     /// How far it is.
     pub fn status(&self) -> RunStatus {
-        let mirrors: Vec<_> =
-            self.passes.iter().map(|(worker, pass)| MirrorPass::of(worker, *pass)).collect();
+        let pass = |(worker, pass): &(Arc<Worker>, u64)| match &self.tag {
+            None => MirrorPass::of(worker, *pass),
+            Some(tag) => MirrorPass::of_part(worker, *pass, tag),
+        };
+        let mirrors: Vec<_> = self.passes.iter().map(pass).collect();
         let is_open = |pass: &MirrorPass| matches!(pass.state, PassState::Waiting | PassState::Running);
         let has_succeeded = |pass: &MirrorPass| {
             matches!(pass.state, PassState::Finished { outcome: RunOutcome::Succeeded, .. })
@@ -164,6 +190,7 @@ mod tests {
             id: id.to_string(),
             requested_at: Timestamp::UNIX_EPOCH,
             passes: vec![(Arc::clone(worker), 1); passes],
+            tag: None,
         };
         let mut runs = Runs::default();
         for (passes, at_most) in [(1, RUNS_MAX), (10_000, RUNS_MAX), (1_000_000, 1)] {

@@ -11,7 +11,8 @@ use crate::app::App;
 use crate::config::Schedule;
 use crate::event::{Fault, Pair, RunOutcome};
 use crate::ledger::{Entry, Record, State};
-use crate::pass::{Mode, Stop, StopReason};
+use crate::pass::{Mode, Pass, Stop, StopReason};
+use crate::worker::parts::Parts;
 use crate::worker::passes::Passes;
 use crate::worker::retry::Retry;
 use crate::worker::run::PassState;
@@ -26,6 +27,8 @@ pub struct Worker {
     pub entry: Arc<Entry>,
     /// Held for updates and look-ups only.
     passes: Mutex<Passes>,
+    /// What is asked for of one tag alone.
+    pub(super) parts: Parts,
 }
 
 /// Why a pass never came to its turn.
@@ -54,7 +57,7 @@ impl Dropped {
 
 impl Worker {
     pub(super) fn new(entry: Arc<Entry>) -> Self {
-        Self { trigger: Trigger::default(), entry, passes: Mutex::default() }
+        Self { trigger: Trigger::default(), entry, passes: Mutex::default(), parts: Parts::default() }
     }
 
     /// The mirror, and which of its targets.
@@ -83,6 +86,7 @@ impl Worker {
                     Err(_) => return,
                 },
                 () = self.trigger.asked() => {}
+                () = self.parts.asked() => {}
                 () = retry.wait() => {}
             }
             let app = Arc::clone(&apps.borrow());
@@ -100,7 +104,13 @@ impl Worker {
                 slot = app.slot() => slot,
             };
             let stop = stop.of_pass();
-            let Some((number, tried)) = self.begin(&stop, retry) else { continue };
+            let Some((number, tried)) = self.begin(&stop, retry) else {
+                if let Some((number, tag)) = self.parts.begin(&stop) {
+                    self.work_on_part(app.part(&slot, self.pair(), number, tag), &stop).await;
+                    changed();
+                }
+                continue;
+            };
             retry = Retry::default();
             if let Some(pass) = app.pass(&slot, self.pair(), number, tried) {
                 // A pass is a large future; it need not be in those around it.
@@ -119,6 +129,17 @@ impl Worker {
         changed();
     }
 
+    /// Makes a pass over one tag alone; none where the mirror is no longer configured.
+    async fn work_on_part(&self, pass: Option<Pass<'_>>, stop: &Stop) {
+        match pass {
+            Some(pass) => {
+                let summary = Box::pin(pass.run(Mode::Sync, stop)).await;
+                self.parts.end(summary.outcome, summary.error);
+            }
+            None => self.parts.end(RunOutcome::Failed, Some(Dropped::Gone.fault())),
+        }
+    }
+
     /// Ends the pass under way, and drops the one that waits for its turn. Gives their numbers.
     pub(super) fn cancel(&self) -> Vec<u64> {
         let running = self.stop_in(Duration::ZERO, StopReason::Cancelled);
@@ -127,6 +148,7 @@ impl Worker {
 
     /// Ends the pass under way after this time, and gives its number.
     pub(super) fn stop_in(&self, time: Duration, reason: StopReason) -> Option<u64> {
+        self.parts.stop_in(time, reason);
         self.passes().stop_in(time, reason)
     }
 
@@ -142,7 +164,7 @@ impl Worker {
     }
 
     fn shown(&self, state: State) -> State {
-        let is_waiting = state == State::Idle && self.trigger.is_asked();
+        let is_waiting = state == State::Idle && (self.trigger.is_asked() || self.parts.is_asked());
         if is_waiting { State::Waiting } else { state }
     }
 
@@ -153,7 +175,10 @@ impl Worker {
 
     /// Of what is known now.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint { version: self.entry.version(), is_asked: self.trigger.is_asked() }
+        Fingerprint {
+            version: self.entry.version(),
+            is_asked: self.trigger.is_asked() || self.parts.is_asked(),
+        }
     }
 
     /// How far the pass of this number is.
@@ -189,6 +214,7 @@ impl Worker {
 
     /// Drops the pass that waits for its turn, and gives its number. It found out nothing.
     fn drop_asked(&self, reason: &Dropped) -> Option<u64> {
+        self.parts.drop_asked(&reason.fault());
         let mut passes = self.passes();
         let number = self.trigger.begin()?;
         passes.dropped(number, reason.fault());

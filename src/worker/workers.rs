@@ -8,7 +8,9 @@ use std::time::Duration;
 use crate::config::UnknownMirror;
 use crate::event::Pair;
 use crate::ledger::{Configured, Ledger};
+use crate::oci::Tag;
 use crate::pass::StopReason;
+use crate::worker::parts::TooManyTags;
 use crate::worker::run::{MirrorPass, Run, RunState, RunStatus, Runs};
 use crate::worker::work::Worker;
 
@@ -76,6 +78,19 @@ impl Workers {
         let run = Run::start(all.into_iter().filter(is_named).collect());
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
         self.ledger.changed();
+        Ok(run)
+    }
+
+    /// Asks for one tag of the sources of the mirrors of these names.
+    pub fn fire_tag(&self, names: &[String], tag: &Tag) -> Result<Result<Run, TooManyTags>, UnknownMirror> {
+        let all = self.all();
+        UnknownMirror::check(names, all.iter().map(|worker| &*worker.pair().mirror))?;
+        let is_named = |worker: &Arc<Worker>| names.contains(&worker.pair().mirror);
+        let run = Run::start_part(all.into_iter().filter(is_named).collect(), tag);
+        if let Ok(run) = &run {
+            self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
+            self.ledger.changed();
+        }
         Ok(run)
     }
 

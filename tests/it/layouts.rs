@@ -248,6 +248,7 @@ fn copier(sources: &[&Directory], target: &Path) -> Copier {
         generation: 1,
         number: 1,
         retry: 0,
+        tag: None,
     };
     let shared = Shared {
         inflight: Inflight::default(),

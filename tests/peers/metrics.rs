@@ -89,7 +89,7 @@ fn ledger_after_a_pass() -> Ledger {
         EventKind::PassFinished { summary: pass, took: Duration::from_secs(1) },
     ];
     let pair = Pair::new(mirror, &TARGET);
-    let id = PassId { pair, generation: 1, number: 1, retry: 0 };
+    let id = PassId { pair, generation: 1, number: 1, retry: 0, tag: None };
     for kind in story {
         ledger.observe(&Event { at: Timestamp::now(), pass: Some(&id), kind });
     }

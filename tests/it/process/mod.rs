@@ -8,6 +8,7 @@ mod lasting;
 mod logs;
 mod metrics;
 mod notices;
+mod one_tag;
 mod page;
 mod serve;
 mod signals;

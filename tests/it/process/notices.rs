@@ -64,7 +64,7 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
         ending: Ending::Finished,
     };
     let pair = Pair::new(&summary.name, &summary.target);
-    let pass = PassId { pair, generation: 1, number: 1, retry: 0 };
+    let pass = PassId { pair, generation: 1, number: 1, retry: 0, tag: None };
     for kind in [EventKind::PassStarted, EventKind::PassFinished { summary, took: Duration::ZERO }] {
         let event = Event { at: Timestamp::now(), pass: Some(&pass), kind };
         ledger.observe(&event);

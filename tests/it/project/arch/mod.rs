@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "event", "copy", "pass",
         ],
     ),
-    ("worker", &["config", "event", "ledger", "pass", "app"]),
+    ("worker", &["oci", "config", "event", "ledger", "pass", "app"]),
     (
         "control",
         &["text", "redact", "proxy", "oci", "event", "config", "ledger", "report", "metrics", "worker"],
