@@ -33,6 +33,8 @@ pub enum Source {
 /// The sources of a mirror in the order of preference: content by digest comes from the first that has it.
 #[derive(Clone, Debug)]
 pub struct Sources {
+    /// Where content may be that was brought from these already. What goes wrong there is not told.
+    relay: Option<Box<Source>>,
     first: Source,
     others: Arc<[Source]>,
 }
@@ -173,7 +175,23 @@ impl Source {
 impl Sources {
     /// These, the preferred one first.
     pub fn new(first: Source, others: impl IntoIterator<Item = Source>) -> Self {
-        Self { first, others: others.into_iter().collect() }
+        Self { relay: None, first, others: others.into_iter().collect() }
+    }
+
+    /// The same, with a place that is asked for content before them.
+    #[must_use]
+    pub fn after(self, relay: Option<Source>) -> Self {
+        Self { relay: relay.map(Box::new), ..self }
+    }
+
+    /// The place that is asked for content before all of them.
+    pub fn relay(&self) -> Option<&Source> {
+        self.relay.as_deref()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.first).chain(&*self.others)
     }
 
     /// The preferred one.
@@ -188,6 +206,11 @@ impl Sources {
 
     /// A manifest, from the first that has it. Where none does, the error tells why, rather than that it is not there.
     pub async fn manifest(&self, digest: Digest) -> Result<Manifest, Error> {
+        if let Some(relay) = &self.relay
+            && let Ok(manifest) = relay.manifest(digest).await
+        {
+            return Ok(manifest);
+        }
         let mut result = self.first.manifest(digest).await;
         for source in &*self.others {
             let Err(error) = &result else { break };
@@ -201,7 +224,7 @@ impl Sources {
 
     /// A manifest, from the first that has it; none where nobody has a manifest of this digest.
     pub async fn manifest_if_any(&self, digest: Digest) -> Result<Option<Manifest>, Error> {
-        for source in std::iter::once(&self.first).chain(&*self.others) {
+        for source in self.all() {
             if let Some(manifest) = source.manifest_if_any(digest).await? {
                 return Ok(Some(manifest));
             }
@@ -209,15 +232,35 @@ impl Sources {
         Ok(None)
     }
 
-    /// The same where a tag of the preferred one may stand for it: some registries give a manifest by its tag alone
+    /// The platform of each child of an index, as [`Source::platforms`] tells it, from the first that has what it takes.
+    pub async fn platforms(&self, manifest: &Manifest) -> Result<Vec<Option<Platform>>, Error> {
+        let mut result = self.first.platforms(manifest).await;
+        for source in &*self.others {
+            let Err(error) = &result else { break };
+            if !error.is_not_found() {
+                break;
+            }
+            result = source.platforms(manifest).await;
+        }
+        result
+    }
+
+    /// A manifest for which a tag may stand: some registries give a manifest by its tag alone
     /// (containerd/containerd#2840).
     pub async fn tagged(&self, tag: Option<&Tag>, digest: Digest) -> Result<Manifest, Error> {
         let (error, tag) = match (self.manifest(digest).await, tag) {
             (Err(error), Some(tag)) if error.is_not_found() => (error, tag),
             (result, _) => return result,
         };
-        let by_tag = self.first.manifest_of(tag, digest).await;
-        by_tag.map_err(|by_tag| if by_tag.is_not_found() { error } else { by_tag })
+        let mut told = error;
+        for source in self.all() {
+            match source.manifest_of(tag, digest).await {
+                Err(error) if error.is_not_found() => {}
+                Err(error) => told = error,
+                manifest => return manifest,
+            }
+        }
+        Err(told)
     }
 }
 

@@ -3,7 +3,7 @@
 mod clients;
 mod shared;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use jiff::Timestamp;
 use crate::aws;
 use crate::config;
 use crate::config::{Config, Ecr, Endpoint, Mirror, Shard};
-use crate::copy::{Copier, Inflight, Looks, Shared, Siblings};
+use crate::copy::{Copier, Inflight, Looks, Progress, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, MirrorSummary, Observer, Pair, PassId, RunSummary, Warning};
 use crate::oci::{Host, Tag};
-use crate::pass::{Deadline, Memory, Mode, Pass, Stop};
+use crate::pass::{Deadline, Memory, Mode, Names, Pass, Stop};
 use crate::registry;
 use crate::registry::{Exchange, RequestObserver, Retry, Slow};
 use crate::slots::{Slot, Slots};
@@ -67,9 +67,13 @@ pub struct App {
 
 /// The two ends of a mirror, and what its passes tell one another as long as this configuration counts.
 struct Sides {
-    source: Source,
+    sources: Sources,
     target: Target,
     memory: Memory,
+    /// How the pass into the first target gets on, where there are several.
+    progress: Option<Arc<Progress>>,
+    /// What the mirrors into this target selected last, where there are several.
+    names: Option<Arc<Names>>,
 }
 
 /// The configuration is valid, and cannot be used on this machine.
@@ -121,10 +125,36 @@ impl App {
         let requests = Arc::<AtomicU64>::default();
         let mut clients = Clients::new(&config, options.clone(), request_observer(&requests, &observer));
         let mut sides = Vec::with_capacity(config.mirrors.len());
-        for Mirror { source, target, .. } in &config.mirrors {
-            let source = clients.source(&config, source).await?;
-            let target = clients.target(&config, target).await?;
-            sides.push(Sides { source, target, memory: Memory::default() });
+        let mut progress: HashMap<&str, Arc<Progress>> = HashMap::new();
+        for Mirror { name, first_target, .. } in &config.mirrors {
+            if first_target.is_some() {
+                progress.entry(name).or_default();
+            }
+        }
+        let mut names: HashMap<&Endpoint, Vec<Arc<Names>>> = HashMap::new();
+        for Mirror { target, .. } in &config.mirrors {
+            let names = names.entry(target).or_default();
+            let shared = names.first().cloned().unwrap_or_default();
+            names.push(shared);
+        }
+        for mirror in &config.mirrors {
+            let first = clients.source(&config, &mirror.source).await?;
+            let mut others = Vec::with_capacity(mirror.other_sources.len());
+            for source in &mirror.other_sources {
+                others.push(clients.source(&config, source).await?);
+            }
+            let relay = match &mirror.first_target {
+                Some(first) => Some(clients.source(&config, first).await?),
+                None => None,
+            };
+            let names = names.get(&mirror.target).filter(|all| all.len() > 1).and_then(|all| all.first());
+            sides.push(Sides {
+                sources: Sources::new(first, others).after(relay),
+                target: clients.target(&config, &mirror.target).await?,
+                memory: Memory::default(),
+                progress: progress.get(&*mirror.name).cloned(),
+                names: names.cloned(),
+            });
         }
         let slots = Arc::new(Slots::new(config.concurrency.mirrors));
         let shared = SharedState::new(config.concurrency.blobs);
@@ -154,9 +184,9 @@ impl App {
     /// none, these run, and the others tell what they lack.
     pub async fn check_credentials(&self) -> Result<(), Error> {
         let of = |endpoint: &Endpoint| Some(self.config.registry(endpoint.host()?));
-        let needed = |Mirror { source, target, .. }: &Mirror| {
-            let source = || of(source).filter(|registry| registry.credentials.is_none())?.ecr;
-            of(target).and_then(|registry| registry.ecr).or_else(source)
+        let needed = |mirror: &Mirror| {
+            let source = || of(&mirror.source).filter(|registry| registry.credentials.is_none())?.ecr;
+            of(&mirror.target).and_then(|registry| registry.ecr).or_else(source)
         };
         let needed: Option<Vec<Ecr>> = self.config.mirrors.iter().map(needed).collect();
         // Who they are is the same in every region.
@@ -246,7 +276,7 @@ impl App {
     fn pass_of<'a>(
         &self,
         mirror: &'a Mirror,
-        Sides { source, target, memory }: &'a Sides,
+        Sides { sources, target, memory, progress, names }: &'a Sides,
         (number, retry): (u64, usize),
         shared: Arc<Shared>,
     ) -> Pass<'a> {
@@ -256,7 +286,7 @@ impl App {
         let Config { concurrency, timeouts, .. } = &self.config;
         let of_pass = timeouts.pass.map(|pass| Deadline::after(pass, "timeouts.pass"));
         let copier = Copier {
-            sources: Sources::new(source.clone(), []),
+            sources: sources.clone(),
             target: target.clone(),
             events: Emitter { pass, observer: Arc::clone(&self.observer) },
             shared,
@@ -264,8 +294,16 @@ impl App {
                 .into_iter()
                 .flatten()
                 .min_by_key(|deadline| deadline.at),
+            progress: progress.clone(),
         };
-        Pass { mirror, copier, memory, concurrent_tags: concurrency.tags }
+        Pass {
+            mirror,
+            copier,
+            memory,
+            names: names.as_deref(),
+            concurrent_tags: concurrency.tags,
+            patience: timeouts.stall,
+        }
     }
 
     fn shared(&self) -> Arc<Shared> {
@@ -281,8 +319,7 @@ impl App {
     /// Looks at every side of every mirror: can it be reached, and what is there?
     pub async fn probe(&self) -> Vec<Probe> {
         let probes = self.config.mirrors.iter().zip(&self.sides).map(
-            |(mirror, Sides { source, target, .. })| async move {
-                let tags = source.tags().await.map_err(|error| error.told());
+            |(mirror, Sides { sources, target, .. })| async move {
                 let found = target.probe().await.map_err(|error| error.told());
                 let probe = |side, place: &Endpoint, result| Probe {
                     mirror: mirror.name.clone(),
@@ -291,10 +328,16 @@ impl App {
                     result,
                     tags: Vec::new(),
                 };
-                let seen = tags.as_ref().map(|tags| format!("{} tags", tags.len())).map_err(Clone::clone);
-                let source = probe("source", &mirror.source, seen);
-                let source = Probe { tags: tags.unwrap_or_default(), ..source };
-                [source, probe("target", &mirror.target, found)]
+                let mut probes = Vec::new();
+                // The sources of a mirror with several targets are those of the first.
+                let asked = mirror.sources().zip(sources.all()).filter(|_| mirror.first_target.is_none());
+                for (place, source) in asked {
+                    let tags = source.tags().await.map_err(|error| error.told());
+                    let seen = tags.as_ref().map(|tags| format!("{} tags", tags.len())).map_err(Clone::clone);
+                    probes.push(Probe { tags: tags.unwrap_or_default(), ..probe("source", place, seen) });
+                }
+                probes.push(probe("target", &mirror.target, found));
+                probes
             },
         );
         let mut all = Vec::new();

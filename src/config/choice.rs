@@ -1,5 +1,6 @@
 //! Choosing some of the mirrors: those of some names, those of a shard.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -56,7 +57,12 @@ impl UnknownMirror {
     /// Fails with the first of `names` that is none of the `known`.
     pub fn check<'a>(names: &[String], known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Self> {
         match names.iter().find(|name| known.clone().all(|known| known != **name)) {
-            Some(name) => Err(Self { name: name.clone(), known: known.map(str::to_owned).collect() }),
+            Some(name) => {
+                let mut known: Vec<_> = known.map(str::to_owned).collect();
+                // A mirror with several targets has its name for each.
+                known.dedup();
+                Err(Self { name: name.clone(), known })
+            }
             None => Ok(()),
         }
     }
@@ -82,14 +88,15 @@ impl Config {
     /// Leaves out the mirrors of other shards, and heartbeats that are about any of these; there may be none left. Gives
     /// how many heartbeats were left out.
     pub fn keep_shard(&mut self, shard: Shard) -> usize {
-        let (all, heartbeats) =
-            (self.mirrors.iter().all(|mirror| shard.has(&mirror.name)), self.heartbeats.len());
+        let others = self.mirrors.iter().filter(|mirror| !shard.has(&mirror.shard));
+        let others: HashSet<&str> = others.map(|mirror| &*mirror.name).collect();
         let is_whole = |heartbeat: &Heartbeat| match &heartbeat.mirrors {
-            Some(mirrors) => mirrors.iter().all(|mirror| shard.has(mirror)),
-            None => all,
+            Some(mirrors) => !mirrors.iter().any(|mirror| others.contains(&**mirror)),
+            None => others.is_empty(),
         };
+        let heartbeats = self.heartbeats.len();
         self.heartbeats.retain(is_whole);
-        self.mirrors.retain(|mirror| shard.has(&mirror.name));
+        self.mirrors.retain(|mirror| shard.has(&mirror.shard));
         heartbeats - self.heartbeats.len()
     }
 }

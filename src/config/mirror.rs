@@ -10,7 +10,7 @@ use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
-use crate::config::target::target;
+use crate::config::target;
 use crate::oci::{Host, LayoutName, Name, Platform, Tag};
 use crate::select;
 use crate::yaml::{Document, Path};
@@ -22,15 +22,22 @@ const LAYOUT_NAME_MARK: char = '#';
 /// Names are labels of metrics and part of addresses.
 const NAME_MAX_CHARS: usize = 128;
 
-/// One source repository, one target repository, and the rules that choose the tags.
+/// Source repositories, a target repository, and the rules that choose the tags. A mirror with several targets is one of these
+/// for each.
 #[derive(Clone, Debug)]
 pub struct Mirror {
-    /// What it is called; unique.
+    /// What it is called; unique, but for the targets of one mirror.
     pub name: String,
+    /// The name that says in which shard it is: that of the first mirror with which it shares a target, if any.
+    pub shard: String,
     /// Where images come from.
     pub source: Endpoint,
+    /// Where they come from as far as those before do not have them, in the order of preference.
+    pub other_sources: Vec<Endpoint>,
     /// Where they go.
     pub target: Endpoint,
+    /// The first target of several, where this is a further one: it is filled from that.
+    pub first_target: Option<Endpoint>,
     /// What chooses tags; at least one.
     pub rules: Vec<select::Rule>,
     /// Fewer selected tags fail the mirror; what was selected is copied all the same.
@@ -122,6 +129,20 @@ impl fmt::Display for Endpoint {
 }
 
 impl Mirror {
+    /// Where images come from, in the order of preference.
+    pub fn sources(&self) -> impl Iterator<Item = &Endpoint> {
+        std::iter::once(&self.source).chain(&self.other_sources)
+    }
+}
+
+/// A mirror as it is written: one for each of its targets.
+pub(super) struct Mirrors {
+    pub(super) name: String,
+    pub(super) first: Mirror,
+    pub(super) others: Vec<Mirror>,
+}
+
+impl Mirrors {
     /// Reads one mirror.
     pub(super) fn new(written: Written, common: &Common<'_>, document: &mut Document) -> Option<Self> {
         let Written { mirror: raw, path, tags, is_image } = written;
@@ -129,24 +150,26 @@ impl Mirror {
         let name = name(raw.name, &path.key("name"), document);
         // What is wrong with a text is told of itself.
         let source_path = if is_image { path.clone() } else { path.key("source") };
-        let source = source(raw.source, &source_path, document);
+        let hint = "write the repository to read, such as `source: container-registry.oracle.com/java/jdk`";
+        let sources = all(raw.source, &source_path, hint, document, source);
         let target_path = path.key("target");
         let hint = "write the repository to fill, such as \
                     `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`";
-        let target = document.required(raw.target.or_else(|| target.clone()), &target_path, hint);
-        let target = target.and_then(|text| self::target(&text, source.as_ref(), &target_path, document));
-        if source
-            .as_ref()
-            .zip(target.as_ref())
-            .is_some_and(|(source, target)| source.place() == target.place())
-        {
+        let of = sources.as_ref().and_then(|sources| sources.first());
+        let read =
+            |text: &str, path: &Path, document: &mut Document| target::target(text, of, path, document);
+        let targets = all(raw.target.or_else(|| target.clone()), &target_path, hint, document, read);
+        let is_source =
+            |target: &Endpoint| sources.iter().flatten().any(|source| source.place() == target.place());
+        if targets.iter().flatten().any(is_source) {
             document
                 .report(&target_path, "the source itself: write the repository that is to hold the copies");
         }
         let at_least = raw.at_least.or(*at_least);
         let tags_path = if is_image { path.clone() } else { path.key("tags") };
         let rules = rules(tags, at_least, &tags_path, document);
-        if matches!(target, Some(Endpoint::Layout { .. })) && rules.iter().any(select::Rule::is_nameless) {
+        let is_layout = |target: &Endpoint| matches!(target, Endpoint::Layout { .. });
+        if targets.iter().flatten().any(is_layout) && rules.iter().any(select::Rule::is_nameless) {
             document.report(
                 &tags_path,
                 "in a directory nobody finds an image without a tag: add `as` to each `digest` without `tag`",
@@ -161,11 +184,16 @@ impl Mirror {
             Some(own) => Schedule::new(own, &path.key("schedule"), document),
             None => common.schedule.cloned(),
         };
-        let source = source?;
-        Some(Self {
-            name: name.unwrap_or_else(|| source.path()),
+        let (mut sources, mut targets) = (sources?.into_iter(), targets?.into_iter());
+        let (source, target) = (sources.next()?, targets.next()?);
+        let name = name.unwrap_or_else(|| source.path());
+        let first = Mirror {
+            name: name.clone(),
+            shard: name.clone(),
             source,
-            target: target?,
+            other_sources: sources.collect(),
+            target,
+            first_target: None,
             rules,
             at_least: at_least.map_or(1, |least| usize::try_from(least).unwrap_or(usize::MAX)),
             platforms,
@@ -173,8 +201,38 @@ impl Mirror {
             schedule,
             fresh_within,
             only: None,
-        })
+        };
+        let further = |target| Mirror { target, first_target: Some(first.target.clone()), ..first.clone() };
+        let others = targets.map(further).collect();
+        Some(Self { name, first, others })
     }
+}
+
+/// Reads one or several repositories; none where any of them is faulty.
+fn all(
+    raw: Option<raw::OneOrMore>,
+    path: &Path,
+    hint: &str,
+    document: &mut Document,
+    read: impl Fn(&str, &Path, &mut Document) -> Option<Endpoint>,
+) -> Option<Vec<Endpoint>> {
+    let placed = document.required(raw, path, hint)?.placed(path);
+    if placed.is_empty() {
+        document.report(path, format!("empty: {hint}"));
+        return None;
+    }
+    let mut all: Vec<Option<Endpoint>> = Vec::with_capacity(placed.len());
+    for (path, text) in &placed {
+        let endpoint = read(text, path, document);
+        let is_known = endpoint.as_ref().is_some_and(|endpoint| {
+            all.iter().flatten().any(|known: &Endpoint| known.place() == endpoint.place())
+        });
+        if is_known {
+            document.report(path, "is in the list twice");
+        }
+        all.push(endpoint);
+    }
+    all.into_iter().collect()
 }
 
 fn fresh_within(text: Option<String>, path: &Path, document: &mut Document) -> Option<Duration> {
@@ -205,12 +263,10 @@ fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<St
     Some(name)
 }
 
-fn source(text: Option<String>, path: &Path, document: &mut Document) -> Option<Endpoint> {
-    let hint = "write the repository to read, such as `source: container-registry.oracle.com/java/jdk`";
-    let text = document.required(text, path, hint)?;
-    match Endpoint::layout(&text) {
+fn source(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
+    match Endpoint::layout(text) {
         Some(layout) => layout.map_err(|fault| document.report(path, fault)).ok(),
-        None => repository(&text, path, document),
+        None => repository(text, path, document),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::mirror::{Endpoint, Mirror, repository};
+use crate::config::mirror::{Endpoint, Mirror, Mirrors, repository};
 use crate::config::raw;
 use crate::config::schedule::Schedule;
 use crate::yaml::{Document, Path};
@@ -39,43 +39,68 @@ pub(super) fn mirrors(
     let all = written.len();
     let mut mirrors: Vec<Mirror> = Vec::with_capacity(all);
     let mut names: HashMap<String, Path> = HashMap::with_capacity(all);
-    // The first mirror into each target, and its source.
-    let mut targets: HashMap<Endpoint, (Path, Endpoint)> = HashMap::new();
+    let mut is_whole = true;
     for written in written {
         let path = written.path.clone();
         let is_image = written.is_image;
         if is_image && written.tags.is_none() {
+            is_whole = false;
             continue;
         }
         let name_path = path.key(if written.mirror.name.is_some() { "name" } else { "source" });
-        let Some(mut mirror) = Mirror::new(written, common, document) else { continue };
-        // Two sources would overwrite each other's tags for ever; mirrors of one source agree on what a tag is.
-        let rival = targets.get(&mirror.target.place()).filter(|(_, source)| *source != mirror.source);
-        if let Some((other, _)) = rival {
-            let other = document.shown(other);
-            document.report(
-                &path.key("target"),
-                format!("is the target of {other} too, with another source: give each a target of its own"),
-            );
-        }
-        if is_image && names.contains_key(&mirror.name) {
+        let Some(Mirrors { mut name, first, others }) = Mirrors::new(written, common, document) else {
+            is_whole = false;
+            continue;
+        };
+        if is_image && names.contains_key(&name) {
             // A text has no place for a name. The same path on two hosts is common among them.
-            mirror.name = mirror.source.to_string();
+            name = first.source.to_string();
         }
-        if let Some(other) = names.get(&mirror.name) {
+        if let Some(other) = names.get(&name) {
             let other = document.shown(other);
             document.report(
                 &name_path,
-                format!("`{}` is the name of {other} too: give this one another `name`", mirror.name),
+                format!("`{name}` is the name of {other} too: give this one another `name`"),
             );
+            is_whole = false;
             continue;
         }
-        names.insert(mirror.name.clone(), path.clone());
-        targets.entry(mirror.target.place()).or_insert_with(|| (path, mirror.source.clone()));
-        mirrors.push(mirror);
+        names.insert(name.clone(), path);
+        let all = std::iter::once(first).chain(others);
+        mirrors.extend(all.map(|mirror| Mirror { name: name.clone(), ..mirror }));
     }
-    let is_whole = mirrors.len() == all;
+    group(&mut mirrors);
     (mirrors, is_whole)
+}
+
+/// Puts mirrors that share a target into one shard: that of the first one's name.
+fn group(mirrors: &mut [Mirror]) {
+    // The first mirror of each name and into each target stands for all that hang together with it.
+    let mut leaders: Vec<usize> = (0..mirrors.len()).collect();
+    let mut names: HashMap<&str, usize> = HashMap::with_capacity(mirrors.len());
+    let mut targets: HashMap<Endpoint, usize> = HashMap::with_capacity(mirrors.len());
+    for (index, mirror) in mirrors.iter().enumerate() {
+        let fellows = [
+            *names.entry(&mirror.name).or_insert(index),
+            *targets.entry(mirror.target.place()).or_insert(index),
+        ];
+        for fellow in fellows {
+            let (one, other) = (leader(&leaders, index), leader(&leaders, fellow));
+            leaders[one.max(other)] = one.min(other);
+        }
+    }
+    let shards: Vec<String> =
+        (0..mirrors.len()).map(|index| mirrors[leader(&leaders, index)].name.clone()).collect();
+    for (mirror, shard) in mirrors.iter_mut().zip(shards) {
+        mirror.shard = shard;
+    }
+}
+
+fn leader(leaders: &[usize], mut index: usize) -> usize {
+    while leaders[index] != index {
+        index = leaders[index];
+    }
+    index
 }
 
 /// Puts the texts that name images of one repository together, in the place of the first.
@@ -100,7 +125,7 @@ fn gather(raw: Vec<raw::TextOr<raw::Mirror>>, path: &Path, document: &mut Docume
         match images.get(&source).map(|&place| &mut all[place].tags) {
             Some(tags) => tags.get_or_insert_default().push((path, rule)),
             None => {
-                mirror.source = Some(source.to_string());
+                mirror.source = Some(raw::OneOrMore::One(source.to_string()));
                 images.insert(source, all.len());
                 all.push(Written { mirror, tags: Some(vec![(path.clone(), rule)]), path, is_image: true });
             }

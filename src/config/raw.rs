@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::config::raw_notice::Notice;
 use crate::config::secret::Secret;
-use crate::yaml::OR_TEXT;
+use crate::yaml::{OR_TEXT, Path};
 
 /// More than this at a time is a typing error: the rest would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
@@ -60,7 +60,7 @@ pub(super) struct Config {
 pub(super) struct Defaults {
     /// The repository to write, or a directory, with `{host}`, `{path}` and `{name}` of the source in it.
     #[schemars(example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/{path}")]
-    pub(super) target: Option<String>,
+    pub(super) target: Option<OneOrMore>,
     /// The mirror fails when its rules choose fewer tags than this. Default: 1.
     pub(super) at_least: Option<u64>,
     /// Keep only these platforms. Default: all.
@@ -90,15 +90,16 @@ pub(super) struct Mirror {
     pub(super) name: Option<String>,
     /// The repository to read, HOST[:PORT]/PATH. Without a host Docker Hub's rules apply: `nginx` is
     /// `docker.io/library/nginx`. `oci:DIR` is a directory in the OCI image layout, `oci:DIR#NAME` one repository in it.
+    /// Or a list of several, in the order of preference.
     #[schemars(example = "container-registry.oracle.com/java/jdk", example = "oci:./carried")]
-    pub(super) source: Option<String>,
+    pub(super) source: Option<OneOrMore>,
     /// The repository to write, HOST[:PORT]/PATH, or a directory as for `source`; `{host}`, `{path}` and `{name}` in it are
-    /// those of the source. Default: `defaults.target`.
+    /// those of the source. Or a list of several: further ones are filled from the first. Default: `defaults.target`.
     #[schemars(
         example = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk",
         example = "oci:./mirror"
     )]
-    pub(super) target: Option<String>,
+    pub(super) target: Option<OneOrMore>,
     /// The rules that choose tags, or tags by their names. At least one; a tag that several choose is copied once.
     #[schemars(length(min = 1))]
     pub(super) tags: Option<Vec<TextOr<Rule>>>,
@@ -419,9 +420,22 @@ impl<T: OrText> JsonSchema for TextOr<T> {
 }
 
 /// A text, or a list of texts.
+#[derive(Clone)]
 pub(super) enum OneOrMore {
     One(String),
     More(Vec<String>),
+}
+
+impl OneOrMore {
+    /// The texts, each with its place.
+    pub(super) fn placed(self, path: &Path) -> Vec<(Path, String)> {
+        match self {
+            Self::One(text) => vec![(path.clone(), text)],
+            Self::More(texts) => {
+                texts.into_iter().enumerate().map(|(index, text)| (path.index(index), text)).collect()
+            }
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for OneOrMore {

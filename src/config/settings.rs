@@ -100,7 +100,7 @@ impl Config {
         let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
         let common = Common { defaults: &raw.defaults, schedule: default_schedule.as_ref() };
         let (mirrors, is_whole) = mirrors(raw.mirrors, &common, &root.key("mirrors"), document);
-        let sides = mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
+        let sides = mirrors.iter().flat_map(|mirror| mirror.sources().chain([&mirror.target]));
         let used: BTreeSet<Host> = sides.filter_map(Endpoint::host).cloned().collect();
         // The names of mirrors with faults are not known.
         let names: Vec<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();

@@ -128,6 +128,14 @@ impl Copier {
         self.events.emit(EventKind::BlobQueued { tag, digest, size });
         let _slot = self.shared.blob_slots.acquire().await;
         self.events.emit(EventKind::BlobStarted { tag, digest });
+        if let Some(relay) = self.sources.relay() {
+            match self.transfer_of(relay, tag, blob, from).await {
+                Err(Error::Source { cause, .. }) => {
+                    tracing::debug!(digest = %blob.digest, error = %cause, "The first target does not have it");
+                }
+                result => return result,
+            }
+        }
         let mut result = self.transfer_of(self.sources.first(), tag, blob, from).await;
         for source in self.sources.others() {
             let Err(Error::Source { cause, .. }) = &result else { break };
@@ -203,11 +211,12 @@ impl Copier {
         reader: (BlobReader, Pace),
         broken: Arc<Mutex<Option<source::Error>>>,
     ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + use<> {
-        let events = self.events.clone();
+        let (events, progress) = (self.events.clone(), self.progress.clone());
         // A body is read by whoever writes it to the connection, a task that knows no pass, no tag and no blob.
         let span = Span::current();
         futures_util::stream::unfold(Some(reader), move |reader| {
             let (events, tag, broken) = (events.clone(), tag.clone(), broken.clone());
+            let progress = progress.clone();
             let work = async move {
                 let (mut reader, mut pace) = reader?;
                 match events.within(reader.chunk()).await {
@@ -215,6 +224,7 @@ impl Copier {
                         let bytes = chunk.len() as u64;
                         events.emit(EventKind::BytesCopied { tag: &tag, digest, bytes });
                         pace.add(bytes);
+                        progress.iter().for_each(|progress| progress.moved());
                         Some((Ok(chunk), Some((reader, pace))))
                     }
                     Ok(None) => None,

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use crate::copy::deadline::Deadline;
 use crate::copy::inflight::Inflight;
 use crate::copy::looks::Looks;
+use crate::copy::progress::Progress;
 use crate::copy::siblings::Siblings;
 use crate::event::Emitter;
 use crate::registry::Retry;
@@ -44,4 +45,6 @@ pub struct Copier {
     pub shared: Arc<Shared>,
     /// When the pass has to end; never where there is none.
     pub deadline: Option<Deadline>,
+    /// Where it says that bytes move, for passes that wait for what it brings.
+    pub progress: Option<Arc<Progress>>,
 }

@@ -62,9 +62,17 @@ impl Copier {
         warnings: &mut Vec<Warning>,
     ) -> Result<Vec<Digest>, Error> {
         let mut arrived = Vec::new();
-        let source = self.sources.first();
         let step = ("ask what refers to", subject);
-        let Referrers { digests, unknown } = source.referrers(subject).await.map_err(Error::source(step))?;
+        let first = self.sources.first();
+        let mut found = first.referrers(subject).await.map_err(Error::source(step))?;
+        // What the first does not have may have referrers where it is.
+        for source in self.sources.others() {
+            if !found.digests.is_empty() {
+                break;
+            }
+            found = source.referrers(subject).await.map_err(Error::source(step))?;
+        }
+        let Referrers { digests, unknown } = found;
         warnings.extend(unknown.iter().map(|entry| left_behind(tag, subject, entry)));
         for referrer in digests {
             let copied = self.referrer(tag, referrer, &referrer.into()).await;
@@ -76,8 +84,14 @@ impl Copier {
         forgiving(listed, warnings, |why| refused(tag, "the list of what", subject, why))?;
         for cosign in cosign_tags(subject, tags) {
             let reference = Reference::Tag(cosign.clone());
-            let step = ("read tag", cosign);
-            if let Some(digest) = source.head(&reference).await.map_err(Error::source(step))? {
+            let mut signature = None;
+            for source in self.sources.all() {
+                if signature.is_none() {
+                    let step = ("read tag", cosign);
+                    signature = source.head(&reference).await.map_err(Error::source(step))?;
+                }
+            }
+            if let Some(digest) = signature {
                 let copied = self.referrer(tag, digest, &reference).await;
                 let copied = forgiving(copied, warnings, |why| {
                     refused(tag, &format!("{reference}, which"), subject, why)

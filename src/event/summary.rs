@@ -73,8 +73,10 @@ pub enum RunOutcome {
 pub struct MirrorSummary {
     /// The mirror's name.
     pub name: String,
-    /// Where from.
+    /// Where from; of several sources the first.
     pub source: String,
+    /// All sources, in the order of preference.
+    pub sources: Vec<String>,
     /// Where to.
     pub target: String,
     /// Whether all of its tags arrived.

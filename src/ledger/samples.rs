@@ -51,6 +51,7 @@ pub(crate) fn finished(outcome: RunOutcome) -> MirrorSummary {
     MirrorSummary {
         name: "a".to_owned(),
         source: "source.test/a".to_owned(),
+        sources: vec!["source.test/a".to_owned()],
         target: "target.test/a".to_owned(),
         outcome,
         error: None,

@@ -238,6 +238,7 @@ pub(super) mod tests {
         MirrorSummary {
             name: "java/jdk".to_owned(),
             source: "container-registry.oracle.com/java/jdk".to_owned(),
+            sources: Vec::new(),
             target: "registry.test/oracle/jdk".to_owned(),
             outcome: if failed.is_empty() { RunOutcome::Succeeded } else { RunOutcome::Failed },
             error: None,

@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use crate::event::{Blobs, Fault, Side, TagOutcome, TagSummary, Warning};
 use crate::oci::{Digest, Platform, Reference, Tag};
 use crate::pass::memory::Choices;
+use crate::pass::prepare::Origins;
 use crate::pass::{Error, Pass};
 use crate::plan;
 use crate::plan::{Choice, Root, Wanted};
@@ -82,6 +83,14 @@ struct Question<'a> {
     names: Vec<(&'a Reference, usize)>,
 }
 
+/// What questions are asked with.
+struct Context<'a> {
+    held: &'a Held,
+    /// What each source has shown of how it answers.
+    heads: &'a [Heads],
+    origins: &'a Origins,
+}
+
 /// What came of it.
 struct Answer {
     /// What the source has, and what is to be in the target of it.
@@ -92,12 +101,19 @@ struct Answer {
 
 impl Pass<'_> {
     /// Asks the source what the picks are, but for those that the target has and upstream never moves.
-    pub(super) async fn ask_source(&self, picks: &[Pick], held: &Held) -> Result<Answers, Error> {
+    pub(super) async fn ask_source(
+        &self,
+        picks: &[Pick],
+        held: &Held,
+        origins: &Origins,
+    ) -> Result<Answers, Error> {
         let mut answers = Answers::default();
         let questions = answers.questions(picks, held);
         let mut choices = Choices::default();
-        let heads = &Heads::default();
-        let ask = |question| self.ask(question, held, heads);
+        // Each source shows by itself how it answers.
+        let heads: Vec<_> = self.copier.sources.all().map(|_| Heads::default()).collect();
+        let context = &Context { held, heads: &heads, origins };
+        let ask = |question| self.ask(question, context);
         let mut questions = questions.into_iter();
         // In the order of the selection, the newest first: that is also the order of copying.
         let first: Vec<_> = questions.by_ref().take(FIRST_QUESTIONS).collect();
@@ -129,10 +145,32 @@ impl Pass<'_> {
     async fn ask<'a>(
         &self,
         question: Question<'a>,
-        held: &Held,
-        heads: &Heads,
+        context: &Context<'_>,
     ) -> (Result<Answer, TagError>, Question<'a>) {
-        (self.answer(&question, held, heads).await, question)
+        (self.answer(&question, context).await, question)
+    }
+
+    /// Asks the source that lists a tag. A tag by its name comes from the first that has it.
+    async fn head(
+        &self,
+        pick: &Pick,
+        tag: &Tag,
+        context: &Context<'_>,
+    ) -> Result<Option<Digest>, source::Error> {
+        let sources = self.copier.sources.all().zip(context.heads);
+        if !pick.is_named {
+            let listing = sources.skip(context.origins.of(tag)).take(1);
+            for (source, heads) in listing {
+                return source.listed(tag, heads).await;
+            }
+            return Ok(None);
+        }
+        for (source, heads) in sources.take(context.origins.usable(context.heads.len())) {
+            if let Some(digest) = source.listed(tag, heads).await? {
+                return Ok(Some(digest));
+            }
+        }
+        Ok(None)
     }
 
     /// Tells which tags come near those that are named and not there; `listed` is the list, where it was read.
@@ -154,11 +192,10 @@ impl Pass<'_> {
     }
 
     /// Asks the source what is picked, and works out what the target's tags, which are `held` now, are to be.
-    async fn answer(&self, question: &Question<'_>, held: &Held, heads: &Heads) -> Result<Answer, TagError> {
-        let source = self.copier.sources.first();
+    async fn answer(&self, question: &Question<'_>, context: &Context<'_>) -> Result<Answer, TagError> {
         let wish = &question.pick.wish;
         let (listed, moved) = match wish {
-            Wish::Tag(tag) => match source.listed(tag, heads).await.map_err(TagError::Source)? {
+            Wish::Tag(tag) => match self.head(question.pick, tag, context).await.map_err(TagError::Source)? {
                 Some(digest) => (digest, None),
                 None if question.pick.is_named => {
                     return Err(TagError::Absent { tag: tag.clone(), nearest: Vec::new() });
@@ -166,7 +203,7 @@ impl Pass<'_> {
                 None => return Err(TagError::Vanished),
             },
             Wish::Pin(tag, digest) if !question.pick.immutable => {
-                let now = source.listed(tag, heads).await;
+                let now = self.head(question.pick, tag, context).await;
                 (*digest, moved(tag, *digest, now, question.pick.rule))
             }
             Wish::Pin(_, digest) | Wish::Digest(digest) => (*digest, None),
@@ -176,13 +213,14 @@ impl Pass<'_> {
             return Ok(Answer { listed, choice, moved });
         }
         // Who wants referrers has to read what they may refer to.
-        let known = self.memory.recall(listed, question.held(held)).filter(|_| !self.mirror.referrers);
+        let known =
+            self.memory.recall(listed, question.held(context.held)).filter(|_| !self.mirror.referrers);
         if let Some(choice) = known {
             return Ok(Answer { listed, choice, moved });
         }
         let tag = if wish.digest().is_none() { wish.tag() } else { None };
         let manifest = self.copier.sources.tagged(tag, listed).await.map_err(TagError::Source)?;
-        let offered = source.platforms(&manifest).await.map_err(TagError::Source)?;
+        let offered = self.copier.sources.platforms(&manifest).await.map_err(TagError::Source)?;
         let choice =
             plan::choose(&manifest, &offered, &self.mirror.platforms).map_err(TagError::Platforms)?;
         Ok(Answer { listed, choice, moved })

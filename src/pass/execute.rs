@@ -36,6 +36,7 @@ impl Pass<'_> {
         summary: &mut MirrorSummary,
     ) -> Result<(), Error> {
         if planned.steps.iter().any(|step| step.action == Action::Copy) {
+            self.await_first(stop).await;
             // Not to be dropped by a soft stop: making a repository takes more than one call.
             tokio::select! {
                 done = self.copier.target.ensure(&planned.held) => done.map_err(Error::Ensure)?,
@@ -44,6 +45,16 @@ impl Pass<'_> {
         }
         self.copy(planned, stop, summary).await;
         Ok(())
+    }
+
+    /// Waits for the pass into the first target, as what it brings need not be read from the source again.
+    async fn await_first(&self, stop: &Stop) {
+        let first = self.mirror.first_target.as_ref().and(self.copier.progress.as_ref());
+        let Some(first) = first else { return };
+        tokio::select! {
+            () = first.ended(self.patience) => {}
+            () = stop.soft.cancelled() => {}
+        }
     }
 
     async fn copy(&self, planned: Planned, stop: &Stop, summary: &mut MirrorSummary) {

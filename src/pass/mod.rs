@@ -3,6 +3,7 @@
 mod ask;
 mod execute;
 mod memory;
+mod names;
 mod prepare;
 mod stop;
 
@@ -18,7 +19,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
 use crate::config::Mirror;
-use crate::copy::Copier;
+use crate::copy::{Copier, Progress};
 use crate::event::{Ending, EventKind, Fault, MirrorSummary, RunOutcome, Side, TagSummary};
 use crate::oci::Tag;
 use crate::pass::prepare::Planned;
@@ -28,6 +29,7 @@ use crate::target;
 use crate::text::internal_error;
 
 pub use self::memory::Memory;
+pub use self::names::Names;
 pub use self::stop::{Stop, StopReason};
 pub use crate::copy::Deadline;
 
@@ -49,8 +51,12 @@ pub struct Pass<'a> {
     pub copier: Copier,
     /// What the pass before it chose.
     pub memory: &'a Memory,
+    /// What the mirrors into its target selected last, where there are others.
+    pub names: Option<&'a Names>,
     /// How many of its tags are copied at a time.
     pub concurrent_tags: NonZeroUsize,
+    /// How long it waits for a pass that does not get on.
+    pub patience: Duration,
 }
 
 /// Why a mirror as a whole failed.
@@ -205,6 +211,7 @@ impl Pass<'_> {
         MirrorSummary {
             name: self.mirror.name.clone(),
             source: self.mirror.source.to_string(),
+            sources: self.mirror.sources().map(ToString::to_string).collect(),
             target: self.mirror.target.to_string(),
             outcome: RunOutcome::Succeeded,
             error: None,
@@ -218,6 +225,9 @@ impl Pass<'_> {
 
     async fn pass(&self, mode: Mode, stop: &Stop, started: Instant) -> MirrorSummary {
         self.emit(EventKind::PassStarted);
+        // Passes into further targets wait for that into the first.
+        let progress = self.copier.progress.as_deref().filter(|_| mode == Mode::Sync);
+        let _running = progress.filter(|_| self.mirror.first_target.is_none()).map(Progress::begin);
         let ending = if mode == Mode::Plan { Ending::Planned } else { Ending::Finished };
         let mut summary = self.begun(ending);
         let planned = tokio::select! {

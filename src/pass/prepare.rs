@@ -1,5 +1,7 @@
 //! The first half of a pass: list, select, observe, plan. Writes nothing.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::event::{EventKind, MirrorSummary, TagSummary, Warning};
 use crate::oci::{Platform, Reference, Tag};
 use crate::pass::{Error, Pass, TooFew};
@@ -7,6 +9,7 @@ use crate::plan;
 use crate::plan::{Step, Wanted};
 use crate::select;
 use crate::select::{Pick, Rule, Selection};
+use crate::source;
 use crate::target::Held;
 
 /// The most tags that one warning names.
@@ -24,15 +27,75 @@ pub(super) struct Planned {
     pub(super) failed: Vec<TagSummary>,
 }
 
+/// What the sources list.
+struct Listed {
+    /// The tags of all that could be read, each once.
+    tags: Vec<Tag>,
+    origins: Origins,
+    /// Why one after the first could not be read. What it has might be substituted by what those after it have.
+    failed: Option<source::Error>,
+}
+
+/// Which source a tag comes from: the first that lists it.
+#[derive(Default)]
+pub(super) struct Origins {
+    /// Of tags that do not come from the first source.
+    others: HashMap<Tag, usize>,
+    /// How many of the sources may be asked; all where none.
+    usable: Option<usize>,
+}
+
+impl Origins {
+    /// The place of the source that lists a tag.
+    pub(super) fn of(&self, tag: &Tag) -> usize {
+        self.others.get(tag).copied().unwrap_or(0)
+    }
+
+    /// How many of so many sources may be asked for a tag by its name.
+    pub(super) fn usable(&self, all: usize) -> usize {
+        self.usable.unwrap_or(all)
+    }
+}
+
 impl Pass<'_> {
+    /// Reads the list of each source, up to the first that cannot be read.
+    async fn list(&self) -> Result<Listed, Error> {
+        let sources = &self.copier.sources;
+        let tags = sources.first().tags().await.map_err(Error::Tags)?;
+        let mut listed = Listed { tags, origins: Origins::default(), failed: None };
+        let mut known: HashSet<Tag> = HashSet::new();
+        if !sources.others().is_empty() {
+            known.extend(listed.tags.iter().cloned());
+        }
+        for (source, place) in sources.others().iter().zip(1..) {
+            match source.tags().await {
+                Ok(tags) => {
+                    for tag in tags {
+                        if known.insert(tag.clone()) {
+                            listed.origins.others.insert(tag.clone(), place);
+                            listed.tags.push(tag);
+                        }
+                    }
+                }
+                Err(error) => {
+                    listed.origins.usable = Some(place);
+                    listed.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(listed)
+    }
+
     /// Observes, selects and plans.
     pub(super) async fn prepare(&self, summary: &mut MirrorSummary) -> Result<Planned, Error> {
         let rules = &self.mirror.rules;
         let needs_list = self.mirror.referrers || rules.iter().any(Rule::needs_list);
-        let tags = if needs_list {
-            self.copier.sources.first().tags().await.map_err(Error::Tags)?
+        let Listed { tags, origins, failed } = if needs_list {
+            self.list().await?
         } else {
-            rules.iter().filter_map(Rule::tag).cloned().collect()
+            let tags = rules.iter().filter_map(Rule::tag).cloned().collect();
+            Listed { tags, origins: Origins::default(), failed: None }
         };
         let selection = summary.selection.insert(select::select(&tags, rules));
         let mut picks = selection.picks(rules);
@@ -52,11 +115,14 @@ impl Pass<'_> {
             // What was selected is right all the same, and is copied.
             summary.error = Some(Error::TooFew(too_few).fault());
         }
+        if let Some(cause) = failed {
+            summary.error = Some(Error::Tags(cause).fault());
+        }
         if picks.is_empty() {
             return Ok(Planned::default());
         }
         let held = self.copier.held(&names(&picks)).await.map_err(Error::Target)?;
-        let mut answers = self.ask_source(&picks, &held).await?;
+        let mut answers = self.ask_source(&picks, &held, &origins).await?;
         self.tell_absent(&mut answers, needs_list.then_some(&tags)).await;
         summary.warnings.extend(answers.missing.iter().map(|(platform, tags)| not_offered(platform, tags)));
         summary.warnings.append(&mut answers.moved);
@@ -71,7 +137,11 @@ impl Pass<'_> {
         };
         let is_immutable =
             |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
-        let steps = plan::plan(&answers.wanted, |name| held.digest(name), is_immutable);
+        let mut steps = plan::plan(&answers.wanted, |name| held.digest(name), is_immutable);
+        if let Some(names) = self.names {
+            let source = self.mirror.source.to_string();
+            names.settle((&self.mirror.name, &source), &mut steps, self.only().is_none());
+        }
         Ok(Planned { listed: tags, steps, held, failed: answers.failed })
     }
 

@@ -65,6 +65,9 @@ mod tests {
             {
               "name": "java/jdk",
               "source": "container-registry.oracle.com/java/jdk",
+              "sources": [
+                "container-registry.oracle.com/java/jdk"
+              ],
               "target": "registry.test/oracle/java/jdk",
               "outcome": "failed",
               "error": null,
@@ -117,6 +120,9 @@ mod tests {
             {
               "name": "database/free",
               "source": "container-registry.oracle.com/database/free",
+              "sources": [
+                "container-registry.oracle.com/database/free"
+              ],
               "target": "registry.test/oracle/database/free",
               "outcome": "failed",
               "error": "cannot read the tags of the source: connection refused",

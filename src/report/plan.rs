@@ -43,7 +43,7 @@ impl RunReport for PlanTables {
     fn mirror(&mut self, out: &mut dyn Write, mut mirror: MirrorSummary) -> io::Result<()> {
         self.counts.add(&mirror);
         let selection = mirror.selection.take();
-        writeln!(out, "{}: {} -> {}", mirror.name, mirror.source, mirror.target)?;
+        writeln!(out, "{}: {} -> {}", mirror.name, mirror.sources.join(", "), mirror.target)?;
         if let Some(selection) = &selection {
             table(&mirror, selection, self.rows, self.look).write(out)?;
             if self.rows == Rows::Selected {

@@ -46,6 +46,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
     MirrorSummary {
         name: name.to_owned(),
         source: format!("container-registry.oracle.com/{name}"),
+        sources: vec![format!("container-registry.oracle.com/{name}")],
         target: format!("registry.test/oracle/{name}"),
         outcome: RunOutcome::Succeeded,
         error: None,

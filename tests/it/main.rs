@@ -25,6 +25,7 @@ mod project;
 mod ranges;
 mod retry;
 mod security;
+mod several;
 mod source;
 mod sync;
 mod world;

@@ -65,6 +65,7 @@ fn ledger_after_a_pass() -> Ledger {
     let pass = &MirrorSummary {
         name: mirror.to_owned(),
         source: format!("{HOST}/java/jdk"),
+        sources: Vec::new(),
         target: TARGET.to_owned(),
         outcome: RunOutcome::Succeeded,
         error: None,

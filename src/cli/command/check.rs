@@ -81,10 +81,12 @@ impl Check {
         let probes = app.probe().await;
         show(&mut terminal.out, &probes, terminal.look)?;
         let mut is_right = probes.iter().all(|probe| probe.result.is_ok());
-        for mirror in &app.config().mirrors {
+        for mirror in app.config().mirrors.iter().filter(|mirror| mirror.first_target.is_none()) {
             let is_source = |probe: &&Probe| probe.mirror == mirror.name && probe.side == "source";
-            if let Some(probe) = probes.iter().find(is_source).filter(|probe| probe.result.is_ok()) {
-                let shown = show_rules(&mut terminal.out, mirror, &probe.tags)?;
+            let sources: Vec<_> = probes.iter().filter(is_source).collect();
+            if sources.iter().all(|probe| probe.result.is_ok()) {
+                let tags: Vec<_> = sources.iter().flat_map(|probe| probe.tags.iter().cloned()).collect();
+                let shown = show_rules(&mut terminal.out, mirror, &tags)?;
                 is_right &= shown.is_right;
                 has_warnings |= shown.has_warnings;
             }
@@ -110,14 +112,18 @@ struct Shown {
 
 /// Writes what was understood of every mirror.
 fn describe(out: &mut dyn Write, config: &Config, now: Timestamp) -> io::Result<()> {
-    for Mirror { name, source, target, rules, schedule, platforms, referrers, at_least, .. } in
-        &config.mirrors
-    {
-        let is_ecr = target.host().is_some_and(|host| config.registry(host).ecr.is_some());
-        let kind = if is_ecr { " (Amazon ECR)" } else { "" };
+    for mirror in config.mirrors.iter().filter(|mirror| mirror.first_target.is_none()) {
+        let Mirror { name, rules, schedule, platforms, referrers, at_least, .. } = mirror;
         writeln!(out, "{name}")?;
-        writeln!(out, "  source     {source}")?;
-        writeln!(out, "  target     {target}{kind}")?;
+        for (index, source) in mirror.sources().enumerate() {
+            writeln!(out, "  {:<9}  {source}", if index == 0 { "source" } else { "" })?;
+        }
+        let targets = config.mirrors.iter().filter(|other| other.name == *name).map(|mirror| &mirror.target);
+        for (index, target) in targets.enumerate() {
+            let is_ecr = target.host().is_some_and(|host| config.registry(host).ecr.is_some());
+            let kind = if is_ecr { " (Amazon ECR)" } else { "" };
+            writeln!(out, "  {:<9}  {target}{kind}", if index == 0 { "target" } else { "" })?;
+        }
         for (index, rule) in rules.iter().enumerate() {
             writeln!(out, "  {:<9}  {rule}", if index == 0 { "tags" } else { "" })?;
         }

@@ -41,7 +41,8 @@ fn the_minimal_file_has_the_defaults() {
 #[test]
 fn the_example_is_without_fault() {
     let config = parse(EXAMPLE).unwrap();
-    let [jdk, base, web, pause, temurin, _] = &config.mirrors[..] else { panic!("six mirrors") };
+    let [jdk, base, web, pause, _, alpine, temurin, _] = &config.mirrors[..] else { panic!("eight mirrors") };
+    assert_eq!((alpine.other_sources.len(), alpine.first_target.is_some()), (1, true));
     let lts = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/library/eclipse-temurin";
     assert_eq!((pause.name.as_str(), temurin.target.to_string().as_str()), ("pause", lts));
     assert_eq!((jdk.name.as_str(), jdk.rules.len(), jdk.at_least), ("jdk", 5, 3));

@@ -62,7 +62,7 @@ fn what_is_no_image_is_told() {
             "  - https://quay.io/a/b:1",
             "  - me@quay.io/a/b:1",
             "  - oci:dir:1",
-            "  - quay.io/a/b:",
+            "  - 'quay.io/a/b:'",
             "  - quay.io/a/b@sha256:12",
             "  - registry.test:5000",
             "  - source:nginx",
@@ -114,7 +114,7 @@ fn a_place_that_is_none_is_told_where_the_mirror_is() {
         ],
         &[
             "3:5: mirrors[0].target: `{repo}` is none of `{host}`, `{path}` and `{name}`",
-            "4:45: mirrors[1].target: a `{` without its `}`",
+            "4:40: mirrors[1].target: a `{` without its `}`",
         ],
     );
 }

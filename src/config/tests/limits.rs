@@ -113,9 +113,8 @@ fn of_tens_of_thousands_of_faults_a_hundred_are_told() {
 fn thousands_of_mirrors_are_compared_by_name_and_target_at_once() {
     let rules = "tags: [{match: x}]";
     let all_one = many(5_000, |number| format!("- {{source: q.io/{number}, target: t.io/a, {rules}}}\n"));
-    let faults = fault(&format!("mirrors:\n{all_one}"));
-    assert!(faults.contains("mirrors[1].target: is the target of mirrors[0] too"), "{faults}");
-    assert!(faults.contains("and at least 4899 more"), "{faults}");
+    let sharing = parse(&format!("mirrors:\n{all_one}")).unwrap().mirrors;
+    assert!(sharing.iter().all(|mirror| mirror.shard == "0"));
     let apart =
         many(5_000, |number| format!("- {{source: q.io/{number}, target: t.io/{number}, {rules}}}\n"));
     assert_eq!(parse(&format!("mirrors:\n{apart}")).unwrap().mirrors.len(), 5_000);

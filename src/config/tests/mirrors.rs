@@ -216,24 +216,6 @@ fn a_mirror_does_not_copy_onto_itself() {
 }
 
 #[test]
-fn two_sources_do_not_share_a_target() {
-    check(
-        &[
-            "mirrors:",
-            "  - {source: a.b/jdk, target: c.d/1, tags: [{match: x}]}",
-            "  - {source: a.b/jre, target: C.d/1, tags: [{match: x}]}",
-            "  - {source: a.b/jdk, target: c.d/1, tags: [{match: y}], name: more}",
-            "  - {source: a.b/1, target: oci:x, tags: [{match: x}]}",
-            "  - {source: a.b/2, target: 'oci:./x/', tags: [{match: x}]}",
-        ],
-        &[
-            "3:31: mirrors[1].target: is the target of mirrors[0] too, with another source: give each a target of its own",
-            "6:29: mirrors[4].target: is the target of mirrors[3] too, with another source: give each a target of its own",
-        ],
-    );
-}
-
-#[test]
 fn names_are_unique() {
     check(
         &[

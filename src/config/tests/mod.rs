@@ -10,6 +10,7 @@ mod notices;
 mod registries;
 mod schema;
 mod secrets;
+mod several;
 mod syntax;
 
 use std::ffi::OsString;

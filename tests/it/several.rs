@@ -1,0 +1,149 @@
+//! Several sources, several targets, and mirrors that share a target.
+
+use tagferry::event::{RunOutcome, RunSummary};
+
+use crate::fake::{Action, Face, Fault, Image, Match, Registry, image, random_image};
+use crate::world::{Side, assert_says, assert_succeeded, sync};
+
+async fn registry() -> Registry {
+    Registry::start(Face::Open).await
+}
+
+/// A configuration of these mirrors, in which the registries stand as `0`, `1` and so on.
+fn config(registries: &[&Registry], mirrors: &str) -> String {
+    let mut text = format!("mirrors:\n{mirrors}registries:\n");
+    for registry in registries {
+        let Side { host, settings } = (*registry).into();
+        text += &format!("  {host}: {settings}\n");
+    }
+    registries
+        .iter()
+        .enumerate()
+        .fold(text, |text, (number, registry)| text.replace(&format!("HOST{number}"), &registry.host()))
+}
+
+/// Each mirror and target with its outcome and how many tags were copied.
+fn told(run: &RunSummary) -> Vec<(RunOutcome, usize)> {
+    run.mirrors
+        .iter()
+        .map(|mirror| (mirror.outcome, mirror.tags.iter().filter(|tag| tag.bytes > 0).count()))
+        .collect()
+}
+
+fn of(text: &str) -> Image {
+    image(&["base", text])
+}
+
+#[tokio::test]
+async fn a_tag_comes_from_the_first_source_that_lists_it() {
+    let (one, two, target) = (registry().await, registry().await, registry().await);
+    one.push("app", "1.0", &of("1.0 of one"));
+    for tag in ["1.0", "1.1", "other"] {
+        two.push("old/app", tag, &of(&format!("{tag} of two")));
+    }
+    let rules = "  - {source: [HOST0/app, HOST1/old/app], target: HOST2/app, tags: [{match: '^1'}, other]}\n";
+    let config = config(&[&one, &two, &target], rules);
+    let summary = sync(&config).await;
+    assert_succeeded(&summary);
+    let held = target.tags("app");
+    let expected = [("1.0", "1.0 of one"), ("1.1", "1.1 of two"), ("other", "other of two")];
+    for (tag, content) in expected {
+        assert_eq!(held[tag], of(content).digest(), "{tag}");
+    }
+    let json = serde_json::to_value(&summary.mirrors[0]).unwrap();
+    let (one, two) = (format!("{}/app", one.host()), format!("{}/old/app", two.host()));
+    assert_eq!((&json["source"], &json["sources"]), (&one.as_str().into(), &serde_json::json!([one, two])));
+    assert_eq!(sync(&config).await.totals.up_to_date, 3);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_what_comes_after_a_list_that_cannot_be_read() {
+    let (one, two, three, target) = (registry().await, registry().await, registry().await, registry().await);
+    for (source, tag) in [(&one, "1.0"), (&two, "1.1"), (&three, "1.1"), (&three, "1.2")] {
+        source.push("app", tag, &of(tag));
+    }
+    two.fault(Fault::new(Match::tags(), Action::status(403)));
+    let rules =
+        "  - {source: [HOST0/app, HOST1/app, HOST2/app], target: HOST3/app, tags: [{match: .}, 1.2]}\n";
+    let summary = sync(&config(&[&one, &two, &three, &target], rules)).await;
+    assert_eq!(summary.outcome, RunOutcome::Failed);
+    assert_says(
+        summary.mirrors[0].error.as_ref().unwrap().to_string(),
+        &["cannot read the tags of the source", "403"],
+    );
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["1.0"]);
+    assert_eq!(three.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn content_comes_from_whichever_source_has_it() {
+    let (one, two, target) = (registry().await, registry().await, registry().await);
+    for source in [&one, &two] {
+        source.push("app", "1.0", &of("1.0"));
+    }
+    one.fault(Fault::new(Match::blob_get(), Action::status(404)));
+    let rules = "  - {source: [HOST0/app, HOST1/app], target: HOST2/app, tags: [1.0]}\n";
+    assert_succeeded(&sync(&config(&[&one, &two, &target], rules)).await);
+    target.assert_consistent();
+}
+
+const TWO_TARGETS: &str =
+    "  - {source: HOST0/app, target: [HOST1/app, HOST2/more/app], tags: [{match: .}]}\n";
+
+#[tokio::test]
+async fn further_targets_are_filled_from_the_first_so_that_the_source_is_read_once() {
+    let (source, first, second) = (registry().await, registry().await, registry().await);
+    source.push("app", "1.0", &random_image(1, &[40_000, 50_000]));
+    source.push("app", "1.1", &of("1.1"));
+    let config = config(&[&source, &first, &second], TWO_TARGETS) + "concurrency: {mirrors: 4}\n";
+    let summary = sync(&config).await;
+    assert_succeeded(&summary);
+    assert_eq!(told(&summary), [(RunOutcome::Succeeded, 2); 2]);
+    for (target, path) in [(&first, "app"), (&second, "more/app")] {
+        assert_eq!(target.tags(path), source.tags("app"));
+        target.assert_consistent();
+    }
+    // Two layers and a config, and of an image with two layers these with its own config.
+    assert_eq!(source.count(&Match::blob_get()), 6);
+    assert_eq!(first.count(&Match::blob_get()), 6);
+    let before = source.requests().len();
+    assert_eq!(sync(&config).await.totals.up_to_date, 4);
+    // A list and two questions for each target.
+    assert_eq!(source.requests().len() - before, 6);
+}
+
+#[tokio::test]
+async fn a_first_target_that_fails_holds_up_no_other() {
+    let (source, first, second) = (registry().await, registry().await, registry().await);
+    source.push("app", "1.0", &of("1.0"));
+    first.fault(Fault::new(Match::upload_start(), Action::status(403)));
+    let summary = sync(&config(&[&source, &first, &second], TWO_TARGETS)).await;
+    assert_eq!(told(&summary), [(RunOutcome::Failed, 0), (RunOutcome::Succeeded, 1)]);
+    assert_eq!(second.tags("more/app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn mirrors_that_share_a_target_do_not_take_each_others_names() {
+    let (one, two, target) = (registry().await, registry().await, registry().await);
+    for (source, tag) in [(&one, "1"), (&one, "2"), (&two, "2"), (&two, "3")] {
+        source.push("app", tag, &of(&format!("{tag} {}", source.host())));
+    }
+    let mirrors = "  - {name: a, source: HOST0/app, target: HOST2/app, tags: [{match: .}]}\n\
+                   \x20 - {name: b, source: HOST1/app, target: HOST2/app, tags: [{match: .}]}\n";
+    let config = config(&[&one, &two, &target], mirrors) + "concurrency: {mirrors: 1}\n";
+    let summary = sync(&config).await;
+    assert_eq!(told(&summary), [(RunOutcome::Succeeded, 2), (RunOutcome::Failed, 1)]);
+    let failed = summary.mirrors[1].tags.iter().find(|tag| tag.error.is_some()).unwrap();
+    assert_says(
+        failed.error.as_ref().unwrap().to_string(),
+        &["conflict: mirror a gives this name to", "/app:2 ("],
+    );
+    assert_eq!(target.tags("app")["2"], one.tags("app")["2"]);
+    // With names of their own both have room.
+    let config = config.replace(
+        "/app, tags: [{match: .}]}\nregistries",
+        "/app, tags: [{match: ., as: 'b-{tag}'}]}\nregistries",
+    );
+    assert_succeeded(&sync(&config).await);
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["1", "2", "3", "b-2", "b-3"]);
+}
