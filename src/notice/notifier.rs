@@ -108,7 +108,9 @@ impl Notifier {
 impl Observer for Notifier {
     fn observe(&self, event: &Event<'_>) {
         let Some(pass) = event.pass else { return };
-        let hearts = || self.hearts_of(&pass.pair.mirror).filter(|_| self.rhythm == Rhythm::Pass && pass.tag.is_none());
+        let hearts = || {
+            self.hearts_of(&pass.pair.mirror).filter(|_| self.rhythm == Rhythm::Pass && pass.tag.is_none())
+        };
         let summary = match &event.kind {
             EventKind::PassStarted => return hearts().for_each(Heart::start),
             EventKind::PassFinished { summary, .. } => summary,

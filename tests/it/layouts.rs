@@ -263,6 +263,7 @@ fn copier(sources: &[&Directory], target: &Path) -> Copier {
         events: Emitter { pass: Arc::new(pass), observer: Arc::new(Bytes::default()) },
         shared: Arc::new(shared),
         deadline: None,
+        progress: None,
     }
 }
 

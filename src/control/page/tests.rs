@@ -128,6 +128,7 @@ fn running(name: &str) -> Record {
                 number: 1,
                 retry: 0,
                 tag: None,
+                tag: None,
             },
             copying: BTreeMap::new(),
         }),
