@@ -128,7 +128,6 @@ fn running(name: &str) -> Record {
                 number: 1,
                 retry: 0,
                 tag: None,
-                tag: None,
             },
             copying: BTreeMap::new(),
         }),
