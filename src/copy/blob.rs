@@ -224,7 +224,9 @@ impl Copier {
                         let bytes = chunk.len() as u64;
                         events.emit(EventKind::BytesCopied { tag: &tag, digest, bytes });
                         pace.add(bytes);
-                        progress.iter().for_each(|progress| progress.moved());
+                        if let Some(progress) = &progress {
+                            progress.moved();
+                        }
                         Some((Ok(chunk), Some((reader, pace))))
                     }
                     Ok(None) => None,
