@@ -18,6 +18,7 @@ use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::config::Config;
 use crate::event::{Observer, Observers, RunOutcome, RunSummary};
 use crate::ledger::Ledger;
 use crate::metrics::{Destination, Exporter, Scope};
@@ -60,8 +61,9 @@ pub(super) struct Extras {
     pub(super) deadline: Option<Deadline>,
 }
 
+/// How the result of a run is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// For people
     Table,
     /// One document for scripts, also when some tags failed
@@ -86,6 +88,24 @@ impl Run {
             config.keep_tag(tag);
         }
         self.sharding.keep(&mut config)?;
+        // All that a run does is a large future.
+        Box::pin(self.over(config, mode, table, extras, terminal)).await
+    }
+
+    /// A run that takes nothing from its arguments but how the result is written.
+    pub(super) fn of(output: Output) -> Self {
+        Self { mirrors: Vec::new(), tag: None, sharding: Sharding::default(), output }
+    }
+
+    /// Makes the run over all mirrors of this configuration.
+    pub(super) async fn over(
+        self,
+        config: Config,
+        mode: Mode,
+        table: Box<dyn RunReport>,
+        extras: Extras,
+        terminal: &mut Terminal,
+    ) -> Result<ExitCode, ExitError> {
         let grace = config.shutdown_grace;
         let Extras { metrics, deadline } = extras;
         // A run of one tag says nothing of any mirror.
@@ -208,7 +228,6 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::config::Config;
 
     fn ledger() -> Arc<Ledger> {
         Arc::new(Ledger::new(Timestamp::now()))

@@ -129,6 +129,25 @@ impl fmt::Display for Endpoint {
 }
 
 impl Mirror {
+    /// A mirror of what one rule chooses, all else as by default.
+    pub fn of(source: Endpoint, target: Endpoint, rule: select::Rule) -> Self {
+        Self {
+            name: source.path(),
+            shard: source.path(),
+            source,
+            other_sources: Vec::new(),
+            target,
+            first_target: None,
+            rules: vec![rule],
+            at_least: 1,
+            platforms: Vec::new(),
+            referrers: false,
+            schedule: None,
+            fresh_within: None,
+            only: None,
+        }
+    }
+
     /// Where images come from, in the order of preference.
     pub fn sources(&self) -> impl Iterator<Item = &Endpoint> {
         std::iter::once(&self.source).chain(&self.other_sources)

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod copy;
 mod health;
 mod man;
 mod plan;
@@ -23,6 +24,7 @@ use crate::cli::terminal::Terminal;
 pub(super) enum Command {
     Sync(sync::Sync),
     Plan(plan::Plan),
+    Copy(copy::Copy),
     Serve(serve::Serve),
     SyncNow(sync_now::SyncNow),
     Health(health::Health),
@@ -39,6 +41,7 @@ impl Command {
         match self {
             Self::Sync(command) => command.run(global, terminal).await,
             Self::Plan(command) => command.run(global, terminal).await,
+            Self::Copy(command) => command.run(global, terminal).await,
             Self::Serve(command) => command.run(global, terminal).await,
             Self::SyncNow(command) => command.run(terminal).await,
             Self::Health(command) => command.run().await,

@@ -83,12 +83,16 @@ pub(super) fn repository(text: &str) -> Result<Endpoint, String> {
     if let Some(layout) = Endpoint::layout(text) {
         return layout;
     }
-    // As a name without a host this would be a tag of a repository at Docker Hub.
-    let host_and_port = text.split_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-    if host_and_port.is_some_and(|(host, _)| host == "localhost" || host.contains('.')) {
+    if is_registry(text) {
         return Err("names a registry and no repository in it: write HOST:PORT/PATH".to_owned());
     }
     text.parse::<Name>().map(Endpoint::Registry).map_err(|error: NameError| error.to_string())
+}
+
+/// Whether it is a registry with a port. As a name without a host it would be a tag of a repository at Docker Hub.
+pub(super) fn is_registry(text: &str) -> bool {
+    let host_and_port = text.split_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    host_and_port.is_some_and(|(host, _)| host == "localhost" || host.contains('.'))
 }
 
 fn count(text: &str) -> Result<NonZeroUsize, &'static str> {

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cli;
+mod copy;
 mod exports;
 mod heartbeats;
 mod lasting;
