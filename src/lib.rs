@@ -1,7 +1,7 @@
 //! Keeps the newest versions of upstream container images in your own Amazon ECR.
 //!
 //! The modules in reading order, each depending only on those before it (`tests/it/project/arch` checks):
-//! [`text`], [`redact`], [`slots`], [`remembered`], [`process`], [`proxy`], [`oci`], [`select`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
+//! [`text`], [`redact`], [`slots`], [`remembered`], [`process`], [`proxy`], [`oci`], [`select`], [`import`], [`plan`], [`yaml`], [`login`], [`registry`], [`event`], [`aws`],
 //! [`ecr`], [`layout`], [`source`], [`target`], [`config`], [`copy`], [`pass`], [`ledger`], [`sender`], [`notice`], [`metrics`], [`app`],
 //! [`worker`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
@@ -14,6 +14,7 @@ pub mod copy;
 pub mod daemon;
 pub mod ecr;
 pub mod event;
+pub mod import;
 pub mod layout;
 pub mod ledger;
 pub mod login;

@@ -18,7 +18,7 @@ mod units;
 #[cfg(test)]
 mod samples;
 
-pub use families::{families, suggestion};
+pub use families::families;
 pub use json::{Document, tag_list};
 pub use lines::Lines;
 pub use plan::{PlanTables, Rows, explain};

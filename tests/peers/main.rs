@@ -14,6 +14,7 @@ mod clock;
 mod ecs;
 mod fixtures;
 mod harness;
+mod import;
 mod kubernetes;
 mod layouts;
 mod metrics;

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod copy;
 mod health;
+mod import;
 mod man;
 mod plan;
 mod schema;
@@ -30,6 +31,7 @@ pub(super) enum Command {
     Health(health::Health),
     Tags(tags::Tags),
     Suggest(suggest::Suggest),
+    Import(import::Import),
     Check(check::Check),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -47,6 +49,7 @@ impl Command {
             Self::Health(command) => command.run().await,
             Self::Tags(command) => command.run(global, terminal).await,
             Self::Suggest(command) => command.run(global, terminal).await,
+            Self::Import(command) => command.run(terminal),
             Self::Check(command) => command.run(global, terminal).await,
             Self::Schema(schema::Schema {}) => schema::run(terminal),
             Self::Completions(command) => command.run(terminal),

@@ -8,7 +8,8 @@ use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::terminal::Terminal;
 use crate::config::Endpoint;
-use crate::report;
+use crate::import;
+use crate::import::Draft;
 
 const EXAMPLES: &str = r"Examples:
   $ tagferry suggest container-registry.oracle.com/java/jdk > tagferry.yaml
@@ -39,10 +40,11 @@ impl Suggest {
         // Making every kind of client is a large future; it need not be in those around it.
         let all = Box::pin(tags::read(config, &self.repositories)).await?;
         let all: Vec<_> = all.into_iter().collect::<Result<_, _>>()?;
-        writeln!(terminal.out, "mirrors:")?;
+        let mut draft = Draft::default();
         for (repository, tags) in self.repositories.iter().zip(&all) {
-            report::suggestion(&mut terminal.out, &repository.to_string(), &repository.path(), tags)?;
+            import::suggest(&mut draft, &repository.to_string(), &repository.path(), tags);
         }
+        import::write(&mut terminal.out, draft)?;
         Ok(ExitCode::Success)
     }
 }

@@ -5,6 +5,7 @@ mod cli;
 mod copy;
 mod exports;
 mod heartbeats;
+mod import;
 mod lasting;
 mod logs;
 mod metrics;

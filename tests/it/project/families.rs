@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 use tagferry::config::Config;
+use tagferry::import::{Draft, suggest, write};
 use tagferry::oci::Tag;
-use tagferry::report::suggestion;
 use tagferry::select::{Rule, Selection, Spec, Verdict, select};
 
 /// Some tags of a repository, and which of them are the newest. The format is in `tests/field/tags/README.md`.
@@ -201,8 +201,9 @@ fn what_keeps_too_much_is_doubted_and_what_is_right_is_not() {
 fn suggested_rules_select_what_is_said_beside_them() {
     let mut rules = 0;
     for family in families("") {
-        let mut yaml = b"mirrors:\n".to_vec();
-        suggestion(&mut yaml, "registry.test/a/b", "a/b", &family.tags()).unwrap();
+        let (mut draft, mut yaml) = (Draft::default(), Vec::new());
+        suggest(&mut draft, "registry.test/a/b", "a/b", &family.tags());
+        write(&mut yaml, draft).unwrap();
         let text = String::from_utf8(yaml).unwrap();
         // Rules that stand there as comments hold as well.
         let text = text.replace("      # - match:", "      - match:").replace("      #   ", "        ");

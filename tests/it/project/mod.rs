@@ -4,4 +4,5 @@ mod arch;
 mod deploy;
 mod docs;
 mod families;
+mod imports;
 mod policies;

@@ -1,12 +1,14 @@
 //! skopeo: an independent reader of registries.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
 use serde_json::Value;
 use tagferry::oci::Digest;
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::fixtures::realm::{PASSWORD, USERNAME};
@@ -54,6 +56,21 @@ impl Skopeo<'_> {
         self.copy(&format!("docker://{image}"), &format!("dir:{}", folder.display())).await
     }
 
+    /// Where `skopeo sync` would put images by this file, as `TARGET:TAG`.
+    pub(crate) async fn would_sync(self, file: &str, to: &str) -> BTreeSet<String> {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("sync.yaml");
+        fs::write(&path, file).unwrap();
+        let mut command = Command::new("skopeo");
+        command.args(["--insecure-policy", "sync", "--dry-run", "--src", "yaml", "--dest", "docker"]);
+        let output = output(command.arg(&path).arg(to)).await;
+        // It tells this in its log alone.
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{log}");
+        let copies = log.split("to=\"docker://").skip(1);
+        copies.map(|copy| copy.split('"').next().unwrap().to_owned()).collect()
+    }
+
     /// The options that say how a registry is reached differ by this prefix.
     fn command(self, verb: &str, prefix: &str) -> Command {
         let mut command = Command::new("skopeo");
@@ -70,9 +87,13 @@ impl Skopeo<'_> {
     }
 }
 
-async fn run(command: &mut Command) -> Result<Vec<u8>, String> {
+async fn output(command: &mut Command) -> Output {
     let running = command.kill_on_drop(true).output();
     let output = tokio::time::timeout(RUN_MAX, running).await.expect("skopeo takes too long");
-    let Output { status, stdout, stderr } = output.expect("skopeo does not start, run `scripts/peers` first");
+    output.expect("skopeo does not start, run `scripts/peers` first")
+}
+
+async fn run(command: &mut Command) -> Result<Vec<u8>, String> {
+    let Output { status, stdout, stderr } = output(command).await;
     if status.success() { Ok(stdout) } else { Err(String::from_utf8_lossy(&stderr).into_owned()) }
 }

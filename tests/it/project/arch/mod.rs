@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proxy", &["text", "redact"]),
     ("oci", &["text"]),
     ("select", &["oci"]),
+    ("import", &["text", "oci", "select"]),
     ("plan", &["text", "oci"]),
     ("yaml", &[]),
     ("login", &["text", "process", "oci"]),
@@ -50,7 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "text", "proxy", "oci", "select", "event", "config", "pass", "ledger", "notice", "metrics",
+            "text", "proxy", "oci", "select", "import", "event", "config", "pass", "ledger", "notice", "metrics",
             "report", "app", "worker", "control", "daemon",
         ],
     ),

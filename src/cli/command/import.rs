@@ -1,0 +1,92 @@
+//! `tagferry import`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::config::is_stdin;
+use crate::cli::exit::{ExitCode, ExitError};
+use crate::cli::terminal::Terminal;
+use crate::import;
+use crate::import::{Draft, Kind, To};
+
+const EXAMPLES: &str = r"Examples:
+  $ tagferry import regsync.yaml > tagferry.yaml && tagferry check
+  $ tagferry import auth.json images.json
+  $ tagferry import skopeo.yaml --to 123456789012.dkr.ecr.us-east-1.amazonaws.com/mirror
+  $ tagferry import images.txt --to '123456789012.dkr.ecr.us-east-1.amazonaws.com/{name}'
+  $ kubectl get configmap regsync -o 'jsonpath={.data.regsync\.yml}' | tagferry import -";
+
+/// Write a configuration that does what the files of other tools do
+///
+/// Reads files of regsync, skopeo (`sync --src yaml`), dregsy, image-syncer (rules and logins) and ocync, and lists of image
+/// references, one a line; several at once become one configuration. What each file is, is seen by its keys.
+///
+/// What has no equal here becomes a comment that says what to do instead. Passwords are never written: a variable named in
+/// the comment takes their place. Where the other tool says nothing of a tag that is not there, `at_least: 0` does.
+///
+/// Look the result over with `tagferry check`, and compare `tagferry plan --selected` with what the other tool has copied.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(in crate::cli) struct Import {
+    /// A file of another tool; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// What the files are, where it cannot be seen
+    #[arg(long, value_name = "KIND")]
+    from: Option<From>,
+    /// Where images go of skopeo's files and of lists, which do not say it: HOST/PATH, or a template with {path}, {name} or {host}
+    #[arg(long, value_name = "TARGET")]
+    to: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum From {
+    Regsync,
+    Skopeo,
+    Dregsy,
+    ImageSyncer,
+    Ocync,
+    List,
+}
+
+impl From {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Regsync => Kind::Regsync,
+            Self::Skopeo => Kind::Skopeo,
+            Self::Dregsy => Kind::Dregsy,
+            Self::ImageSyncer => Kind::ImageSyncer,
+            Self::Ocync => Kind::Ocync,
+            Self::List => Kind::List,
+        }
+    }
+}
+
+impl Import {
+    pub(in crate::cli) fn run(self, terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
+        let to = To(self.to);
+        let mut draft = Draft::default();
+        for path in &self.files {
+            let name = if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
+            let usage = |what: String| ExitError::new(ExitCode::Usage, format_args!("{name}: {what}"));
+            let text = read(path).map_err(|error| usage(format!("cannot be read: {error}")))?;
+            let (kind, read) = import::import(&text, self.from.map(From::kind), &to).map_err(usage)?;
+            draft.notes.push(format!("Imported from {name} ({kind})."));
+            draft.extend(read);
+        }
+        if draft.mirrors.is_empty() {
+            let why = draft.notes.iter().map(|note| format!("\nhint: {note}")).collect::<String>();
+            let text = format!("there is nothing to mirror in these files{why}");
+            return Err(ExitError::new(ExitCode::Usage, text));
+        }
+        import::write(&mut terminal.out, draft)?;
+        Ok(ExitCode::Success)
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if is_stdin(path) { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) }
+}

@@ -1,0 +1,180 @@
+//! Files of other tools, from jobs of the field: what the imported configuration would put where is what their tool does.
+#![expect(clippy::print_stdout, reason = "the figures are what these tests are run for")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use tagferry::config::Config;
+use tagferry::import::{Draft, To, import, write};
+use tagferry::oci::Digest;
+use tagferry::select::{Wish, select};
+
+/// A job, as far as it matters here. Its README says what the keys mean.
+#[derive(Deserialize)]
+struct Job {
+    name: String,
+    #[serde(default)]
+    source: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    target: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    catalogue: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    existing: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    import: Option<Import>,
+}
+
+#[derive(Deserialize)]
+struct Import {
+    kind: String,
+    text: Option<String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    to: Option<String>,
+}
+
+/// What is in which repository under which name: a label, or a label by its digest alone.
+type Held = BTreeSet<(String, String, String)>;
+
+/// All jobs of a folder that have files to import.
+fn jobs(folder: &str) -> Vec<(Job, Import)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/field/jobs").join(folder);
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let jobs = paths.flat_map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        serde_yaml::from_str::<Vec<Job>>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    });
+    jobs.filter_map(|mut job| Some((job.import.take()?, job))).map(|(import, job)| (job, import)).collect()
+}
+
+/// The digest of the image that a label stands for.
+fn digest(label: &str) -> Digest {
+    Digest::of(label.as_bytes())
+}
+
+/// Puts digests in the place of `digest-of:LABEL`.
+fn with_digests(text: &str) -> String {
+    let mut made = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("digest-of:") {
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(after.len());
+        made.extend([before, &digest(&after[..end]).to_string()]);
+        rest = &after[end..];
+    }
+    made + rest
+}
+
+/// The configuration that its files become.
+fn imported(job: &Job, Import { kind, text, files, to }: &Import) -> String {
+    let mut draft = Draft::default();
+    for text in text.iter().chain(files.values()) {
+        let (found, read) = import(&with_digests(text), None, &To(to.clone()))
+            .unwrap_or_else(|error| panic!("{}: {error}", job.name));
+        assert_eq!(found.to_string(), *kind, "{}", job.name);
+        draft.extend(read);
+    }
+    let mut out = Vec::new();
+    write(&mut out, draft).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The image that is wanted of a repository with these tags.
+fn label(tags: &BTreeMap<String, String>, wish: &Wish) -> Option<String> {
+    match wish {
+        Wish::Tag(tag) => tags.get(tag.as_str()).cloned(),
+        Wish::Pin(_, wanted) | Wish::Digest(wanted) => {
+            tags.values().find(|label| digest(label) == *wanted).cloned()
+        }
+    }
+}
+
+/// What a configuration would put into targets that hold nothing.
+fn planned(job: &Job, config: &Config) -> Held {
+    let mut held = Held::new();
+    for mirror in &config.mirrors {
+        let tags = &job.source[&mirror.source.to_string()];
+        let listed: Vec<_> = tags.keys().filter_map(|tag| tag.parse().ok()).collect();
+        for pick in select(&listed, &mirror.rules).picks(&mirror.rules) {
+            let label = label(tags, &pick.wish).unwrap_or_else(|| panic!("{}: {pick:?}", job.name));
+            held.insert((mirror.target.to_string(), pick.name.unwrap().to_string(), label));
+        }
+    }
+    held
+}
+
+/// What the job says that is to be there, platforms aside.
+fn expected(target: &BTreeMap<String, BTreeMap<String, String>>) -> Held {
+    let repositories = target.iter().flat_map(|(repository, tags)| {
+        tags.iter().map(|(tag, label)| {
+            let label = label.split('@').next().unwrap().to_owned();
+            // `@LABEL` is there by its digest alone.
+            let name = tag.strip_prefix('@').map_or_else(|| tag.clone(), |label| digest(label).to_string());
+            (repository.clone(), name, label)
+        })
+    });
+    repositories.collect()
+}
+
+/// What is wrong with the configuration that a job's files become, if anything is.
+fn fault(job: &Job, files: &Import) -> Option<String> {
+    let text = imported(job, files);
+    if !job.catalogue.is_empty() {
+        // Repositories that a catalogue lists are left out, which is told.
+        return (!text.contains("write a mirror for each repository")).then_some(text);
+    }
+    let variable = |name: &str| Some(OsString::from(job.env.get(name).map_or("some-text", String::as_str)));
+    let config = match Config::parse(&job.name, &text, &variable) {
+        Ok(config) => config,
+        Err(faults) => return Some(format!("{faults}\n{text}")),
+    };
+    let (mut planned, mut expected) = (planned(job, &config), expected(&job.target));
+    if files.to.is_none() && files.kind == "list" {
+        // Nobody has said where to.
+        assert!(text.contains("is an example: put your own there"), "{text}");
+        for held in [&mut planned, &mut expected] {
+            *held =
+                held.iter().map(|(_, name, label)| (String::new(), name.clone(), label.clone())).collect();
+        }
+    }
+    let stays = self::expected(&job.existing);
+    let more: Held = planned.difference(&expected).cloned().collect();
+    let less: Held = expected.difference(&planned).filter(|held| !stays.contains(held)).cloned().collect();
+    (!more.is_empty() || !less.is_empty())
+        .then(|| format!("too much: {more:?}\ntoo little: {less:?}\n{text}"))
+}
+
+/// Fails where other jobs of a folder than these do otherwise than their tools.
+#[track_caller]
+fn check(folder: &str, known: &[&str]) {
+    let jobs = jobs(folder);
+    let faults: Vec<_> =
+        jobs.iter().filter_map(|(job, files)| Some((&*job.name, fault(job, files)?))).collect();
+    println!("jobs with files of other tools in `{folder}`: {}, otherwise: {}", jobs.len(), faults.len());
+    let names: BTreeSet<&str> = faults.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> = known.iter().copied().collect();
+    let unknown: Vec<_> = faults.iter().filter(|(name, _)| !known.contains(name)).collect();
+    assert!(
+        unknown.is_empty(),
+        "{}",
+        unknown.iter().map(|(name, why)| format!("{name}: {why}\n")).collect::<String>()
+    );
+    assert_eq!(names, known, "these are right now");
+    assert!(jobs.len() > 10, "the jobs are not found");
+}
+
+#[test]
+fn what_is_imported_does_what_the_tool_does() {
+    check("", &[]);
+}
+
+/// Jobs that nothing was made to fit.
+#[test]
+fn so_it_does_in_jobs_that_were_set_aside() {
+    check("aside", &[]);
+}
