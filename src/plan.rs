@@ -184,7 +184,7 @@ pub fn plan(
                 );
                 (root, Action::Conflict, reason)
             }
-            (Some(root), Some(held)) => (root, Action::Copy, format!("target has {}", held.short())),
+            (Some(root), Some(held)) => (root, Action::Copy, format!("moved: target has {}", held.short())),
             (None, Some(held)) => {
                 (Root::Source(held), Action::Skip, "target has it, and upstream never moves it".to_owned())
             }

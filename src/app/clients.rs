@@ -36,10 +36,20 @@ impl Options {
     }
 }
 
+/// The region in which all mirrors have their ECR.
+fn only_region(config: &Config) -> Option<String> {
+    let sides = config.mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
+    let mut regions = sides.filter_map(|side| Some(config.registry(side.host()?).ecr?.region));
+    let first = regions.next()?;
+    regions.all(|region| region == first).then_some(first)
+}
+
 /// Makes clients on demand.
 pub(super) struct Clients {
     options: Options,
     observer: RequestObserver,
+    /// The region of all of the mirrors' ECR; none where there are several.
+    region: Option<String>,
     /// One for all clients, as it bounds memory.
     ranges: Ranges,
     registries: BTreeMap<Host, Client>,
@@ -58,6 +68,7 @@ impl Clients {
         Self {
             options,
             observer,
+            region: only_region(config),
             ranges,
             registries: BTreeMap::new(),
             apis: BTreeMap::new(),
@@ -119,7 +130,7 @@ impl Clients {
             plain_http,
             ca_pem,
             private_redirects: registry::PrivateHosts::new(private_redirects),
-            credentials: self.credentials(host, credentials, ecr.as_ref()).await,
+            credentials: self.credentials(host, credentials, ecr.as_ref()).await?,
             token_service,
             limits: Limits { concurrent: limits.concurrent, per_second: limits.per_second },
             chunks: if ecr.is_some() { Chunks::Never } else { Chunks::WhereNeeded },
@@ -140,21 +151,23 @@ impl Clients {
         host: &Host,
         credentials: Option<Credentials>,
         ecr: Option<&Ecr>,
-    ) -> Arc<dyn login::Credentials> {
-        match (credentials, ecr) {
+    ) -> Result<Arc<dyn login::Credentials>, Error> {
+        Ok(match (credentials, ecr) {
             (Some(Credentials::Password { username, password }), _) => Arc::new(Login { username, password }),
             (Some(Credentials::PasswordFile { username, path }), _) => {
-                Arc::new(PasswordFile { username, path })
+                let file = PasswordFile { username, path };
+                file.check().await.map_err(|cause| Error::PasswordFile { host: host.clone(), cause })?;
+                Arc::new(file)
             }
             (Some(Credentials::Secret { id }), _) => {
-                Arc::new(SecretCredentials::new(id, self.options.aws.clone()))
+                Arc::new(SecretCredentials::new(id, self.region.clone(), self.options.aws.clone()))
             }
             (None, Some(ecr)) => self.token(host, ecr).await,
             (None, None) => {
                 let files = DockerFiles::from_environment(|name| std::env::var_os(name));
                 Arc::new(DockerConfig::new(host.clone(), files))
             }
-        }
+        })
     }
 
     async fn token(&mut self, host: &Host, ecr: &Ecr) -> Arc<ecr::EcrCredentials> {

@@ -17,10 +17,11 @@ use jiff::Timestamp;
 
 use crate::aws;
 use crate::config;
-use crate::config::{Config, Ecr, Endpoint, Mirror, Shard};
+use crate::config::{Config, Credentials, Ecr, Endpoint, Mirror, Registry, Shard};
 use crate::copy::{Copier, Inflight, Looks, Progress, Shared, Siblings};
 use crate::event;
 use crate::event::{Emitter, MirrorSummary, Observer, Pair, PassId, RunSummary, Warning};
+use crate::login::{PasswordFile, PasswordFileError};
 use crate::oci::{Host, Tag};
 use crate::pass::{Deadline, Memory, Mode, Names, Pass, Stop};
 use crate::registry;
@@ -89,6 +90,15 @@ pub enum Error {
         /// Why.
         #[source]
         cause: std::io::Error,
+    },
+    /// A password file that cannot be read.
+    #[error("no login for {host}")]
+    PasswordFile {
+        /// The registry.
+        host: Host,
+        /// Why.
+        #[source]
+        cause: PasswordFileError,
     },
     /// A client that cannot be made.
     #[error(transparent)]
@@ -178,6 +188,19 @@ impl App {
         let slots = Arc::clone(&before.slots);
         slots.resize(self.config.concurrency.mirrors);
         Self { slots, generation: before.generation + 1, ..self }
+    }
+
+    /// The password files that cannot be read here. Contacts nobody.
+    pub async fn faulty_password_files(config: &Config) -> Vec<Error> {
+        let mut faulty = Vec::new();
+        for (host, Registry { credentials, .. }) in &config.registries {
+            if let Some(Credentials::PasswordFile { username, path }) = credentials.clone()
+                && let Err(cause) = (PasswordFile { username, path }).check().await
+            {
+                faulty.push(Error::PasswordFile { host: host.clone(), cause });
+            }
+        }
+        faulty
     }
 
     /// Fails where every mirror needs AWS and there are no credentials for it: nothing could be done then. Where some need

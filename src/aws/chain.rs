@@ -3,6 +3,7 @@
 //!
 //! The SDK's own chain lets a source take any time, and does not say which one it was.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_config::Region;
@@ -17,6 +18,7 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use tracing::info;
 
 use crate::aws::config::behavior;
 use crate::aws::credential_process;
@@ -29,6 +31,9 @@ use crate::process::PATIENCE;
 /// them (awslabs/aws-sdk-rust#673), and who gets no answer is to be told why.
 const IMDS_TIMEOUT: Duration = PATIENCE.saturating_mul(2);
 const IMDS_ATTEMPTS_MAX: u32 = 2;
+
+/// Who waits longer for a source is told for which one.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What to do where the metadata service says nothing: its answer to a container has one hop too many.
 const HOP_LIMIT: &str = "for a container on EC2, its `http-put-response-hop-limit` has to be 2";
@@ -73,10 +78,7 @@ pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsPr
     let chain = chain
         .or_else("WebIdentityToken", Bounded::new(web_identity, token))
         .or_else("EcsContainer", Bounded::new(container, "the container's credentials endpoint".to_owned()))
-        .or_else(
-            "Ec2InstanceMetadata",
-            Bounded::new(instance, format!("the instance's metadata service ({HOP_LIMIT})")),
-        );
+        .or_else("Ec2InstanceMetadata", Bounded::new(instance, format!("instance metadata ({HOP_LIMIT})")));
     SharedCredentialsProvider::new(chain)
 }
 
@@ -101,7 +103,15 @@ impl<P: ProvideCredentials> ProvideCredentials for Bounded<P> {
         future::ProvideCredentials::new(async {
             use CredentialsError::{CredentialsNotLoaded, InvalidConfiguration};
             let origin = || self.origin.clone();
-            match tokio::time::timeout(PATIENCE, self.inner.provide_credentials()).await {
+            let mut asked = pin!(self.inner.provide_credentials());
+            let answer = match tokio::time::timeout(QUIET, &mut asked).await {
+                Ok(answer) => Ok(answer),
+                Err(_) => {
+                    info!("Waiting for AWS credentials from {}", self.origin);
+                    tokio::time::timeout(PATIENCE.saturating_sub(QUIET), asked).await
+                }
+            };
+            match answer {
                 // The next source may have some.
                 Ok(Err(error @ (CredentialsNotLoaded(_) | InvalidConfiguration(_)))) => Err(error),
                 Ok(Err(cause)) => Err(CredentialsError::provider_error(Failed { origin: origin(), cause })),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
-use aws_config::meta::region::RegionProviderChain;
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -71,6 +71,14 @@ pub async fn config(
     let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
     let role = Bounded::new(role, format!("STS, which is asked for the role {role_arn}"));
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
+}
+
+/// The region that the environment or a profile names. Asks no machine.
+pub(super) async fn named_region() -> Option<String> {
+    match credentials::check_variables(std::env::vars_os()) {
+        Ok(credentials::Region::Named(region)) => Some(region),
+        _ => ProfileFileRegionProvider::new().region().await.map(|region| region.to_string()),
+    }
 }
 
 /// Fails where there are no credentials to be had at all for calls in this region, in the default chain where `caller` is

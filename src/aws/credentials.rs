@@ -38,6 +38,11 @@ pub(super) enum Unfit {
         "the environment variable `{0}` is not an address such as `https://HOST`, without white space around it"
     )]
     Endpoint(String),
+    #[error(
+        "AWS' files have no profile `{name}`, which the environment variable `AWS_PROFILE` names; {}",
+        there_are(known)
+    )]
+    Profile { name: String, known: Vec<String> },
     #[error("`{what}` of {origin} is empty")]
     Empty { what: &'static str, origin: String },
     #[error("`{what}` of {origin} has {} inside, which cannot be sent: write that value alone", name(*character))]
@@ -48,6 +53,14 @@ pub(super) enum Unfit {
 #[derive(Debug, thiserror::Error)]
 #[error("no AWS credentials within {seconds} seconds from {0}", seconds = PATIENCE.as_secs())]
 pub(super) struct Late(pub(super) String);
+
+fn there_are(profiles: &[String]) -> String {
+    if profiles.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("there are: {}", profiles.join(", "))
+    }
+}
 
 fn name(character: char) -> String {
     match character {
@@ -154,7 +167,7 @@ impl Names {
             return json("the container's credentials endpoint");
         }
         if has(&[Feature::CredentialsImds]) {
-            return json("the instance's metadata service");
+            return json("instance metadata");
         }
         if has(&[Feature::CredentialsEnvVars]) {
             return Self {
@@ -350,13 +363,7 @@ mod tests {
                 Feature::CredentialsHttp,
                 "`AccessKeyId` of the container's credentials endpoint has a blank inside, which cannot be sent: write that value alone",
             ),
-            (
-                " ",
-                "s",
-                None,
-                Feature::CredentialsImds,
-                "`AccessKeyId` of the instance's metadata service is empty",
-            ),
+            (" ", "s", None, Feature::CredentialsImds, "`AccessKeyId` of instance metadata is empty"),
         ] {
             assert_eq!(cleaned(key, secret, token, feature), Err(expected.to_owned()));
         }

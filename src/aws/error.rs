@@ -10,7 +10,7 @@ use aws_sdk_ecr::config::http::HttpResponse;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::RequestId;
 use tracing::field::{Empty, display};
-use tracing::{Instrument, trace_span};
+use tracing::{Instrument, trace, trace_span};
 
 use crate::aws::credentials::Late;
 use crate::aws::http::redact;
@@ -21,7 +21,8 @@ const MESSAGE_MAX_CHARS: usize = 600;
 
 /// What to do where there are no credentials.
 pub const NO_CREDENTIALS: &str = "no AWS credentials found: give the task, pod or instance a role, name a profile in \
-     `AWS_PROFILE`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`";
+     `AWS_PROFILE`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (none are in the environment, a profile, a web \
+     identity, the container's endpoint and instance metadata)";
 
 /// A failed call of the AWS API.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -82,6 +83,7 @@ impl Call {
         );
         match request.instrument(span.clone()).await {
             Ok(answer) => {
+                trace!(request_id = answer.request_id().map(shown), "{self}: answered");
                 if !span.is_disabled() {
                     span.record("aws.request_id", answer.request_id().map(shown));
                 }
@@ -89,6 +91,7 @@ impl Call {
             }
             Err(error) => {
                 let error = Error::sdk(self, error);
+                trace!(request_id = error.request_id.as_deref(), "{error}");
                 span.record("aws.request_id", error.request_id.as_deref());
                 // The caller may be about to create it.
                 if !error.is_repository_missing() {

@@ -10,15 +10,30 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::aws::credentials::{KEYS, Unfit, unfit};
 
+/// Names the profile that counts.
+const VARIABLE: &str = "AWS_PROFILE";
+
 /// The profiles of AWS' files; none where these cannot be read, which the SDK then says.
 pub(super) async fn load() -> Option<ProfileSet> {
     profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await.ok()
 }
 
-/// Finds keys that cannot be sent in the profiles that the SDK would take a role with. It does so within itself, and
+/// Finds a profile that the environment names and is not there, and keys that cannot be sent in the profiles that the SDK would take a role with. It does so within itself, and
 /// panics at them.
 pub(super) async fn check() -> Result<(), Unfit> {
-    load().await.map_or(Ok(()), |profiles| check_sources(&profiles))
+    let Some(profiles) = load().await else { return Ok(()) };
+    let named = std::env::var(VARIABLE).ok().filter(|name| !name.is_empty());
+    check_named(named.as_deref(), &profiles)?;
+    check_sources(&profiles)
+}
+
+/// The SDK says of a profile that is not there what it says where nobody has any credentials.
+fn check_named(name: Option<&str>, profiles: &ProfileSet) -> Result<(), Unfit> {
+    const NAMED_MAX: usize = 20;
+    let Some(name) = name.filter(|name| profiles.get_profile(name).is_none()) else { return Ok(()) };
+    let escaped = |name: &str| name.escape_debug().to_string();
+    let known = profiles.profiles().take(NAMED_MAX).map(escaped).collect();
+    Err(Unfit::Profile { name: escaped(name), known })
 }
 
 fn check_sources(profiles: &ProfileSet) -> Result<(), Unfit> {

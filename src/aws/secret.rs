@@ -14,11 +14,15 @@ use crate::oci::Repository;
 
 /// The login in a secret whose text is JSON with `username` and `password`.
 ///
-/// The region is that of the secret's ARN, or else of the AWS default chain.
+/// The region is that of the secret's ARN, or else of the environment or a profile, or else the one that was given, or else
+/// that of instance metadata.
 /// In a build without the feature `secrets`, each login fails with an error that says so.
 pub struct SecretCredentials {
     /// The ARN or the name of the secret.
     id: String,
+    /// Where it is, where nothing else says it.
+    #[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "nobody is called then"))]
+    region: Option<String>,
     /// Who calls, where it is not for the default chain to find out.
     #[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "nobody is called then"))]
     caller: Option<SharedCredentialsProvider>,
@@ -34,10 +38,16 @@ impl fmt::Debug for SecretCredentials {
 }
 
 impl SecretCredentials {
-    /// Reads the secret of this ARN or name. Contacts nobody before the first login.
-    pub fn new(id: impl Into<String>, caller: Option<SharedCredentialsProvider>) -> Self {
+    /// Reads the secret of this ARN or name, which is in this region unless something else says it. Contacts nobody before
+    /// the first login.
+    pub fn new(
+        id: impl Into<String>,
+        region: Option<String>,
+        caller: Option<SharedCredentialsProvider>,
+    ) -> Self {
         Self {
             id: id.into(),
+            region,
             caller,
             login: Expiring::new(),
             #[cfg(feature = "secrets")]
@@ -67,7 +77,7 @@ mod manager {
     use aws_sdk_secretsmanager::Client;
     use serde::Deserialize;
 
-    use crate::aws::config::config;
+    use crate::aws::config::{config, named_region};
     use crate::aws::secret::SecretCredentials;
     use crate::aws::{Call, Error};
     use crate::login::{Fresh, Login};
@@ -85,7 +95,10 @@ mod manager {
         pub(super) async fn fetch(&self) -> Result<Fresh<Login>, Error> {
             let call =
                 Call { service: "secretsmanager", operation: "GetSecretValue", resource: self.id.clone() };
-            let connect = async || Client::new(&config(region(&self.id), None, self.caller.clone()).await);
+            let connect = async || {
+                let region = self.region().await;
+                Client::new(&config(region.as_deref(), None, self.caller.clone()).await)
+            };
             let client = self.client.get_or_init(connect).await;
             let answer = call.clone().make(client.get_secret_value().secret_id(&self.id).send()).await?;
             // The parser's own words may quote the secret.
@@ -94,6 +107,15 @@ mod manager {
                     Ok(Fresh::lasting(Login { username, password: password.into() }, LIFETIME))
                 }
                 _ => Err(Error::answer(call, "the secret is not JSON with `username` and `password`")),
+            }
+        }
+
+        /// To ask the machine for it takes a while where nobody answers.
+        async fn region(&self) -> Option<String> {
+            match (region(&self.id), &self.region) {
+                (Some(region), _) => Some(region.to_owned()),
+                (None, Some(region)) => Some(named_region().await.unwrap_or_else(|| region.clone())),
+                (None, None) => None,
             }
         }
     }
@@ -115,7 +137,7 @@ mod manager {
 
         fn credentials(aws: &FakeAws) -> SecretCredentials {
             let config = Builder::from(&testing::config()).endpoint_url(aws.url.as_str()).build();
-            let mut credentials = SecretCredentials::new("ocr", None);
+            let mut credentials = SecretCredentials::new("ocr", None, None);
             credentials.client = tokio::sync::OnceCell::new_with(Some(Client::from_conf(config)));
             credentials
         }

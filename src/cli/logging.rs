@@ -33,7 +33,7 @@ const DEFAULT: &str = "error,rustls_platform_verifier=off,tagferry=info";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of all commands")]
 pub(super) struct Logging {
-    /// Show more logs: once for what is retried and skipped, twice for every request
+    /// Show more logs: once for what is retried and skipped, twice for every request, those to AWS too
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
     /// Show no progress, and no logs but errors that the result does not tell
@@ -102,15 +102,16 @@ impl Logging {
         }
     }
 
-    /// The options win over the environment. Other people's crates are never made verbose by an option of ours, and
-    /// warn only on request: the AWS SDK warns of each place where it finds no credentials on its way to one.
+    /// The options win over the environment. Other people's crates are never made verbose by an option of ours, and warn
+    /// only by the variable: the AWS SDK warns, in the form for its programmers, of each place where it finds no credentials
+    /// on its way to one.
     fn filter<'a>(&self, given: Option<&'a str>) -> &'a str {
         match (self.quiet, self.verbose) {
             // What failed is in the result, which is not to be told twice.
             (true, _) => "error,rustls_platform_verifier=off,tagferry::report=off",
             (false, 0) => given.unwrap_or(DEFAULT),
-            (false, 1) => "warn,rustls_platform_verifier=off,tagferry=debug",
-            (false, _) => "warn,rustls_platform_verifier=off,tagferry=trace",
+            (false, 1) => "error,rustls_platform_verifier=off,tagferry=debug",
+            (false, _) => "error,rustls_platform_verifier=off,tagferry=trace",
         }
     }
 }
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(logging(0, false).filter(Some("trace")), "trace");
         assert_eq!(
             logging(1, false).filter(Some("trace")),
-            "warn,rustls_platform_verifier=off,tagferry=debug"
+            "error,rustls_platform_verifier=off,tagferry=debug"
         );
         assert_eq!(
             logging(0, true).filter(Some("trace")),

@@ -11,6 +11,7 @@ mod global;
 mod json;
 mod listen;
 mod logging;
+mod misuse;
 mod record;
 mod run;
 mod shard;
@@ -86,7 +87,7 @@ pub fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = Cli::try_parse().unwrap_or_else(|error| misuse::explained(error).exit());
     let mut terminal = Terminal::new(&global.logging);
     let checked = config::check_variables().and_then(|()| cores::check());
     let started = checked.and_then(|()| global.logging.start(terminal.bars.as_deref()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use crate::config::raw;
+use crate::config::region;
 use crate::ecr::{EcrHost, Encryption, RepositorySettings, TagMutability};
 use crate::oci::{Host, Name};
 use crate::yaml::{Document, Path};
@@ -86,27 +87,42 @@ impl Ecr {
         let role_arn = raw.role_arn.filter(|arn| is_role_arn(arn, &role_path, document));
         let endpoint_url =
             raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));
-        let repository = repository(raw.repository, &path.key("repository"), document);
+        let repository_path = path.key("repository");
+        let create_repositories = raw.create_repositories.unwrap_or(false);
+        let repository = repository(raw.repository, &repository_path, document);
+        if !create_repositories && repository != RepositorySettings::default() {
+            let what = "does nothing without `create_repositories: true`: repositories that exist are left as they are";
+            document.warn(&repository_path, "unused_repository", what);
+        }
         Some(Self {
             account: account?,
             region: region?,
             role_arn,
             endpoint_url,
-            create_repositories: raw.create_repositories.unwrap_or(false),
+            create_repositories,
             repository,
         })
     }
 }
 
-/// Notes a host that would be ECR's if it started with an account: it is no other registry either.
+/// Notes a host that would be ECR's if it started with an account: it is no other registry either. Warns of one that is
+/// nearly ECR's, or in a region that is not known.
 pub(super) fn check_host(host: &Host, path: &Path, document: &mut Document) {
     let with_account = |rest: &str| format!("000000000000.{rest}").parse().ok();
     let rest = host.as_str().split_once('.').map(|(_, rest)| rest);
     let would_be = rest.and_then(with_account).is_some_and(|host| EcrHost::parse(&host).is_some());
-    if would_be && EcrHost::parse(host).is_none() {
-        let what =
-            "looks like ECR, whose hosts start with the twelve digits of an account: check the first word";
-        document.report(path, what);
+    match EcrHost::parse(host) {
+        Some(EcrHost { region, .. }) => region::warn_unknown(&region, path, document),
+        None if would_be => {
+            let what = "looks like ECR, whose hosts start with the twelve digits of an account: check the first word";
+            document.report(path, what);
+        }
+        None => {
+            if let Some(meant) = EcrHost::misspelt(host) {
+                let what = format!("is no host of Amazon ECR, but nearly one: is `{meant}` meant?");
+                document.warn(path, "nearly_ecr", &what);
+            }
+        }
     }
 }
 
@@ -152,6 +168,8 @@ pub(super) fn is_region(text: &str, path: &Path, document: &mut Document) -> boo
     let is_valid = text.contains('-') && text.bytes().all(is_letter);
     if !is_valid {
         document.report(path, "expected an AWS region such as `ap-northeast-1`");
+    } else {
+        region::warn_unknown(text, path, document);
     }
     is_valid
 }

@@ -15,6 +15,7 @@ mod mirrors;
 mod notice;
 mod raw;
 mod raw_notice;
+mod region;
 mod registry;
 mod rule;
 mod schedule;

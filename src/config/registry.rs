@@ -176,10 +176,19 @@ pub(super) fn warn_unused(
         };
         let near =
             used.iter().map(|other| (distance(other), other)).min().filter(|(distance, _)| *distance <= NEAR);
-        let meant = near.map(|(_, other)| format!(": is `{other}` meant?")).unwrap_or_default();
+        let meant =
+            near.map(|(_, other)| other).or_else(|| used.iter().find(|other| is_brother(host, other)));
+        let meant = meant.map(|other| format!(": is `{other}` meant?")).unwrap_or_default();
         let what = format!("no mirror uses this host, so these settings do nothing for mirrors{meant}");
         document.warn(&path.key(host.as_str()), "unused_registry", &what);
     }
+}
+
+/// Whether both are ECR, in another region or of another account.
+fn is_brother(host: &Host, other: &Host) -> bool {
+    EcrHost::parse(host)
+        .zip(EcrHost::parse(other))
+        .is_some_and(|(host, other)| host.account == other.account || host.region == other.region)
 }
 
 /// The one of the `used` hosts that an unused `host` is a misspelling of. Short names are alike by nature (`gcr.io` and

@@ -59,6 +59,7 @@ impl Schedule {
         let cron_path = path.key("cron");
         let text = document.required(raw.cron, &cron_path, "say when, such as `cron: \"0 */6 * * *\"`")?;
         let cron = parse(&text).map_err(|what| document.report(&cron_path, what)).ok()?;
+        warn_steps(&text, &cron_path, document);
         let on_start = raw.on_start.unwrap_or(false);
         Some(Self { cron, text, timezone: timezone?, jitter, on_start, retry: retry? })
     }
@@ -105,9 +106,59 @@ fn timezone(name: Option<String>, path: &Path, document: &mut Document) -> Optio
     let Some(name) = name else { return Some(TimeZone::UTC) };
     let timezone = TimeZone::get(&name).ok();
     if timezone.is_none() {
-        document.report(path, "no such time zone: expected an IANA name such as `Asia/Tokyo` or `UTC`");
+        let what = match meant_zone(&name) {
+            Some(meant) => format!("no such time zone, did you mean `{meant}`?"),
+            None => "no such time zone: expected an IANA name such as `Asia/Tokyo` or `UTC`".to_owned(),
+        };
+        document.report(path, what);
     }
     timezone
+}
+
+/// The zone that a name was most likely meant to be: of a city alone, or misspelt.
+fn meant_zone(name: &str) -> Option<String> {
+    const SLIPS_MAX: usize = 2;
+    const NAME_MAX_BYTES: usize = 40;
+    let plain = |text: &str| text.to_lowercase().replace(' ', "_");
+    let (name, city) = (plain(name), |zone: &str| plain(zone.rsplit('/').next().unwrap_or_default()));
+    if name.len() > NAME_MAX_BYTES {
+        return None;
+    }
+    let slips = |zone: &str| {
+        let whole = strsim::damerau_levenshtein(&name, &plain(zone));
+        // Short names are alike by nature.
+        let is_city = zone.contains('/') && !name.contains('/') && name.len() > SLIPS_MAX * 2;
+        if is_city { whole.min(strsim::damerau_levenshtein(&name, &city(zone))) } else { whole }
+    };
+    let zones = jiff::tz::db().available().map(|zone| zone.as_str().to_owned());
+    let near = zones.map(|zone| (slips(&zone), zone)).filter(|(slips, _)| *slips <= SLIPS_MAX);
+    near.min().map(|(_, zone)| zone)
+}
+
+/// Warns of steps that are longer than what they divide: `0 */25 * * *` is once a day.
+fn warn_steps(text: &str, path: &Path, document: &mut Document) {
+    const FIELDS: [(&str, u32); 6] = [
+        ("seconds of a minute", 60),
+        ("minutes of an hour", 60),
+        ("hours of a day", 24),
+        ("days of a month", 31),
+        ("months of a year", 12),
+        ("days of a week", 7),
+    ];
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let known = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
+    for (field, (name, size)) in fields.into_iter().zip(known) {
+        for part in field.split(',') {
+            let step = part.split_once('/').and_then(|(_, step)| step.parse::<u32>().ok());
+            if step.is_some_and(|step| step >= *size) {
+                let what = format!(
+                    "`{part}` is a step over more than the {size} {name}, so only the first of them counts: write the times \
+                     that are meant, as in `1,13`, or a shorter step"
+                );
+                document.warn(path, "long_step", &what);
+            }
+        }
+    }
 }
 
 /// Reads an expression that fires. `0 0 30 2 *` parses and never does, so the calendar is asked; without a field for

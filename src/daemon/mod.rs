@@ -1,6 +1,7 @@
 //! The daemon: owns everything that runs, starts it, reloads, and stops in order.
 
 mod aging;
+mod outlook;
 mod schedule;
 mod supervisor;
 

@@ -68,6 +68,13 @@ impl Agenda {
         self.entries.iter().filter_map(|entry| entry.due).min()
     }
 
+    /// The mirror that runs first, and when.
+    pub(super) fn first(&self) -> Option<(&str, Timestamp)> {
+        let due = self.entries.iter().filter_map(|entry| Some((entry, entry.due?)));
+        let (entry, due) = due.min_by_key(|(_, due)| *due)?;
+        Some((&entry.worker.pair().mirror, due))
+    }
+
     /// Fires the triggers whose time has come, each once, and chooses their next times.
     pub(super) fn fire(&mut self, now: Timestamp, jitter: Jitter) {
         let is_set_back = self.is_set_back(now);

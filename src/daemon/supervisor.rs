@@ -17,6 +17,7 @@ use crate::app;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::{Configuration, Control};
+use crate::daemon::outlook;
 use crate::daemon::schedule::{Agenda, Clock};
 use crate::daemon::{Error, Reload};
 use crate::event::{Observer, Observers};
@@ -222,6 +223,7 @@ impl Supervisor {
         let scheduled = || mirrors.iter().zip(workers.all());
         let due = scheduled().filter_map(|(mirror, worker)| Some((worker, mirror.schedule.clone()?)));
         self.agenda = Agenda::new(due, &self.agenda, now, jitter);
+        outlook::tell(mirrors, self.agenda.first());
         for ((mirror, worker), configured) in scheduled().zip(&configured) {
             if configured.is_new && mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
                 worker.trigger.fire();

@@ -55,6 +55,24 @@ impl EcrHost {
             dual_stack,
         })
     }
+
+    /// The host of ECR that another one with an account in front is a misspelling of, as in `….amazonaw.com`.
+    pub fn misspelt(host: &Host) -> Option<Host> {
+        const SLIPS_MAX: usize = 2;
+        let text = host.as_str();
+        let [account, _, second, third, _, ..] = text.split('.').collect::<Vec<_>>()[..] else { return None };
+        if account.len() != 12 {
+            return None;
+        }
+        // The region is the third word after the account, the second of dual-stack hosts.
+        let starts =
+            [("dkr.ecr", third), ("dkr.ecr-fips", third), ("dkr-ecr", second), ("dkr-ecr-fips", second)];
+        let candidates = starts.map(|(service, region)| format!("{account}.{service}.{region}"));
+        let hosts = candidates.iter().flat_map(|start| SUFFIXES.map(|suffix| format!("{start}.{suffix}")));
+        let hosts = hosts.filter_map(|text| text.parse().ok()).filter(|host| Self::parse(host).is_some());
+        let near = hosts.map(|known: Host| (strsim::damerau_levenshtein(known.as_str(), text), known));
+        near.filter(|(slips, _)| (1..=SLIPS_MAX).contains(slips)).min().map(|(_, known)| known)
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +98,33 @@ mod tests {
                 (fips, dual_stack, "123456789012"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_slip_finds_the_host_that_was_meant() {
+        for (text, expected) in [
+            (
+                "123456789012.dkr.ecr.eu-central-1.amazonaw.com",
+                Some("123456789012.dkr.ecr.eu-central-1.amazonaws.com"),
+            ),
+            (
+                "123456789012.drk.ecr.us-east-1.amazonaws.com",
+                Some("123456789012.dkr.ecr.us-east-1.amazonaws.com"),
+            ),
+            (
+                "123456789012.dkr.ecr.cn-north-1.amazonaws.com.c",
+                Some("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"),
+            ),
+            ("123456789012.dkr-erc.us-east-1.on.aws", Some("123456789012.dkr-ecr.us-east-1.on.aws")),
+            ("1234.dkr.ecr.us-east-1.amazonaw.com", None),
+            ("123456789012.dkr-ecr.us-east-1.on.awss", Some("123456789012.dkr-ecr.us-east-1.on.aws")),
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com", None),
+            ("registry.one.two.three.example.com", None),
+            ("quay.io", None),
+        ] {
+            let meant = EcrHost::misspelt(&text.parse().unwrap());
+            assert_eq!(meant.as_ref().map(Host::as_str), expected, "{text}");
         }
     }
 

@@ -72,6 +72,25 @@ impl fmt::Display for TagMutability {
     }
 }
 
+/// What is said of a new repository; of resource tags their keys.
+impl fmt::Display for RepositorySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tag_mutability, encryption, tags, lifecycle_policy } = self;
+        write!(f, "its tags {tag_mutability}")?;
+        if let Encryption::Kms(key) = encryption {
+            write!(f, "; encrypted with {key}")?;
+        }
+        if !tags.is_empty() {
+            let keys: Vec<_> = tags.keys().map(String::as_str).collect();
+            write!(f, "; resource tags {}", keys.join(", "))?;
+        }
+        if lifecycle_policy.is_some() {
+            f.write_str("; with a lifecycle policy")?;
+        }
+        Ok(())
+    }
+}
+
 /// Encryption at rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Encryption {

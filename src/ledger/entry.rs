@@ -33,6 +33,8 @@ pub struct Glance {
     pub stale: Option<usize>,
     /// How many tags it has.
     pub tags: usize,
+    /// Whether it has a schedule.
+    pub is_scheduled: bool,
     /// Whether a pass of this process succeeded.
     pub(super) has_succeeded: bool,
     /// When it is late without another success; none where it never is.
@@ -49,6 +51,7 @@ impl Glance {
             last_outcome: record.last_run.as_ref().map(|run| run.outcome),
             stale: record.stale,
             tags: record.tags.len(),
+            is_scheduled: record.schedule.is_some(),
             has_succeeded: record.last_success_at.is_some(),
             late_at: record.late_at,
             moved_at: record.progress.as_ref().map(|progress| progress.moved_at),

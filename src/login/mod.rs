@@ -13,4 +13,4 @@ pub mod fuzzing;
 pub use credentials::{Credentials, CredentialsError, Freshness, Login, Manner};
 pub use docker_config::{DockerConfig, DockerFiles};
 pub use expiring::{Expiring, Fresh};
-pub use password_file::PasswordFile;
+pub use password_file::{Error as PasswordFileError, PasswordFile};

@@ -21,17 +21,26 @@ pub struct PasswordFile {
     pub path: PathBuf,
 }
 
+/// Why a file gives no password.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
+    /// It cannot be read.
     #[error("cannot read the password file `{}`", .0.display())]
     Read(PathBuf, #[source] io::Error),
+    /// Nothing is in it.
     #[error("the password file `{}` is empty", .0.display())]
     Empty(PathBuf),
+    /// It is no password.
     #[error("the password file `{}` is larger than {FILE_MAX_BYTES} bytes", .0.display())]
     TooLarge(PathBuf),
 }
 
 impl PasswordFile {
+    /// Whether there is a password.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.read().await.map(drop)
+    }
+
     async fn read(&self) -> Result<Login, Error> {
         let unreadable = |error| Error::Read(self.path.clone(), error);
         let file = tokio::fs::File::open(&self.path).await.map_err(unreadable)?;

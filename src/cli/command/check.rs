@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
+use tracing::warn;
 
 use crate::app::{App, Options, Probe};
+use crate::cli::command::settings;
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::{Global, Silent};
@@ -17,6 +19,7 @@ use crate::event::Warning;
 use crate::oci::Tag;
 use crate::report::{Look, Table};
 use crate::select;
+use crate::text::chain;
 
 /// How many of a schedule's next times are shown.
 const TIMES: usize = 5;
@@ -37,9 +40,11 @@ const EXAMPLES: &str = r"Examples:
 ///
 /// Reports every fault of the configuration at once, each with its line, column and path. A right one is shown as it
 /// was understood: each mirror with its rules, and the next times of its schedule in the schedule's time zone, before
-/// jitter. Schedules are for `tagferry serve`: `sync` runs when it is called.
+/// jitter. Schedules are for `tagferry serve`: `sync` runs when it is called. Below are the registries, with where their
+/// logins come from and what is done in ECR, the limits, and who is sent notices. No secret is shown.
 ///
-/// What is valid and most likely not meant is a warning on standard error; with --strict, a fault.
+/// What is valid and most likely not meant is a warning on standard error; with --strict, a fault. So is a password file
+/// that cannot be read here, with which no other command starts.
 ///
 /// With --online every source and every target is asked for its tags, which shows whether names, credentials and
 /// networks are right, and each rule says what it selects now. Nothing is written. The exit code is 1 where a registry
@@ -67,7 +72,13 @@ impl Check {
         let mut config = config::load(global.config.as_deref())?;
         config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
-        let mut has_warnings = !config.warnings.is_empty();
+        settings::describe(&mut terminal.out, &config)?;
+        let unreadable = App::faulty_password_files(&config).await;
+        for fault in &unreadable {
+            // It may be there where this configuration is for.
+            warn!(code = "password_file", "{}", chain(fault));
+        }
+        let mut has_warnings = !config.warnings.is_empty() || !unreadable.is_empty();
         if self.strict && has_warnings {
             return Err(too_many_warnings(terminal)?);
         }

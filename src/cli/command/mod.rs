@@ -9,6 +9,7 @@ mod man;
 mod plan;
 mod schema;
 mod serve;
+mod settings;
 mod suggest;
 mod sync;
 mod sync_now;

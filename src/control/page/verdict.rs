@@ -29,17 +29,28 @@ pub(super) struct Standing {
     pub(super) pair: Pair,
     pub(super) health: Health,
     pub(super) state: State,
+    pub(super) is_scheduled: bool,
 }
 
 impl Standing {
     #[cfg(test)]
     pub(super) fn of(record: &Record, now: Timestamp) -> Self {
-        Self { pair: record.pair(), health: Health::of(record, now), state: record.state }
+        Self {
+            pair: record.pair(),
+            health: Health::of(record, now),
+            state: record.state,
+            is_scheduled: record.schedule.is_some(),
+        }
     }
 
     pub(super) fn of_worker(worker: &Worker, now: Timestamp) -> Self {
-        let health = Health::of_glance(worker.entry.glance(), now);
-        Self { pair: worker.pair().clone(), health, state: worker.state() }
+        let glance = worker.entry.glance();
+        Self {
+            pair: worker.pair().clone(),
+            health: Health::of_glance(glance, now),
+            state: worker.state(),
+            is_scheduled: glance.is_scheduled,
+        }
     }
 }
 
@@ -132,12 +143,23 @@ impl<'a> Verdict<'a> {
         let health = standings.iter().map(|standing| standing.health).min().unwrap_or(Health::Unknown);
         Self {
             health,
-            sentence: sentence(standings, &counts, running),
+            sentence: sentence(standings, &counts, running) + unasked(standings),
             troubled,
             counts: counts.into_iter().filter(|&(_, count)| count > 0).collect(),
             running,
             waiting: in_state(State::Waiting),
         }
+    }
+}
+
+/// What is said where nothing runs by itself, and nobody has asked yet.
+fn unasked(standings: &[Standing]) -> &'static str {
+    let is_idle = |standing: &Standing| !standing.is_scheduled && standing.state == State::Idle;
+    match standings {
+        [] => "",
+        [only] if is_idle(only) => ": it has no schedule and runs only when asked",
+        many if many.iter().all(is_idle) => ": none has a schedule, they run only when asked",
+        _ => "",
     }
 }
 
@@ -181,6 +203,7 @@ mod tests {
             pair: Pair::new(&format!("m{index}"), &"target.test/a"),
             health: *health,
             state: if index < running { State::Running } else { State::Idle },
+            is_scheduled: true,
         };
         let standings: Vec<_> = healths.iter().enumerate().map(standing).collect();
         assert_eq!(Verdict::new(&standings).sentence, expected);
@@ -215,11 +238,35 @@ mod tests {
     }
 
     #[test]
+    fn mirrors_that_never_run_by_themselves_are_told() {
+        let standing = |name, is_scheduled| Standing {
+            pair: Pair::new(name, &"target.test/a"),
+            health: Unknown,
+            state: State::Idle,
+            is_scheduled,
+        };
+        let sentence = |standings: &[Standing]| Verdict::new(standings).sentence;
+        assert_eq!(
+            sentence(&[standing("a", false)]),
+            "a waits for its first pass: it has no schedule and runs only when asked"
+        );
+        assert_eq!(
+            sentence(&[standing("a", false), standing("b", false)]),
+            "2 mirrors wait for their first pass: none has a schedule, they run only when asked"
+        );
+        assert_eq!(
+            sentence(&[standing("a", false), standing("b", true)]),
+            "2 mirrors wait for their first pass"
+        );
+    }
+
+    #[test]
     fn the_worst_come_first() {
         let standing = |name: &str, health| Standing {
             pair: Pair::new(name, &"target.test/a"),
             health,
             state: State::Idle,
+            is_scheduled: true,
         };
         let standings = [standing("a", Behind), standing("b", Fresh), standing("c", Failing)];
         let verdict = Verdict::new(&standings);

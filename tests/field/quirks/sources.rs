@@ -5,7 +5,7 @@ use std::fs;
 use crate::fake::{ACCESS_KEY, Action, Ecr, Face, Fault, Match, Registry, Reply, image};
 use crate::world::daemon::{PATIENCE, World, passes};
 use crate::world::program::{Program, Ran};
-use crate::world::{APP, assert_says, mirror};
+use crate::world::{APP, Side, assert_says, mirror, nobody};
 
 /// A program to an ECR that gets its credentials by this script.
 fn by_process(source: &Registry, ecr: &Ecr, script: &str) -> Program {
@@ -131,6 +131,46 @@ async fn without_credentials_what_needs_none_is_done() {
     let some = run(&mixed(&source, &target, &ecr)).await;
     assert_says(&some.assert_code(1).stderr, &["no AWS credentials found: give the task"]);
     assert_eq!(target.tags("app"), source.tags("app"));
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_there_is_named() {
+    let (source, ecr) = (source().await, Ecr::start().await);
+    for (profiles, said) in
+        [("[profile work]\nregion = eu-west-1\n", "there are: work"), ("", "there are none")]
+    {
+        let program = Program::configured(&mirror(&source, &ecr, APP));
+        fs::write(program.folder().join("profiles"), profiles).unwrap();
+        let program = program.variable("AWS_CONFIG_FILE", "profiles").variable("AWS_PROFILE", "wrok");
+        let ran = program.variable("AWS_EC2_METADATA_DISABLED", "true").run_online(&["sync"]).await;
+        let named = "AWS' files have no profile `wrok`, which the environment variable `AWS_PROFILE` names; ";
+        assert_says(&ran.assert_code(3).stderr, &[named, said]);
+    }
+}
+
+#[tokio::test]
+async fn instance_metadata_that_refuses_is_named_and_is_not_asked_for_a_region_that_is_known() {
+    let (source, ecr) = (Registry::start(Face::Basic).await, Ecr::start().await);
+    source.push("app", "1.0", &image(&["1.0"]));
+    let metadata = Registry::start(Face::Open).await;
+    let (_socket, nobody) = nobody();
+    let program = |config: &str, endpoint: &str| {
+        Program::configured(config)
+            .variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://{endpoint}"))
+    };
+    let refused = program(&mirror(&source, &ecr, APP), &nobody.to_string()).run_online(&["sync"]).await;
+    assert_says(&refused.assert_code(3).stderr, &["no AWS credentials found", "instance metadata"]);
+
+    let secret = mirror(Side::plain(&source, "credentials: {secret: ocr}"), &ecr, APP);
+    let manager = Registry::start(Face::Open).await;
+    let ran = program(&secret, &metadata.host())
+        .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .variable("AWS_SECRET_ACCESS_KEY", "secret")
+        .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", &format!("http://{}", manager.host()))
+        .run_online(&["sync"])
+        .await;
+    assert_says(&ran.assert_code(1).stderr, &["secretsmanager:GetSecretValue on ocr"]);
+    assert!(!manager.requests().is_empty() && metadata.requests().is_empty(), "{:?}", metadata.requests());
 }
 
 #[tokio::test]

@@ -66,6 +66,17 @@ fn a_right_configuration_is_shown_as_it_was_understood() {
       target     registry.test/oracle/jdk
       tags       match ^21$
       schedule   none: runs when asked
+
+    container-registry.oracle.com
+      login      that of Docker's config.json, if it has one
+      limits     8 requests at a time
+
+    registry.test
+      login      that of Docker's config.json, if it has one
+      limits     8 requests at a time
+
+    at a time    2 mirrors, 4 tags of each, 8 layers, 4 parts of one layer
+    patience     connection 10s, next byte 30s, whole answer 1m; 25s to end
     ");
 }
 
@@ -176,6 +187,34 @@ fn what_the_configuration_asks_for_and_is_not_there_ends_with_3() {
     let ran = Program::configured(&config).run(&["sync"]);
     ran.assert_code(3);
     assert!(ran.stderr.contains("missing.pem"), "{}", ran.stderr);
+
+    let login = "credentials: {username: me, password_file: missing.txt}";
+    let program = Program::configured(&format!("{RIGHT}registries: {{registry.test: {{{login}}}}}\n"));
+    for arguments in [&["sync"][..], &["plan"], &["serve", "--listen", "127.0.0.1:0"], &["check", "--online"]]
+    {
+        let ran = program.run(arguments);
+        let said = "error: no login for registry.test: cannot read the password file `missing.txt`: ";
+        assert!(ran.assert_code(3).stderr.contains(said), "{}", ran.stderr);
+    }
+    // It may be there where the configuration is for.
+    let ran = program.run(&["check"]);
+    let said = "WARN no login for registry.test: cannot read the password file `missing.txt`: ";
+    assert!(ran.assert_code(0).stderr.contains(said), "{}", ran.stderr);
+    program.run(&["check", "--strict"]).assert_code(2);
+}
+
+#[test]
+fn the_words_of_other_programs_are_answered_with_ours() {
+    let program = Program::configured(RIGHT);
+    for (arguments, said) in [
+        (&["sync", "--dry-run"][..], "what a run would do, `tagferry plan` shows"),
+        (&["sync", "prod.yaml"], "the configuration is named by `--config prod.yaml`"),
+        (&["list", "quay.io/a/b"], "that is `tagferry tags REPOSITORY`"),
+        (&["validate"], "that is `tagferry check`"),
+    ] {
+        let ran = program.run(arguments);
+        assert!(ran.assert_code(2).stderr.contains(said), "{}", ran.stderr);
+    }
 }
 
 #[test]

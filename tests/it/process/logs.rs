@@ -48,6 +48,32 @@ fn is_error(line: &Value) -> bool {
 }
 
 #[tokio::test]
+async fn twice_verbose_is_every_request_and_all_that_is_logged_are_sentences() {
+    let (source, ecr) = (source().await, Ecr::start().await);
+    let program = Program::configured(&mirror(&source, &ecr, APP)).aws();
+    let ran = program.run_online(&["-vv", "sync"]).await;
+    for said in [
+        "TRACE GET http://",
+        "/v2/app/tags/list: 200 OK",
+        "TRACE ecr:GetAuthorizationToken: answered",
+        ": answered",
+    ] {
+        assert!(ran.assert_code(0).stderr.contains(said), "no `{said}` in {}", ran.stderr);
+    }
+    let described =
+        ran.stderr.lines().filter(|line| line.contains("TRACE ecr:") && line.contains(" on arn:aws:ecr:"));
+    assert!(described.count() > 0, "{}", ran.stderr);
+    let ran = program.run_online(&["-v", "sync"]).await;
+    assert!(!ran.assert_code(0).stderr.contains("TRACE"), "{}", ran.stderr);
+    // The SDK warns of each place without credentials in the form for its programmers.
+    let program = Program::configured(&mirror(&source, &ecr, APP));
+    let ran = program.variable("AWS_EC2_METADATA_DISABLED", "true").run_online(&["-vv", "sync"]).await;
+    for debug in ["Some(", "Err(", " { ", "\\\""] {
+        assert!(!ran.assert_code(3).stderr.contains(debug), "`{debug}` in {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_failed_tag_is_logged_once_with_mirror_tag_and_side() {
     let (source, target) = (source().await, Registry::start(Face::Open).await);
     let refusal = Reply::error(400, "MANIFEST_INVALID", "not this one").named("x-request-id", "target-7");

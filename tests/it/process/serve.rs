@@ -38,7 +38,26 @@ async fn without_a_schedule_nothing_runs_until_somebody_asks() {
     assert_eq!((&run["state"], &run["outcome"]), (&"finished".into(), &"succeeded".into()));
     assert_eq!(run["mirrors"][0]["pass"], 1);
     assert_eq!(world.target.tags("app").len(), 1);
-    world.stop().await;
+    let log = world.stop().await;
+    assert!(log.contains(" INFO 1 mirror\n"), "{log}");
+    let line =
+        "add this line to the configuration: schedule: {cron: \"0 */6 * * *\", jitter: 5m, on_start: true}";
+    assert!(log.contains("WARN No mirror has a schedule: ") && log.contains(line), "{log}");
+}
+
+#[tokio::test]
+async fn the_start_tells_the_next_run_and_who_has_no_schedule() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    let asked = "  - {source: SOURCE/asked, target: TARGET/asked, tags: [{match: .}]}\n";
+    let yearly = "  - {source: SOURCE/yearly, target: TARGET/yearly, tags: [{match: .}], schedule: {cron: 0 0 1 1 *}}\n";
+    let config = mirror(&source, &target, &format!("{asked}{yearly}"));
+    let world = World::of(source, target, Program::configured(&config)).await;
+    let page = world.get("/").await.1;
+    assert!(page.contains("2 mirrors wait for their first pass<"), "{page}");
+    let log = world.stop().await;
+    assert!(log.contains(" INFO 2 mirrors; the next run by schedule is that of yearly at "), "{log}");
+    assert!(log.contains("-01-01T00:00:00Z; without a schedule, so only when asked: asked\n"), "{log}");
+    assert!(!log.contains("WARN No mirror has a schedule"), "{log}");
 }
 
 #[tokio::test]
