@@ -45,11 +45,14 @@ pub enum NoticeKind {
     Recovered,
     /// A success was due and did not come.
     Late,
+    /// A new configuration of a daemon is faulty, and was not taken.
+    ReloadRefused,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Copied, Self::Failed, Self::Recovered, Self::Late];
+    pub const ALL: [Self; 5] =
+        [Self::Copied, Self::Failed, Self::Recovered, Self::Late, Self::ReloadRefused];
     /// Those that are told where nothing else is said.
     pub const DEFAULT: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
 
@@ -60,6 +63,7 @@ impl NoticeKind {
             Self::Failed => "failed",
             Self::Recovered => "recovered",
             Self::Late => "late",
+            Self::ReloadRefused => "reload_refused",
         }
     }
 }

@@ -204,6 +204,7 @@ impl Supervisor {
             }
             Err(error) => {
                 error!(error, "Did not take the new configuration; the one before stays:\n{error}");
+                self.notifiers.borrow().reload_refused(&error, Timestamp::now());
                 Configuration { loaded_at, error: Some(error) }
             }
         };

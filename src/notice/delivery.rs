@@ -84,7 +84,7 @@ async fn drain(receiver: QueueReceiver, aws: Option<SharedCredentialsProvider>, 
         }
     };
     while let Some((notice, _room)) = queue.recv().await {
-        let (kind, mirror) = (notice.kind.as_str(), &notice.mirror);
+        let (kind, mirror) = (notice.kind.as_str(), notice.about());
         let sent = AssertUnwindSafe(patience.send(&destination, async || client.send(&notice).await))
             .catch_unwind()
             .await;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use crate::config::NoticeKind;
+use crate::config::{Mirror, NoticeKind};
 use crate::event::{Fault, MirrorSummary, TagSummary};
 use crate::ledger::Record;
 use crate::oci::{Digest, Reference};
@@ -23,24 +23,67 @@ pub struct Notice {
     version: u32,
     /// What is told.
     pub kind: NoticeKind,
+    /// How much that matters.
+    pub severity: Severity,
+    /// Whether it tells of nothing and was only to be seen.
+    #[serde(skip_serializing_if = "is_real")]
+    test: bool,
     /// When it was seen: when the pass ended, or it was noticed that none did.
     pub at: Timestamp,
-    /// The name of the mirror.
-    pub mirror: String,
+    /// The name of the mirror; none where it is about no single one.
+    pub mirror: Option<String>,
     /// Where from.
-    pub source: String,
+    pub source: Option<String>,
     /// Where to.
-    pub target: String,
+    pub target: Option<String>,
     /// Why the mirror failed, or why the last pass over a late one did; none where it did not.
     pub error: Option<String>,
     /// Of `copied` the new tags, of `failed` those that failed, of the others none.
     pub tags: Vec<TagNotice>,
     /// How many more there are, where a destination takes no document of that size.
     pub tags_omitted: usize,
-    /// The mirror on the page of the daemon; none where the configuration does not say where that is.
+    /// What to do, where the error does not say it.
+    pub advice: Option<String>,
+    /// The page about it, where people reach one.
     pub url: Option<String>,
-    /// All of it as a sentence.
+    /// What happened as a sentence.
     pub text: String,
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Somebody should look.
+    Warning,
+    /// Somebody has to look.
+    Error,
+}
+
+impl Severity {
+    fn of(kind: NoticeKind) -> Self {
+        match kind {
+            NoticeKind::Copied | NoticeKind::Recovered => Self::Info,
+            NoticeKind::Late | NoticeKind::ReloadRefused => Self::Warning,
+            NoticeKind::Failed => Self::Error,
+        }
+    }
+
+    /// The word for it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_real(test: &bool) -> bool {
+    !test
 }
 
 /// One tag of a notice.
@@ -82,7 +125,12 @@ impl Notice {
         let error = mirror.error.as_ref().map_or_else(|| error_of(&tags), shortened);
         let text =
             format!("{}: mirroring {} to {} failed: {error}", mirror.name, mirror.source, mirror.target);
-        Self { tags, error: Some(error), ..Self::new(NoticeKind::Failed, mirror, at, text) }
+        let whole = mirror.error.as_ref().or_else(|| mirror.tags.iter().find_map(|tag| tag.error.as_ref()));
+        let has_hint = whole.is_some_and(|fault| fault.hint.is_some());
+        let advice = (!has_hint).then(|| {
+            format!("`tagferry plan --mirror {}` tells of every tag why; it is tried again by schedule", mirror.name)
+        });
+        Self { tags, error: Some(error), advice, ..Self::new(NoticeKind::Failed, mirror, at, text) }
     }
 
     /// The pass succeeded after one that had failed.
@@ -104,49 +152,102 @@ impl Notice {
         let error = record.last_run.as_ref().and_then(|run| run.error.as_ref()).map(shortened);
         let cause =
             error.as_deref().map(|error| format!("; the last pass failed: {error}")).unwrap_or_default();
+        let advice = "see whether the daemon runs, what its pass waits for, and what the last one failed with";
         Self {
-            version: VERSION,
-            kind: NoticeKind::Late,
-            at,
-            mirror: name.clone(),
-            source: source.clone(),
-            target: target.clone(),
-            text: format!("{name}: late since {since}, a success was due by then; {last}{cause}"),
+            mirror: Some(name.clone()),
+            source: Some(source.clone()),
+            target: Some(target.clone()),
             error,
-            tags: Vec::new(),
-            tags_omitted: 0,
-            url: None,
+            advice: Some(advice.to_owned()),
+            ..Self::bare(
+                NoticeKind::Late,
+                at,
+                format!("{name}: late since {since}, a success was due by then; {last}{cause}"),
+            )
+        }
+    }
+
+    /// A new configuration of a daemon was not taken.
+    pub(super) fn reload_refused(error: &str, at: Timestamp) -> Self {
+        let error = cut(error, ERROR_MAX_CHARS);
+        let text = format!("a new configuration was not taken, the one before stays: {error}");
+        let advice = "mend the file, see whether `tagferry check` takes it, and send SIGHUP again";
+        Self {
+            error: Some(error),
+            advice: Some(advice.to_owned()),
+            ..Self::bare(NoticeKind::ReloadRefused, at, text)
+        }
+    }
+
+    /// One that tells of nothing that happened.
+    pub(super) fn test(kind: NoticeKind, mirror: Option<&Mirror>, at: Timestamp) -> Self {
+        let mirror = mirror.filter(|_| kind != NoticeKind::ReloadRefused);
+        let about = mirror.map(|mirror| format!("{}: ", mirror.name)).unwrap_or_default();
+        let text = format!("{about}a test of the notice `{}`, nothing happened", kind.as_str());
+        Self {
+            test: true,
+            mirror: mirror.map(|mirror| mirror.name.clone()),
+            source: mirror.map(|mirror| mirror.source.to_string()),
+            target: mirror.map(|mirror| mirror.target.to_string()),
+            ..Self::bare(kind, at, text)
         }
     }
 
     fn new(kind: NoticeKind, mirror: &MirrorSummary, at: Timestamp, text: String) -> Self {
         Self {
+            mirror: Some(mirror.name.clone()),
+            source: Some(mirror.source.clone()),
+            target: Some(mirror.target.clone()),
+            ..Self::bare(kind, at, text)
+        }
+    }
+
+    /// One that is about no mirror.
+    fn bare(kind: NoticeKind, at: Timestamp, text: String) -> Self {
+        Self {
             version: VERSION,
             kind,
+            severity: Severity::of(kind),
+            test: false,
             at,
-            mirror: mirror.name.clone(),
-            source: mirror.source.clone(),
-            target: mirror.target.clone(),
+            mirror: None,
+            source: None,
+            target: None,
             error: None,
             tags: Vec::new(),
             tags_omitted: 0,
+            advice: None,
             url: None,
             text,
         }
     }
 
-    /// The same notice with the place of its mirror on a daemon's page.
-    pub(super) fn on_page(mut self, page: &Url) -> Self {
-        let mut url = page.clone();
-        url.set_fragment(None);
-        // The page is below whatever path it is published at.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push("");
-        }
-        url.query_pairs_mut().append_pair("mirror", &self.mirror);
-        self.text = format!("{}\n{url}", self.text);
-        self.url = Some(url.into());
-        self
+    /// The same with a link to the page about it, below the address of all of them.
+    #[must_use]
+    pub(super) fn linked(self, page: Option<&Url>) -> Self {
+        let link = |page: &Url| {
+            let mut url = page.clone();
+            url.set_fragment(None);
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().push("");
+            }
+            if let Some(mirror) = &self.mirror {
+                url.query_pairs_mut().append_pair("mirror", mirror);
+            }
+            url.to_string()
+        };
+        Self { url: page.map(link), ..self }
+    }
+
+    /// What it is about.
+    pub(super) fn about(&self) -> &str {
+        self.mirror.as_deref().unwrap_or("the configuration")
+    }
+
+    /// All of it for a person who reads it as text.
+    pub(super) fn told(&self) -> String {
+        let lines = [Some(&self.text), self.advice.as_ref(), self.url.as_ref()];
+        lines.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
     /// The document.
@@ -157,9 +258,9 @@ impl Notice {
 
     /// What it holds on the heap, about.
     pub(super) fn bytes(&self) -> usize {
-        let texts = [&self.mirror, &self.source, &self.target, &self.text].map(String::len);
-        let others: usize = [&self.error, &self.url].into_iter().flatten().map(String::len).sum();
-        texts.iter().sum::<usize>() + others + self.tags.iter().map(TagNotice::bytes).sum::<usize>()
+        let texts = [&self.mirror, &self.source, &self.target, &self.error, &self.advice, &self.url];
+        let texts = texts.map(|text| text.as_ref().map_or(0, String::len));
+        self.text.len() + texts.iter().sum::<usize>() + self.tags.iter().map(TagNotice::bytes).sum::<usize>()
     }
 
     /// The same notice with as many of its tags as fit.
@@ -273,6 +374,7 @@ pub(super) mod tests {
         {
           "version": 1,
           "kind": "copied",
+          "severity": "info",
           "at": "2026-09-01T12:00:00Z",
           "mirror": "java/jdk",
           "source": "container-registry.oracle.com/java/jdk",
@@ -287,6 +389,7 @@ pub(super) mod tests {
             }
           ],
           "tags_omitted": 0,
+          "advice": null,
           "url": null,
           "text": "java/jdk: 1 tag copied to registry.test/oracle/jdk: 21.0.0"
         }
@@ -314,6 +417,18 @@ pub(super) mod tests {
         java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: cannot read the tags of the source
         java/jdk: recovered, 1 tag selected and in registry.test/oracle/jdk
         ");
+    }
+
+    #[test]
+    fn what_people_read_has_what_to_do_and_the_page() {
+        let page = "https://tagferry.example.com/mirrors".parse().unwrap();
+        let notice = failed("503").linked(Some(&page));
+        insta::assert_snapshot!(notice.told(), @"
+        java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 21.0.8: 503
+        `tagferry plan --mirror java/jdk` tells of every tag why; it is tried again by schedule
+        https://tagferry.example.com/mirrors/?mirror=java%2Fjdk
+        ");
+        assert_eq!(failed("503\nhint: log in").severity, Severity::Error);
     }
 
     #[test]

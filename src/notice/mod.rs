@@ -1,4 +1,4 @@
-//! Who is told of new tags, of failures and of recoveries: webhooks, Slack, Amazon SNS, Amazon EventBridge; and who is
+//! Who is told of new tags, of failures, of recoveries and of reloads that were refused: webhooks, Slack, Amazon SNS, Amazon EventBridge; and who is
 //! given signs of life.
 //!
 //! The way of a notice: a pass ends, and [`Notifier`], an observer, asks the ledger what that changed. What is worth
@@ -22,6 +22,7 @@ mod notifier;
 mod slack;
 #[cfg(feature = "aws-notices")]
 mod sns;
+mod test;
 #[cfg(not(feature = "aws-notices"))]
 mod without_aws;
 
@@ -37,8 +38,9 @@ use crate::notice::notifier::QueueSender;
 
 pub use crate::sender::Patience;
 pub use delivery::Delivery;
-pub use document::{Notice, TagNotice};
+pub use document::{Notice, Severity, TagNotice};
 pub use notifier::Notifier;
+pub use test::{Tested, test};
 
 /// The most notices that wait for one destination. A pass makes three at most.
 const QUEUE_MAX: usize = 256;
@@ -77,6 +79,6 @@ pub fn channel(
         receivers.push(QueueReceiver { destination: notice.destination.clone(), queue: receiver });
     }
     let (hearts, pulses) = config.heartbeats.iter().cloned().map(heartbeat::pair).unzip();
-    let notifier = Notifier::new(ledger, senders, hearts, rhythm).leading_to(config.public_url.clone());
-    (Arc::new(notifier), Delivery::new(receivers, pulses, aws))
+    let page = config.public_url.clone();
+    (Arc::new(Notifier::new(ledger, page, senders, hearts, rhythm)), Delivery::new(receivers, pulses, aws))
 }

@@ -1,5 +1,6 @@
 //! The sending ends of the queues.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,6 +21,8 @@ use crate::notice::{NOTICE_MAX_BYTES, Notice, Rhythm, TagNotice, Waiting};
 pub struct Notifier {
     /// Knows what the end of a pass changed.
     ledger: Arc<Ledger>,
+    /// Where people reach the page.
+    page: Option<Url>,
     senders: Vec<QueueSender>,
     hearts: Vec<Heart>,
     rhythm: Rhythm,
@@ -40,16 +43,12 @@ pub(super) struct QueueSender {
 impl Notifier {
     pub(super) fn new(
         ledger: Arc<Ledger>,
+        page: Option<Url>,
         senders: Vec<QueueSender>,
         hearts: Vec<Heart>,
         rhythm: Rhythm,
     ) -> Self {
-        Self { ledger, senders, hearts, rhythm, page: None }
-    }
-
-    /// The same whose notices lead to the page that people reach there.
-    pub(super) fn leading_to(self, page: Option<Url>) -> Self {
-        Self { page, ..self }
+        Self { ledger, page, senders, hearts, rhythm }
     }
 
     /// Gives a sign that the one run began.
@@ -72,12 +71,13 @@ impl Notifier {
         self.hearts_of(&record.name).for_each(|heart| heart.tell(&self.ledger, at));
     }
 
+    /// Tells that a new configuration was not taken, and why.
+    pub fn reload_refused(&self, error: &str, at: Timestamp) {
+        self.offer(Notice::reload_refused(error, at));
+    }
+
     fn offer(&self, notice: Notice) {
-        let notice = match &self.page {
-            Some(page) => notice.on_page(page),
-            None => notice,
-        };
-        let notice = notice.within(NOTICE_MAX_BYTES);
+        let notice = notice.linked(self.page.as_ref()).within(NOTICE_MAX_BYTES);
         for sender in self.senders.iter().filter(|sender| sender.wants(&notice)) {
             sender.offer(notice.clone());
         }
@@ -137,7 +137,11 @@ impl QueueSender {
 
     fn wants(&self, notice: &Notice) -> bool {
         let config::Notice { on, mirrors, .. } = &self.wanted;
-        on.contains(&notice.kind) && mirrors.as_ref().is_none_or(|mirrors| mirrors.contains(&notice.mirror))
+        let is_about = |mirrors: &BTreeSet<String>| {
+            // What is about no mirror is about all.
+            notice.mirror.as_ref().is_none_or(|mirror| mirrors.contains(mirror))
+        };
+        on.contains(&notice.kind) && mirrors.as_ref().is_none_or(is_about)
     }
 
     /// Puts the notice into the queue, or drops it where there is no room.
@@ -156,7 +160,7 @@ impl QueueSender {
             warn!(
                 "The queue of notices for {} is full: this one of `{}` ({}) and later ones are dropped until there is room",
                 self.wanted.destination,
-                refused.mirror,
+                refused.about(),
                 refused.kind.as_str()
             );
         }
@@ -340,6 +344,20 @@ mod tests {
         assert_eq!((kinds(0), kinds(1)), (vec![Recovered], vec![Late, Recovered]));
         let text = "java/jdk: late since 2026-09-02T13:00:00Z, a success was due by then; none is known since the start";
         assert_eq!(notices[1][0].text, text);
+    }
+
+    #[test]
+    fn a_refused_reload_is_told_to_whoever_wants_it_whatever_its_mirrors() {
+        let on = "on: [reload_refused]";
+        let told = Told::new(&format!(
+            "{SLACK}  - {{slack: {{url: 'http://127.0.0.1:9/'}}, {on}, mirrors: [other]}}\npublic_url: 'https://t.example/x'\n"
+        ));
+        told.notifier.reload_refused("tagferry.yaml:8:1: unknown key `nonsense`", at());
+        let [nothing, notices] = &told.waiting()[..] else { panic!() };
+        let text = "a new configuration was not taken, the one before stays: tagferry.yaml:8:1: unknown key `nonsense`";
+        assert!(nothing.is_empty());
+        assert_eq!((notices[0].text.as_str(), notices[0].mirror.as_ref()), (text, None));
+        assert_eq!(notices[0].url.as_deref(), Some("https://t.example/x/"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::NoticeKind;
-use crate::notice::{Notice, TagNotice};
+use crate::notice::{Notice, Severity, TagNotice};
 
 /// The bound of Slack's API on the text of a block, in characters.
 const BLOCK_MAX_CHARS: usize = 3000;
@@ -13,7 +13,8 @@ const MORE_CHARS: usize = 30;
 /// The body for an incoming webhook.
 pub(super) fn message(notice: &Notice) -> String {
     let mut blocks = vec![block(&headline(notice))];
-    let said = if notice.kind == NoticeKind::Late { Some(&*notice.text) } else { notice.error.as_deref() };
+    let is_sentence = notice.kind == NoticeKind::Late || notice.error.is_none() && notice.tags.is_empty();
+    let said = if is_sentence { Some(&*notice.text) } else { notice.error.as_deref() };
     blocks.extend(said.map(|said| block(&escaped(said, BLOCK_MAX_CHARS))));
     // The only tag that failed is in the error already.
     let is_told = matches!(&notice.tags[..], [TagNotice { error: Some(error), .. }]
@@ -21,8 +22,11 @@ pub(super) fn message(notice: &Notice) -> String {
     if !is_told {
         blocks.extend(list(&notice.tags).as_deref().map(block));
     }
+    blocks.extend(notice.advice.as_deref().map(|advice| block(&escaped(advice, BLOCK_MAX_CHARS))));
+    blocks.extend(notice.url.as_deref().and_then(link).as_deref().map(block));
     // Where blocks cannot be shown, as in a notification, it is the text.
-    json!({"text": escaped(&notice.text, BLOCK_MAX_CHARS), "blocks": blocks}).to_string()
+    let text = format!("{}: {}", notice.severity.as_str(), notice.told());
+    json!({"text": escaped(&text, BLOCK_MAX_CHARS), "blocks": blocks}).to_string()
 }
 
 /// `verbatim`: nothing in it becomes a link or a mention but what is written as one.
@@ -31,21 +35,33 @@ fn block(text: &str) -> Value {
 }
 
 fn headline(notice: &Notice) -> String {
-    let Notice { kind, mirror, source, target, tags, url, .. } = notice;
+    let Notice { kind, severity, source, target, tags, .. } = notice;
     let what = match (kind, tags.len()) {
         (NoticeKind::Copied, 1) => "1 new tag".to_owned(),
         (NoticeKind::Copied, count) => format!("{count} new tags"),
         (NoticeKind::Failed, _) => "failed".to_owned(),
         (NoticeKind::Recovered, _) => "recovered".to_owned(),
         (NoticeKind::Late, _) => "late".to_owned(),
+        (NoticeKind::ReloadRefused, _) => "not taken".to_owned(),
     };
-    // Parts of the bound, so that all of them are there.
-    const PART_MAX_CHARS: usize = BLOCK_MAX_CHARS / 5;
-    let [mirror, source, target] = [mirror, source, target].map(|name| escaped(name, PART_MAX_CHARS));
-    let url = url.as_ref().filter(|url| url.len() <= PART_MAX_CHARS);
-    let link = |url: &String| format!("<{}|{mirror}>", escaped(&url.replace('|', "%7C"), BLOCK_MAX_CHARS));
-    let mirror = url.map_or_else(|| mirror.clone(), link);
-    format!("*{mirror}*: {what}\n`{source}` → `{target}`")
+    let sign = match severity {
+        Severity::Info => ":white_check_mark:",
+        Severity::Warning => ":warning:",
+        Severity::Error => ":red_circle:",
+    };
+    // A quarter of the bound each, so that all three are there.
+    let named = |name: &str| escaped(name, BLOCK_MAX_CHARS / 4);
+    let first = format!("{sign} {}: *{}*: {what}", severity.as_str(), named(notice.about()));
+    match (source, target) {
+        (Some(source), Some(target)) => format!("{first}\n`{}` → `{}`", named(source), named(target)),
+        _ => first,
+    }
+}
+
+/// A link, where it is short enough to be one.
+fn link(url: &str) -> Option<String> {
+    let url = escaped(&url.replace('|', "%7C"), BLOCK_MAX_CHARS / 2);
+    (!url.ends_with('…')).then(|| format!("<{url}|Open the page>"))
 }
 
 /// The tags, one a line, as many as fit.
@@ -111,26 +127,26 @@ mod tests {
 
     #[test]
     fn new_tags_are_a_list() {
-        insta::assert_snapshot!(message(&many(2)), @r#"{"text":"java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"*java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","verbatim":true}},{"type":"section","text":{"type":"mrkdwn","text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","verbatim":true}}]}"#);
-    }
-
-    #[test]
-    fn the_name_leads_to_the_page() {
-        let on_page = |page: &str| texts(&many(1).on_page(&page.parse().unwrap())).remove(0);
-        let headline = on_page("https://ferry.example");
-        assert!(headline.starts_with("*<https://ferry.example/?mirror=java%2Fjdk|java/jdk>*: 1 new tag\n"));
-        assert!(on_page(&format!("https://ferry.example/{}", "x".repeat(3000))).starts_with("*java/jdk*: "));
+        insta::assert_snapshot!(message(&many(2)), @r#"{"text":"info: java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1","blocks":[{"type":"section","text":{"type":"mrkdwn","text":":white_check_mark: info: *java/jdk*: 2 new tags\n`container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`","verbatim":true}},{"type":"section","text":{"type":"mrkdwn","text":"• `21.0.0` sha256:e34ae6c635d9\n• `21.0.1` sha256:f7ca75f85210\n","verbatim":true}}]}"#);
     }
 
     #[test]
     fn signs_that_slack_reads_are_escaped() {
         let notice = failed("<!channel> said \"503\" & left");
         insta::assert_snapshot!(texts(&notice).join("\n"), @r#"
-        *java/jdk*: failed
+        :red_circle: error: *java/jdk*: failed
         `container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`
         21.0.8: &lt;!channel&gt; said "503" &amp; left
+        `tagferry plan --mirror java/jdk` tells of every tag why; it is tried again by schedule
         "#);
         assert!(!message(&notice).contains("<!channel>"));
+    }
+
+    #[test]
+    fn the_page_is_a_link() {
+        let page = "https://t.example/?a=1&b=2".parse().unwrap();
+        let last = texts(&failed("503").linked(Some(&page))).pop().unwrap();
+        assert_eq!(last, "<https://t.example/?a=1&amp;b=2&amp;mirror=java%2Fjdk|Open the page>");
     }
 
     #[test]

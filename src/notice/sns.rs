@@ -68,12 +68,13 @@ fn attributes(notice: &Notice) -> Result<HashMap<String, MessageAttributeValue>,
         let value = MessageAttributeValue::builder().data_type("String").string_value(value).build()?;
         Ok((name.to_owned(), value))
     };
-    [("kind", notice.kind.as_str()), ("mirror", &notice.mirror)].into_iter().map(attribute).collect()
+    let mirror = notice.mirror.as_deref().map(|mirror| ("mirror", mirror));
+    [("kind", notice.kind.as_str())].into_iter().chain(mirror).map(attribute).collect()
 }
 
 /// A line of ASCII, as SNS demands.
 fn subject(notice: &Notice) -> String {
-    let text = format!("tagferry: {} {}", notice.mirror, notice.kind.as_str());
+    let text = format!("tagferry: {} {}", notice.about(), notice.kind.as_str());
     let is_fit = |c: char| c.is_ascii_graphic() || c == ' ';
     text.chars().map(|c| if is_fit(c) { c } else { '?' }).take(SUBJECT_MAX_CHARS).collect()
 }
@@ -81,7 +82,7 @@ fn subject(notice: &Notice) -> String {
 /// A text for each kind of subscriber; `default` is for those that are not named.
 fn message(notice: &Notice) -> String {
     let sms = cut(&notice.text, SMS_MAX_CHARS);
-    json!({"default": notice.json(), "email": notice.text, "sms": sms}).to_string()
+    json!({"default": notice.json(), "email": notice.told(), "sms": sms}).to_string()
 }
 
 #[cfg(test)]
@@ -93,7 +94,7 @@ mod tests {
     fn the_subject_is_a_short_line_of_ascii() {
         assert_eq!(subject(&many(1)), "tagferry: java/jdk copied");
         let mut notice = many(1);
-        notice.mirror = format!("ünï\n{}", "x".repeat(200));
+        notice.mirror = Some(format!("ünï\n{}", "x".repeat(200)));
         let subject = subject(&notice);
         assert!(subject.starts_with("tagferry: ?n??xxx") && subject.len() == 100, "{subject}");
     }
@@ -102,7 +103,7 @@ mod tests {
     fn people_get_the_sentence_and_programs_the_document() {
         let notice = failed(&"x".repeat(1000));
         let message: serde_json::Value = serde_json::from_str(&message(&notice)).unwrap();
-        assert_eq!(message["email"], notice.text);
+        assert_eq!(message["email"], notice.told());
         assert_eq!(message["default"], notice.json());
         assert_eq!(message["sms"].as_str().unwrap().chars().count(), SMS_MAX_CHARS);
     }

@@ -6,6 +6,7 @@ mod copy;
 mod health;
 mod import;
 mod man;
+mod notices;
 mod plan;
 mod schema;
 mod serve;
@@ -34,6 +35,7 @@ pub(super) enum Command {
     Suggest(suggest::Suggest),
     Import(import::Import),
     Check(check::Check),
+    Notices(notices::Notices),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -52,6 +54,7 @@ impl Command {
             Self::Suggest(command) => command.run(global, terminal).await,
             Self::Import(command) => command.run(terminal),
             Self::Check(command) => command.run(global, terminal).await,
+            Self::Notices(command) => command.run(global, terminal).await,
             Self::Schema(schema::Schema {}) => schema::run(terminal),
             Self::Completions(command) => command.run(terminal),
             Self::Man(command) => command.run(terminal),

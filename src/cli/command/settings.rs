@@ -17,6 +17,15 @@ pub(super) fn describe(out: &mut dyn Write, config: &Config) -> io::Result<()> {
         writeln!(out)?;
     }
     limits(out, config)?;
+    notices(out, config)?;
+    if let Some(url) = &config.public_url {
+        writeln!(out, "page         {url}")?;
+    }
+    writeln!(out)
+}
+
+/// Writes who is sent notices and signs of life.
+pub(super) fn notices(out: &mut dyn Write, config: &Config) -> io::Result<()> {
     for Notice { destination, on, mirrors } in &config.notices {
         let kinds: Vec<_> = on.iter().copied().map(NoticeKind::as_str).collect();
         writeln!(out, "notices      {destination}: {}; {}", kinds.join(", "), about(mirrors.as_ref()))?;
@@ -24,10 +33,7 @@ pub(super) fn describe(out: &mut dyn Write, config: &Config) -> io::Result<()> {
     for Heartbeat { url, mirrors } in &config.heartbeats {
         writeln!(out, "heartbeat    to {}; {}", url.origin(), about(mirrors.as_ref()))?;
     }
-    if let Some(url) = &config.public_url {
-        writeln!(out, "page         {url}")?;
-    }
-    writeln!(out)
+    Ok(())
 }
 
 fn registry(out: &mut dyn Write, registry: &Registry) -> io::Result<()> {

@@ -15,6 +15,7 @@ use tagferry::registry::Retry;
 use tokio::time::Instant;
 
 use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
+use crate::world::daemon::World;
 use crate::world::program::{Program, Ran};
 use crate::world::receiver::{Answer, PATH, Received, Receiver, SOON};
 use crate::world::{APP, Side, clock, mirror};
@@ -398,4 +399,62 @@ async fn the_daemon_tells_failures_and_recoveries_also_over_a_reload() {
     daemon.signal("TERM");
     daemon.ended().await.assert_code(0);
     receiver.assert_empty();
+}
+
+const NOWHERE: &str = "mirrors: [{source: quay.io/a/b, target: registry.test/b, tags: [{match: x}]}]\n";
+
+#[tokio::test]
+async fn a_test_sends_one_of_each_kind_that_a_destination_wants() {
+    let (mut hook, mut slack) = (Receiver::start(Vec::new()).await, Receiver::start(Vec::new()).await);
+    let all = "[copied, failed, recovered, late, reload_refused]";
+    let notices = format!(
+        "public_url: https://tagferry.example.com\nnotices:\n  - webhook: {{url: '{}'}}\n    on: {all}\n  - slack: {{url: '{}'}}\n",
+        hook.url(),
+        slack.url()
+    );
+    let program = Program::configured(&(NOWHERE.to_owned() + &notices));
+    let ran = program.run_online(&["notices", "--test"]).await;
+    for kind in ["copied", "failed", "recovered", "late", "reload_refused"] {
+        let json = hook.next().await.json;
+        assert_eq!((&json["kind"], &json["test"]), (&kind.into(), &true.into()));
+        let url = if kind == "reload_refused" { "" } else { "?mirror=a%2Fb" };
+        assert_eq!(json["url"], format!("https://tagferry.example.com/{url}"));
+    }
+    hook.assert_empty();
+    for (severity, kind) in [("info", "copied"), ("error", "failed"), ("info", "recovered")] {
+        let text = slack.next().await.json["text"].as_str().unwrap().to_owned();
+        let told = format!("{severity}: a/b: a test of the notice `{kind}`, nothing happened\nhttps://");
+        assert!(text.starts_with(&told), "{text}");
+    }
+    slack.assert_empty();
+    assert_eq!(ran.assert_code(0).stdout.matches("  sent").count(), 8, "{}", ran.stdout);
+    assert!(!ran.stdout.contains("services") && !ran.stderr.contains("services"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_test_that_is_not_taken_is_told_and_none_is_sent_without_being_asked_for() {
+    let mut hook = Receiver::start([403, 403, 403].map(Answer::Status).into()).await;
+    let program = Program::configured(&(NOWHERE.to_owned() + "notices:\n" + &to(&[&hook])));
+    let ran = program.run_online(&["notices"]).await;
+    let shown = format!("the webhook at http://{}: copied, failed, recovered; all mirrors", hook.host);
+    assert!(ran.assert_code(0).stdout.contains(&shown), "{}", ran.stdout);
+    hook.assert_empty();
+    let ran = program.run_online(&["notices", "--test"]).await;
+    assert_eq!(ran.assert_code(1).stdout.matches("failed: 403 Forbidden").count(), 3, "{}", ran.stdout);
+    let ran = Program::configured(NOWHERE).run(&["notices", "--test"]);
+    assert!(ran.assert_code(2).stderr.contains("nobody is sent notices"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_reload_that_is_refused_is_told() {
+    let mut hook = Receiver::start(Vec::new()).await;
+    let notices = format!("notices: [{{webhook: {{url: '{}'}}, on: [reload_refused]}}]\n", hook.url());
+    let world = World::start(&notices).await;
+    std::fs::write(world.program.folder().join("tagferry.yaml"), "nonsense: true\n").unwrap();
+    world.daemon.signal("HUP");
+    let json = hook.next().await.json;
+    assert_eq!((&json["kind"], &json["severity"]), (&"reload_refused".into(), &"warning".into()));
+    assert!(json["error"].as_str().unwrap().contains("unknown key `nonsense`"), "{json}");
+    assert!(json["mirror"].is_null() && json["advice"].as_str().unwrap().contains("tagferry check"), "{json}");
+    world.stop().await;
 }
