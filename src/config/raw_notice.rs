@@ -51,8 +51,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Copied, Self::Failed, Self::Recovered, Self::Late, Self::ReloadRefused];
+    pub const ALL: [Self; 5] = [Self::Copied, Self::Failed, Self::Recovered, Self::Late, Self::ReloadRefused];
     /// Those that are told where nothing else is said.
     pub const DEFAULT: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
 

@@ -128,7 +128,10 @@ impl Notice {
         let whole = mirror.error.as_ref().or_else(|| mirror.tags.iter().find_map(|tag| tag.error.as_ref()));
         let has_hint = whole.is_some_and(|fault| fault.hint.is_some());
         let advice = (!has_hint).then(|| {
-            format!("`tagferry plan --mirror {}` tells of every tag why; it is tried again by schedule", mirror.name)
+            format!(
+                "`tagferry plan --mirror {}` tells of every tag why; it is tried again by schedule",
+                mirror.name
+            )
         });
         Self { tags, error: Some(error), advice, ..Self::new(NoticeKind::Failed, mirror, at, text) }
     }
@@ -152,7 +155,8 @@ impl Notice {
         let error = record.last_run.as_ref().and_then(|run| run.error.as_ref()).map(shortened);
         let cause =
             error.as_deref().map(|error| format!("; the last pass failed: {error}")).unwrap_or_default();
-        let advice = "see whether the daemon runs, what its pass waits for, and what the last one failed with";
+        let advice =
+            "see whether the daemon runs, what its pass waits for, and what the last one failed with";
         Self {
             mirror: Some(name.clone()),
             source: Some(source.clone()),

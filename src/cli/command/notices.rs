@@ -48,7 +48,8 @@ impl Notices {
         let tested = notice::test(&config, None).await;
         let mut table = Table::new(terminal.look, ["DESTINATION", "KIND", "RESULT"]);
         for Tested { destination, kind, result } in &tested {
-            let result = result.as_ref().map_or_else(|error| format!("failed: {error}"), |()| "sent".to_owned());
+            let result =
+                result.as_ref().map_or_else(|error| format!("failed: {error}"), |()| "sent".to_owned());
             table.row([destination.clone(), kind.as_str().to_owned(), result]);
         }
         table.write(&mut terminal.out)?;

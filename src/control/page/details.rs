@@ -4,14 +4,15 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::control::page::time::time;
-use crate::ledger::{Record, TagState, TagStatus};
+use crate::ledger::{Failure, Record, TagState, TagStatus};
+use crate::oci::Tag;
 use crate::report::Bytes;
 
 /// More tags of a mirror are not listed: nobody reads more, and browsers become slow.
 const ROWS_MAX: usize = 1000;
 
-/// The selected tags as a table.
-pub(super) fn tags(record: &Record, now: Timestamp) -> Markup {
+/// The selected tags as a table. The error of the one that is `told` stands elsewhere already.
+pub(super) fn tags(record: &Record, told: Option<&Tag>, now: Timestamp) -> Markup {
     let caption = format!("The tags of {}", record.name);
     html! {
         @if !record.tags.is_empty() {
@@ -26,7 +27,7 @@ pub(super) fn tags(record: &Record, now: Timestamp) -> Markup {
                                 th.number scope="col" { "Size" } th scope="col" { "Pushed" }
                             }
                         }
-                        tbody { @for tag in rows(&record.tags) { (row(tag, now)) } }
+                        tbody { @for tag in rows(&record.tags) { (row(tag, told, now)) } }
                     }
                     @if record.tags.len() > ROWS_MAX {
                         p { "and " (record.tags.len() - ROWS_MAX) " more: " a href="api/v1/mirrors" { "JSON" } " has them all" }
@@ -47,7 +48,7 @@ fn rows(tags: &[TagStatus]) -> Vec<&TagStatus> {
     rows
 }
 
-fn row(tag: &TagStatus, now: Timestamp) -> Markup {
+fn row(tag: &TagStatus, told: Option<&Tag>, now: Timestamp) -> Markup {
     let (class, mark, words) = match tag.state {
         TagState::Current => ("fresh", "✓", "up to date"),
         TagState::Stale => ("behind", "↓", "to be copied"),
@@ -82,7 +83,7 @@ fn row(tag: &TagStatus, now: Timestamp) -> Markup {
                 }
             }
         }
-        @if let Some(error) = &tag.error {
+        @if let Some(error) = tag.error.as_ref().filter(|_| told != Some(&tag.tag)) {
             tr.why { td colspan="5" { p.error { (error) } } }
         }
     }
@@ -104,12 +105,23 @@ pub(super) fn failures(record: &Record, now: Timestamp) -> Markup {
                                     None => "the whole mirror",
                                 }
                             }
-                            p.error { (failure.error) }
+                            @if !is_shown(record, failure) { p.error { (failure.error) } }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// Whether what a failure says stands above: of a tag that still fails so, or of the last run as a whole.
+fn is_shown(record: &Record, failure: &Failure) -> bool {
+    match &failure.tag {
+        Some(tag) => record
+            .tags
+            .iter()
+            .any(|status| status.tag == *tag && status.error.as_ref() == Some(&failure.error)),
+        None => record.last_run.as_ref().is_some_and(|run| run.error.as_ref() == Some(&failure.error)),
     }
 }
 

@@ -3,9 +3,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::control::changes::Mark;
-use crate::control::page::mirror::{Depth, Look};
+use crate::control::page::mirror::{Depth, Look, address};
 use crate::control::page::summary::Summary;
-use crate::control::page::verdict::{Standing, Verdict};
+use crate::control::page::verdict::{Health, Standing, Verdict};
 use crate::control::{Access, Configuration};
 
 /// With this many mirrors or more there is a field to find one.
@@ -19,6 +19,8 @@ pub(super) struct Page<'a> {
     pub(super) standings: &'a [Standing],
     /// The mirror that is shown alone.
     pub(super) only: Option<&'a str>,
+    /// Only mirrors that are so are shown.
+    pub(super) health: Option<Health>,
     pub(super) look: Look,
     pub(super) access: &'a Access,
     pub(super) is_stopping: bool,
@@ -60,14 +62,16 @@ impl Page<'_> {
                     a.skip href="#mirrors" { "To the mirrors" }
                     header.top {
                         a.brand href="./" { "tagferry" }
-                        @if self.only.is_some() { a href="./" { "← All mirrors" } }
+                        @if self.only.is_some() || self.health.is_some() { a href="./" { "← All mirrors" } }
                         p #connection role="status" {}
                     }
-                    main data-since=(self.mark) data-now=(self.look.now.as_millisecond()) data-mirror=[self.only] {
+                    main data-since=(self.mark) data-now=(self.look.now.as_millisecond()) data-mirror=[self.only]
+                        data-health=[self.health.map(Health::class)] {
                         (summary.markup())
                         (self.form(self.standings.len()))
+                        @if let Some(health) = self.health { p.hint { "Only those that are " (health.words()) ":" } }
                         noscript {
-                            p.hint { "This shows one moment. " a href="./" { "Load it again" } " to see what changed." }
+                            p.hint { "This shows one moment. " a href=(self.address()) { "Load it again" } " to see what changed." }
                         }
                         div #mirrors.many[self.look.depth == Depth::Brief] tabindex="-1" {
                             (PreEscaped(MIRRORS))
@@ -82,6 +86,15 @@ impl Page<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Where this page is.
+    fn address(&self) -> String {
+        match (self.only, self.health) {
+            (Some(name), _) => address(name),
+            (None, Some(health)) => format!("./?health={}", health.class()),
+            (None, None) => "./".to_owned(),
         }
     }
 
@@ -100,7 +113,7 @@ impl Page<'_> {
                             label for="token" { "Token" }
                             input #token type="password" name="token" autocomplete="current-password" required
                                 aria-describedby="token-hint";
-                            span #token-hint.unseen { "The daemon's TAGFERRY_API_TOKEN" }
+                            span #token-hint.hint { "what " code { "TAGFERRY_API_TOKEN" } " says where the daemon runs" }
                         }
                         @if self.only.is_none() && mirrors > 1 { button { "Sync all now" } }
                     }

@@ -80,7 +80,9 @@ function showTimes(root) {
 function showFound(article) {
   const wanted = filter?.value.trim().toLowerCase() ?? "";
   const name = article.querySelector("h2").textContent.toLowerCase();
-  if (article.hidden === name.includes(wanted)) article.hidden = !article.hidden;
+  const { health } = main.dataset;
+  const isShown = name.includes(wanted) && (!health || article.classList.contains(health));
+  if (article.hidden === isShown) article.hidden = !isShown;
 }
 
 function follow() {

@@ -27,6 +27,8 @@ pub(in crate::control) struct Look {
 pub(in crate::control) enum Depth {
     /// Everything.
     Full,
+    /// The same, and those that are fresh and idle are a line that opens: there are several mirrors on the page.
+    Folded,
     /// Tags and failures are a link to the mirror's own page, for there are many mirrors on this one.
     Brief,
 }
@@ -59,11 +61,15 @@ pub(in crate::control) fn mirror(record: &Record, look: Look) -> Markup {
     let Look { depth, has_button, now } = look;
     let (health, id) = (Health::of(record, now), id(&record.pair()));
     let heading = format!("{id}-name");
+    let is_line = depth != Depth::Full && health == Health::Fresh && record.state == State::Idle;
     html! {
-        article.mirror.(health.class()) id=(id) aria-labelledby=(heading) {
+        article.mirror.(health.class()).line[is_line] id=(id) aria-labelledby=(heading) {
             header {
-                h2 id=(heading) { a href=(address(&record.name)) { (record.name) } }
-                p.state aria-live="polite" { (badge(health)) (activity(record)) }
+                h2 id=(heading) { a href=(address(&record.name)) { (breakable(&record.name)) } }
+                p.state aria-live="polite" {
+                    (badge(health)) (activity(record))
+                    @if is_line { (in_brief(record, now)) }
+                }
                 @if has_button {
                     button form="sync" name="mirror" value=(record.name) {
                         "Sync now" span.unseen { ": " (record.name) }
@@ -78,25 +84,83 @@ pub(in crate::control) fn mirror(record: &Record, look: Look) -> Markup {
             @if let Some(running) = &record.progress { (progress(running, now)) }
             (overdue(record, now))
             @if health == Health::Failing { (reason(record)) }
-            dl.facts {
+            @match (is_line, depth) {
+                (true, Depth::Folded) => details.all { summary { "More" span.unseen { ": " (record.name) } } (body(record, look)) },
+                (true, _) => (more(record)),
+                (false, _) => (body(record, look)),
+            }
+        }
+    }
+}
+
+/// What there is to know below its name and its trouble.
+fn body(record: &Record, Look { depth, now, .. }: Look) -> Markup {
+    html! {
+        dl.facts {
+            @if has_versions(record) {
                 (fact("Newest at the source", &version(record.newest.source.as_ref())))
                 (fact("Newest in the target", &in_target(&record.newest, now)))
-                (fact("Behind by", &behind(record, now)))
-                (fact("Last success", &last_success(record, now)))
-                (fact("Last run", &last_run(record.last_run.as_ref(), now)))
-                (fact("Next run", &next_run(record, now)))
+            } @else {
+                (fact("Selected", &selected(record)))
             }
-            p.route {
-                span.unseen { "From " } code { (record.source) } " " span aria-hidden="true" { "→" }
-                span.unseen { " to " } " " code { (record.target) }
+            (fact("Behind by", &behind(record, now)))
+            (fact("Last success", &last_success(record, now)))
+            (fact("Last run", &last_run(record.last_run.as_ref(), now)))
+            (fact("Next run", &next_run(record, now)))
+        }
+        p.route {
+            span.unseen { "From " } code { (breakable(&record.source)) } " " span aria-hidden="true" { "→" }
+            span.unseen { " to " } " " code { (breakable(&record.target)) }
+        }
+        @if depth == Depth::Brief {
+            (more(record))
+        } @else {
+            (details::tags(record, told(record), now))
+            (details::failures(record, now))
+        }
+    }
+}
+
+fn more(record: &Record) -> Markup {
+    html! { p.more { a href=(address(&record.name)) { (details::counts(record)) } } }
+}
+
+/// What a line says of a mirror that is as it should be.
+fn in_brief(record: &Record, now: Timestamp) -> Markup {
+    html! {
+        span.brief {
+            @match &record.newest.target {
+                Some(tag) => code { (tag) },
+                None => (selected(record)),
             }
-            @match depth {
-                Depth::Full => {
-                    (details::tags(record, now))
-                    (details::failures(record, now))
-                }
-                Depth::Brief => p.more { a href=(address(&record.name)) { (details::counts(record)) } },
-            }
+        }
+        @if let Some(at) = record.last_success_at { span.brief { "last success " (time(at, now)) } }
+    }
+}
+
+/// Whether any selected tag has a version, as far as is known: `latest` has none.
+fn has_versions(record: &Record) -> bool {
+    record.tags.is_empty() || record.newest.source.is_some() || record.newest.target.is_some()
+}
+
+/// Tags without a version.
+fn selected(record: &Record) -> Markup {
+    const NAMED_MAX: usize = 3;
+    html! {
+        @for (index, status) in record.tags.iter().take(NAMED_MAX).enumerate() {
+            @if index > 0 { ", " }
+            code { (status.tag) }
+        }
+        @if record.tags.len() > NAMED_MAX { " and " (record.tags.len() - NAMED_MAX) " more" }
+    }
+}
+
+/// A name that may be broken after its separators rather than anywhere.
+pub(super) fn breakable(name: &str) -> Markup {
+    html! {
+        @for (index, part) in name.split_inclusive(['/', '-', '_', '.', ':', '@']).enumerate() {
+            @if index > 0 { wbr; }
+            (part)
         }
     }
 }
@@ -144,6 +208,13 @@ fn progress(progress: &Progress, now: Timestamp) -> Markup {
     }
 }
 
+/// The tag whose error is told above all others.
+fn told(record: &Record) -> Option<&Tag> {
+    let is_whole = record.last_run.as_ref().is_some_and(|run| run.error.is_some());
+    let is_failing = record.last_run.as_ref().is_some_and(|run| run.outcome == RunOutcome::Failed);
+    record.failures.first().filter(|_| is_failing && !is_whole).and_then(|failure| failure.tag.as_ref())
+}
+
 /// Why the last pass failed: what stopped all of it, or else the last tag that failed.
 fn reason(record: &Record) -> Markup {
     let whole = record.last_run.as_ref().and_then(|run| run.error.as_ref());
@@ -182,6 +253,10 @@ fn behind(record: &Record, now: Timestamp) -> Markup {
     html! {
         @match record.stale {
             None => span.none { "not known" },
+            // What a pass found out before it failed says nothing of what it did not come to.
+            Some(0) if record.last_success_at.is_none() && Health::of(record, now) == Health::Failing => {
+                span.none { "not known" }
+            }
             Some(0) => {
                 "nothing"
                 @if let (Health::Failing, Some(known)) = (Health::of(record, now), record.last_success_at) {

@@ -34,7 +34,7 @@ use crate::control::access::{AccessDenied, Caller, Peer, check_form};
 use crate::control::answer::{CHALLENGE, Error};
 use crate::control::changes::Mark;
 use crate::control::page::document::{Message, Page};
-use crate::control::page::verdict::{Standing, worst_first};
+use crate::control::page::verdict::{Health, Standing, worst_first};
 use crate::control::parts::Parts;
 use crate::control::pieces::Form;
 use crate::control::{Access, Control};
@@ -48,6 +48,8 @@ pub(super) use mirror::{Depth, Look, id, mirror};
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// With this many mirrors or more those that are as they should be are a line each.
+const FOLDED_MIN: usize = 4;
 /// The most mirrors for which all tags are on one page, which then has up to some 200 kB.
 const DETAILED_MAX: usize = 50;
 /// The same for the tags of all of them together.
@@ -58,6 +60,8 @@ const DETAILED_TAGS_MAX: usize = 5000;
 struct Query {
     /// The mirror to show alone.
     mirror: Option<String>,
+    /// Which mirrors to show: those that are so.
+    health: Option<Health>,
     /// What was just asked to run: a mirror, or all where it is empty.
     asked: Option<String>,
     /// The mirror whose pass was just cancelled.
@@ -72,6 +76,7 @@ impl Query {
         for (key, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
             match &*key {
                 "mirror" => query.mirror = Some(value.into_owned()),
+                "health" => query.health = Health::of_class(&value),
                 "asked" => query.asked = Some(value.into_owned()),
                 "cancelled" => query.cancelled = Some(value.into_owned()),
                 "since" => query.since = value.parse().ok(),
@@ -82,14 +87,24 @@ impl Query {
     }
 }
 
-/// `GET /[?mirror=NAME]`.
+/// Which mirrors a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice<'a> {
+    All,
+    /// This one alone.
+    Mirror(&'a str),
+    /// Those that are so.
+    Health(Health),
+}
+
+/// `GET /[?mirror=NAME|?health=WORD]`.
 pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): RawQuery) -> Response {
     let query = Query::of(query.as_deref());
     let is_known = |name: &String| control.workers.all().iter().any(|worker| worker.pair().mirror == *name);
     if let Some(name) = query.mirror.as_ref().filter(|name| !is_known(name)) {
         let message =
             Message::Refused(format!("There is no mirror `{name}`. Here are those that there are."));
-        return page(&control, None, StatusCode::NOT_FOUND, Some(message));
+        return page(&control, Choice::All, StatusCode::NOT_FOUND, Some(message));
     }
     let asked = query.asked.filter(|name| name.is_empty() || is_known(name));
     let message = asked.map(|name| {
@@ -98,7 +113,12 @@ pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): R
     });
     let cancelled = query.cancelled.filter(is_known);
     let message = message.or(cancelled.map(|name| Message::Done(format!("{name} was cancelled."))));
-    page(&control, query.mirror.as_deref(), StatusCode::OK, message)
+    let choice = match (query.mirror.as_deref(), query.health) {
+        (Some(name), _) => Choice::Mirror(name),
+        (None, Some(health)) => Choice::Health(health),
+        (None, None) => Choice::All,
+    };
+    page(&control, choice, StatusCode::OK, message)
 }
 
 /// `POST /`: the form behind "Sync now" and "Cancel".
@@ -118,7 +138,7 @@ pub(super) async fn sync(
                 }
                 error => format!("Nothing was done: {error}."),
             };
-            page(&control, None, error.status(), Some(Message::Refused(message)))
+            page(&control, Choice::All, error.status(), Some(Message::Refused(message)))
         }
     }
 }
@@ -153,34 +173,52 @@ async fn ask(control: &Control, caller: &Caller<'_>, body: &[u8]) -> Result<Stri
 fn look(control: &Control, only: Option<&str>) -> Look {
     let all = control.workers.all();
     let tags = || all.iter().map(|worker| worker.entry.glance().tags).sum::<usize>();
-    let is_detailed = only.is_some() || all.len() <= DETAILED_MAX && tags() <= DETAILED_TAGS_MAX;
-    Look {
-        depth: if is_detailed { Depth::Full } else { Depth::Brief },
-        has_button: !matches!(control.access, Access::Nobody),
-        now: Timestamp::now(),
-    }
+    let depth = if only.is_some() || all.len() < FOLDED_MIN {
+        Depth::Full
+    } else if all.len() <= DETAILED_MAX && tags() <= DETAILED_TAGS_MAX {
+        Depth::Folded
+    } else {
+        Depth::Brief
+    };
+    Look { depth, has_button: !matches!(control.access, Access::Nobody), now: Timestamp::now() }
 }
 
 fn page(
     control: &Arc<Control>,
-    only: Option<&str>,
+    choice: Choice<'_>,
     status: StatusCode,
     message: Option<Message>,
 ) -> Response {
     // Before what it marks is looked at: what changes meanwhile is told again.
     let (_, mark) = control.changes.since(None, control.workers.all());
+    let only = match choice {
+        Choice::Mirror(name) => Some(name),
+        Choice::All | Choice::Health(_) => None,
+    };
+    let health = match choice {
+        Choice::Health(health) => Some(health),
+        Choice::All | Choice::Mirror(_) => None,
+    };
     let is_shown = |worker: &Arc<Worker>| only.is_none_or(|only| only == worker.pair().mirror);
     // `live.js` changes mirrors where they are: what somebody reads does not jump away.
     let now = Timestamp::now();
     let shown =
         worst_first(control.workers.all().into_iter().filter(is_shown), |it| Standing::of_worker(it, now));
-    let (standings, workers): (Vec<_>, Vec<_>) = shown.into_iter().unzip();
+    // What is above them is about all of them.
+    let is_chosen = |standing: &Standing| health.is_none_or(|health| standing.health == health);
+    let workers: Vec<_> = shown
+        .iter()
+        .filter(|(standing, _)| is_chosen(standing))
+        .map(|(_, worker)| Arc::clone(worker))
+        .collect();
+    let standings: Vec<_> = shown.into_iter().map(|(standing, _)| standing).collect();
     let look = look(control, only);
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
         configuration: &control.configuration(),
         standings: &standings,
         only,
+        health,
         look,
         access: &control.access,
         is_stopping: control.stopping.is_cancelled(),

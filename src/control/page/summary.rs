@@ -53,7 +53,9 @@ impl Summary<'_> {
         html! {
             @if counts.len() > 1 || running + waiting > 0 {
                 p.counts {
-                    @for (health, count) in counts { span { (count) " " (health.words()) } }
+                    @for (health, count) in counts {
+                        a href={ "./?health=" (health.class()) } { (count) " " (health.words()) }
+                    }
                     @if *running > 0 { span { (running) " running" } }
                     @if *waiting > 0 { span { (waiting) " waiting" } }
                 }
@@ -72,7 +74,9 @@ fn names(troubled: &[&Standing]) -> Markup {
                     }
                 }
             }
-            @if troubled.len() > NAMED_MAX { li { "and " (troubled.len() - NAMED_MAX) " more" } }
+            @if troubled.len() > NAMED_MAX {
+                li { a href="#mirrors" { "and " (troubled.len() - NAMED_MAX) " more" } }
+            }
         }
     }
 }

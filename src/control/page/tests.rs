@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::document::{Message, Page};
-use super::mirror::{Depth, Look, mirror};
-use super::verdict::{Standing, worst_first};
+use super::mirror::{Depth, Look, breakable, mirror};
+use super::verdict::{Health, Standing, worst_first};
 use crate::control::{Access, Changes, Configuration};
 use crate::event::fault;
 use crate::event::{Pair, PassId, RunOutcome};
@@ -171,6 +171,7 @@ impl Sample {
             configuration: &self.configuration,
             standings: &self.standings,
             only: None,
+            health: None,
             look: Look { has_button: !matches!(self.access, Access::Nobody), ..look(Depth::Full) },
             access: &self.access,
             is_stopping: false,
@@ -239,6 +240,77 @@ fn a_mirror_that_is_behind() {
 #[test]
 fn a_failing_mirror() {
     insta::assert_snapshot!(card(&failing("java/jdk", "target: no permission; allow `ecr:PutImage`")));
+}
+
+#[test]
+fn a_mirror_of_tags_without_versions_does_not_contradict_itself() {
+    let tags = ["latest", "21", "25", "stable"].map(|name| tag_status(name, TagState::Current)).to_vec();
+    let html = card(&Record { newest: Newest::default(), tags, selected: Some(4), ..fresh("java/jdk") });
+    assert!(!html.contains("Newest") && !html.contains("not known</span></dd>"), "{html}");
+    let words = html.replace('\n', "");
+    assert!(
+        words.contains(
+            "<dt>Selected</dt><dd><code>latest</code>, <code>21</code>, <code>25</code> and 1 more</dd>"
+        ),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_failing_mirror_without_a_success_is_behind_by_nobody_knows_what() {
+    let record =
+        Record { stale: Some(0), stale_since: None, last_success_at: None, ..failing("java/jdk", "no") };
+    let words = card(&record).replace('\n', "");
+    assert!(words.contains("<dt>Behind by</dt><dd><span class=\"none\">not known</span></dd>"), "{words}");
+}
+
+#[test]
+fn the_error_of_a_tag_stands_once() {
+    let error = "target: no permission for this";
+    let html = card(&failing("java/jdk", error));
+    // That of the tag, and that of the whole mirror in another run.
+    assert_eq!(html.matches(error).count(), 2, "{html}");
+    let mut record = failing("java/jdk", error);
+    record.failures.truncate(1);
+    let html = card(&record);
+    assert_eq!(html.matches(error).count(), 1, "{html}");
+}
+
+#[test]
+fn of_several_mirrors_those_that_are_fresh_are_a_line_that_opens() {
+    let html = mirror(&fresh("java/jdk"), look(Depth::Folded)).into_string();
+    assert!(html.contains(r#"<article class="mirror fresh line""#), "{html}");
+    let (line, rest) = html.split_once("<details class=\"all\">").unwrap();
+    assert!(line.contains("<code>21.0.10</code>") && line.contains("last success <time"), "{line}");
+    assert!(rest.contains("<dl class=\"facts\">") && rest.contains("details class=\"tags\""), "{rest}");
+    for record in [failing("java/jdk", "no"), behind("java/jdk"), running("java/jdk"), unknown("java/jdk")] {
+        let html = mirror(&record, look(Depth::Folded)).into_string();
+        assert!(!html.contains("line\"") && !html.contains("class=\"all\""), "{html}");
+    }
+    let html = mirror(&fresh("java/jdk"), look(Depth::Brief)).into_string();
+    assert!(html.contains("mirror fresh line") && html.contains(">2 tags</a>"), "{html}");
+}
+
+#[test]
+fn names_break_at_their_separators() {
+    assert_eq!(breakable("a/b-c.d:e").into_string(), "a/<wbr>b-<wbr>c.<wbr>d:<wbr>e");
+    assert_eq!(breakable("<a>/").into_string(), "&lt;a&gt;/");
+    assert_eq!(breakable("a-b-a-").into_string(), "a-<wbr>b-<wbr>a-");
+}
+
+#[test]
+fn counts_and_the_way_back_are_links() {
+    let sample = Sample::of(vec![fresh("a"), failing("b", "no")], Access::Local);
+    let html = sample.html_of(&Page { health: Some(Health::Failing), ..sample.page() });
+    for link in [r#"<a href="./?health=failing">1 failing</a>"#, r#"<a href="./?health=fresh">1 fresh</a>"#] {
+        assert!(html.contains(link), "{html}");
+    }
+    assert!(
+        html.contains(r#"data-health="failing""#) && html.contains("Only those that are failing:"),
+        "{html}"
+    );
+    assert!(html.contains(r#"<a href="./?health=failing">Load it again</a>"#), "{html}");
+    assert!(html.contains("← All mirrors"), "{html}");
 }
 
 #[test]

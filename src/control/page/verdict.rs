@@ -55,6 +55,14 @@ impl Standing {
 }
 
 impl Health {
+    /// All of them, the worst first.
+    const ALL: [Self; 6] = [Self::Failing, Self::Stuck, Self::Late, Self::Behind, Self::Unknown, Self::Fresh];
+
+    /// The one of this name in `style.css` and in addresses.
+    pub(super) fn of_class(class: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|health| health.class() == class)
+    }
+
     pub(super) fn of(record: &Record, now: Timestamp) -> Self {
         Self::of_glance(Glance::of(record), now)
     }
@@ -133,9 +141,7 @@ impl<'a> Verdict<'a> {
     pub(super) fn new(standings: &'a [Standing]) -> Self {
         let count = |health| standings.iter().filter(|standing| standing.health == health).count();
         let in_state = |state| standings.iter().filter(|standing| standing.state == state).count();
-        let counts =
-            [Health::Failing, Health::Stuck, Health::Late, Health::Behind, Health::Unknown, Health::Fresh]
-                .map(|it| (it, count(it)));
+        let counts = Health::ALL.map(|health| (health, count(health)));
         let mut troubled: Vec<_> =
             standings.iter().filter(|standing| standing.health <= Health::Behind).collect();
         troubled.sort_by_key(|standing| standing.health);

@@ -455,6 +455,9 @@ async fn a_reload_that_is_refused_is_told() {
     let json = hook.next().await.json;
     assert_eq!((&json["kind"], &json["severity"]), (&"reload_refused".into(), &"warning".into()));
     assert!(json["error"].as_str().unwrap().contains("unknown key `nonsense`"), "{json}");
-    assert!(json["mirror"].is_null() && json["advice"].as_str().unwrap().contains("tagferry check"), "{json}");
+    assert!(
+        json["mirror"].is_null() && json["advice"].as_str().unwrap().contains("tagferry check"),
+        "{json}"
+    );
     world.stop().await;
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::fake::{Face, Match, Registry, image};
 use crate::world::assert_says;
 use crate::world::program::{Program, Running};
+use crate::world::receiver::Receiver;
 
 const MIRRORS: &str = "\
 mirrors:
@@ -129,6 +130,48 @@ async fn a_form_starts_a_pass_over_one_mirror_or_over_all() {
     assert!(daemon.passes("db") >= 1);
     let page = daemon.get("/").await.text().await.unwrap();
     assert_says(&page, &["All 2 mirrors are fresh", "<code>21.0.1</code>", "db&lt;b&gt;+%"]);
+}
+
+#[tokio::test]
+async fn counts_lead_to_the_mirrors_that_are_so() {
+    let daemon = Daemon::start().await;
+    let run = daemon.http.post(format!("{}/api/v1/sync?mirror=java/jdk", daemon.url)).send().await.unwrap();
+    let run: Value = serde_json::from_str(&run.text().await.unwrap()).unwrap();
+    daemon.get(&format!("{}?wait=20", run["status_url"].as_str().unwrap())).await;
+    let page = daemon.get("/").await.text().await.unwrap();
+    assert_says(
+        &page,
+        &[r#"<a href="./?health=fresh">1 fresh</a>"#, r#"<a href="./?health=unknown">1 not known"#],
+    );
+    for (health, has_jdk, has_db) in
+        [("fresh", true, false), ("unknown", false, true), ("nonsense", true, true)]
+    {
+        let page = daemon.get(&format!("/?health={health}")).await.text().await.unwrap();
+        assert_eq!(page.contains("id=\"mirror-java/jdk-"), has_jdk, "{health}: {page}");
+        assert_eq!(page.contains("id=\"mirror-db"), has_db, "{health}: {page}");
+        assert_says(&page, &["1 of 2 mirrors is fresh"]);
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_selects_nothing_is_on_the_page_and_in_a_notice() {
+    let source = Registry::start(Face::Open).await;
+    source.push("db", "21-oraclelinux9", &image(&["1"]));
+    let mut hook = Receiver::start(Vec::new()).await;
+    let config = format!(
+        "mirrors: [{{source: '{0}/db', target: 'oci:db', tags: [{{match: ^21-oraclelinx9$}}]}}]\n\
+         registries: {{'{0}': {{plain_http: true}}}}\nnotices: [{{webhook: {{url: '{1}'}}}}]\n",
+        source.host(),
+        hook.url()
+    );
+    let program = Program::configured(&config);
+    let mut running = program.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let url = running.url().await;
+    program.run_online(&["sync-now", "--wait", "--url", &url]).await.assert_code(1);
+    let said = "matches no tag; the nearest: 21-oraclelinux9";
+    let page = reqwest::get(format!("{url}/")).await.unwrap().text().await.unwrap();
+    assert_says(&page, &["db is failing", said]);
+    assert_says(hook.next().await.json["error"].as_str().unwrap(), &[said]);
 }
 
 #[tokio::test]
