@@ -141,6 +141,9 @@ pub enum Action {
     Conflict,
 }
 
+/// What lets a tag move in ECR, which alone has immutable tags.
+const TO_MOVE: &str = "`aws ecr put-image-tag-mutability` can except it";
+
 /// Compares what the source says with what the target holds.
 ///
 /// `held` says what the target has under a name, `is_immutable` whether it forbids to move a tag that it has. A name that
@@ -179,7 +182,7 @@ pub fn plan(
             }
             (Some(root), Some(held)) if name.tag().is_some_and(&is_immutable) => {
                 let reason = format!(
-                    "target has {} under this tag, and its tags are immutable; let the tag move, or take it out of the rules",
+                    "target has {} under this tag, and its tags are immutable: {TO_MOVE}",
                     held.short()
                 );
                 (root, Action::Conflict, reason)

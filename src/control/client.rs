@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
@@ -77,6 +79,24 @@ pub enum ClientError {
     },
 }
 
+/// Of what `/api/v1/mirrors` answers, what is read.
+#[derive(Deserialize)]
+struct Mirrors {
+    mirrors: Vec<Mirror>,
+}
+
+#[derive(Deserialize)]
+struct Mirror {
+    name: String,
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+struct Tag {
+    tag: String,
+    copied_at: Option<Timestamp>,
+}
+
 impl Client {
     /// A client of the daemon at this address.
     pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
@@ -134,6 +154,17 @@ impl Client {
         }
         url.query_pairs_mut().append_pair("wait", WAIT_SECONDS);
         self.document(&url, self.http.get(url.clone())).await
+    }
+
+    /// The tags that the daemon copied since then, each with its mirror.
+    pub async fn copied_since(&self, since: Timestamp) -> Result<Vec<(String, String)>, ClientError> {
+        let url = self.route("api/v1/mirrors");
+        let Mirrors { mirrors } = self.document(&url, self.http.get(url.clone())).await?;
+        let copied = |tag: &Tag| tag.copied_at.is_some_and(|at| at >= since);
+        let of = |Mirror { name, tags }: Mirror| {
+            tags.into_iter().filter(copied).map(move |tag| (name.clone(), tag.tag))
+        };
+        Ok(mirrors.into_iter().flat_map(of).collect())
     }
 
     /// The address of a route, below whatever path the daemon is published at.

@@ -12,7 +12,7 @@ use crate::report::units::{Bytes, Span};
 /// More tags than these that needed nothing are counted and not listed: what was done would drown in them.
 const UP_TO_DATE_ROWS_MAX: u64 = 20;
 
-/// The length at which the table cuts errors.
+/// The length at which the table cuts errors, but for those that a wide terminal has room for.
 const ERROR_CELL_MAX_CHARS: usize = 60;
 
 /// The table of a run: a row for each tag that was copied or failed, the errors in full, and the counts.
@@ -52,7 +52,7 @@ impl RunReport for SyncTable {
         let mut table = Table::new(self.look, header).keep_whole(3).align_right(4);
         for (mirror, _) in &self.mirrors {
             for tag in &mirror.tags {
-                table.row(row(&mirror.name, tag));
+                table.row(row(&mirror.name, tag, self.look));
             }
         }
         table.write(out)?;
@@ -74,7 +74,7 @@ impl RunReport for SyncTable {
     }
 }
 
-fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
+fn row(mirror: &str, tag: &TagSummary, look: Look) -> [String; 7] {
     let outcome = match tag.outcome {
         Some(TagOutcome::Copied) => "copied",
         Some(TagOutcome::UpToDate) => "up to date",
@@ -83,7 +83,7 @@ fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
         None => "",
     };
     // Why it was planned says nothing about what went wrong.
-    let reason = tag.error.as_ref().map_or_else(|| tag.reason.clone(), short);
+    let reason = tag.error.as_ref().map_or_else(|| tag.reason.clone(), |error| short(error, look));
     [
         mirror.to_owned(),
         tag.tag.to_string(),
@@ -96,9 +96,14 @@ fn row(mirror: &str, tag: &TagSummary) -> [String; 7] {
 }
 
 /// An error as a cell takes it; all of it stands below the table.
-fn short(error: &Fault) -> String {
+fn short(error: &Fault, look: Look) -> String {
     let error = error.headline();
-    match error.char_indices().nth(ERROR_CELL_MAX_CHARS) {
+    let most = match look {
+        Look::Plain => ERROR_CELL_MAX_CHARS,
+        // Half of it is for the other columns.
+        Look::Boxed { width } => ERROR_CELL_MAX_CHARS.max(usize::from(width) / 2),
+    };
+    match error.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", error[..end].trim_end()),
         None => error.to_owned(),
     }

@@ -410,5 +410,20 @@ fn describe(error: &regex::Error) -> String {
     }
     let text = error.to_string();
     let fault = text.lines().last().unwrap_or_default();
-    format!("not a regular expression: {}", fault.strip_prefix("error: ").unwrap_or(fault))
+    let fault = fault.strip_prefix("error: ").unwrap_or(fault);
+    match place(&text) {
+        Some((number, rest)) => format!("not a regular expression: {fault}, at character {number}, `{rest}`"),
+        None => format!("not a regular expression: {fault}"),
+    }
+}
+
+/// Where in the pattern the fault is, counted from 1, and what begins there: the parser draws a `^` below it.
+fn place(text: &str) -> Option<(usize, String)> {
+    const SHOWN_CHARS: usize = 20;
+    const MARGIN: usize = 4;
+    let lines: Vec<&str> = text.lines().collect();
+    let [.., pattern, mark, _] = lines[..] else { return None };
+    let at = mark.find('^').filter(|_| mark.trim_matches([' ', '^']).is_empty())?;
+    let rest: String = pattern.chars().skip(at).take(SHOWN_CHARS).collect();
+    (at >= MARGIN && !rest.is_empty()).then(|| (at - MARGIN + 1, rest))
 }

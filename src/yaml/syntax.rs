@@ -16,7 +16,8 @@ pub(super) fn explain(info: &str, line: &str) -> String {
     } else if (has("',' or") || has("flow")) && line.contains("${") {
         "within { } or [ ] a `${NAME}` has to be in quotes"
     } else if has("',' or") || has("flow") || has("simple key expected") {
-        "a list in [ ] or a mapping in { } is not closed, or a comma is missing"
+        "a list in [ ] or a mapping in { } is not closed, or a comma is missing; within them a text with one of , [ ] { } has \
+         to be in 'single quotes'"
     } else if has("quoted scalar") || value.starts_with(['"', '\'']) {
         "a value that starts with a quote ends at the next one: close it, and let nothing follow it"
     } else if value.starts_with(['*', '&', '!', '[', '{', '@', '`', '%', '|', '>', '?']) {

@@ -27,7 +27,7 @@ Examples:
 /// Ask a running `tagferry serve` to sync now
 ///
 /// Prints the number of the run, by which `/api/v1/runs/NUMBER` tells how far it is. With --wait it waits for the end,
-/// prints what became of each mirror, and ends as `sync` does: with 0 if everything selected is in the target, with 1
+/// prints what became of each mirror and which tags were copied, and ends as `sync` does: with 0 if everything selected is in the target, with 1
 /// if not.
 ///
 /// The token that `serve` was given, if any, is taken from the environment variable `TAGFERRY_API_TOKEN`.
@@ -86,7 +86,9 @@ impl SyncNow {
                 Err(error) => return Err(ExitError::of(ExitCode::Incomplete, &error)),
             }
         }
-        show(&mut terminal.out, &run)?;
+        // What became of the run is known without it.
+        let copied = client.copied_since(run.requested_at).await.unwrap_or_default();
+        show(&mut terminal.out, &run, &copied)?;
         Ok(match run.outcome {
             Some(RunOutcome::Succeeded) => ExitCode::Success,
             Some(RunOutcome::Failed) | None => ExitCode::Incomplete,
@@ -99,10 +101,12 @@ fn unanswered(error: &ClientError) -> ExitError {
     ExitError::of(ExitCode::NotStarted, error)
 }
 
-fn show(out: &mut dyn Write, run: &RunStatus) -> std::io::Result<()> {
+fn show(out: &mut dyn Write, run: &RunStatus, copied: &[(String, String)]) -> std::io::Result<()> {
     for MirrorPass { name, state, .. } in &run.mirrors {
         match state {
-            PassState::Finished { outcome: RunOutcome::Succeeded, .. } => writeln!(out, "{name}: succeeded")?,
+            PassState::Finished { outcome: RunOutcome::Succeeded, .. } => {
+                writeln!(out, "{name}: succeeded, {}", news(name, copied))?;
+            }
             PassState::Finished { error: Some(error), .. } => {
                 writeln!(out, "{name}: failed: {}", visible_lines(error))?;
             }
@@ -115,4 +119,17 @@ fn show(out: &mut dyn Write, run: &RunStatus) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Which tags of a mirror were copied.
+fn news(mirror: &str, copied: &[(String, String)]) -> String {
+    const NAMED_MAX: usize = 10;
+    let tags: Vec<&str> =
+        copied.iter().filter(|(name, _)| name == mirror).map(|(_, tag)| tag.as_str()).collect();
+    let named = tags.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+    match tags.len() {
+        0 => "nothing new".to_owned(),
+        count if count > NAMED_MAX => format!("copied {named} and {} more", count - NAMED_MAX),
+        _ => format!("copied {named}"),
+    }
 }

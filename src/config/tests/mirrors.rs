@@ -255,8 +255,8 @@ fn patterns_and_ranges_are_checked() {
             "        per: 5",
         ],
         &[
-            "5:16: mirrors[0].tags[0].match: not a regular expression: unclosed group",
-            "6:17: mirrors[0].tags[0].except: not a regular expression: unclosed character class",
+            "5:16: mirrors[0].tags[0].match: not a regular expression: unclosed group, at character 2, `(21`",
+            "6:17: mirrors[0].tags[0].except: not a regular expression: unclosed character class, at character 1, `[`",
             "7:16: mirrors[0].tags[0].range: not a semver requirement such as `>=21, <26`: expected comma after major version number, found 'o'",
             "8:17: mirrors[0].tags[0].newest: 0 is too few: write 1 or more",
             "12:21: mirrors[0].tags[1].per[1]: no group named `lin` in `match`",

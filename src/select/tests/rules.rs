@@ -24,7 +24,7 @@ fn every_fault_is_reported() {
     check_errors(
         spec,
         &[
-            ("except", "not a regular expression: unclosed character class"),
+            ("except", "not a regular expression: unclosed character class, at character 1, `[`"),
             ("per", "no group named `lin` in `match`"),
         ],
     );
@@ -33,8 +33,8 @@ fn every_fault_is_reported() {
     check_errors(
         spec,
         &[
-            ("match", "not a regular expression: unclosed group"),
-            ("except", "not a regular expression: unclosed group"),
+            ("match", "not a regular expression: unclosed group, at character 1, `(?<line>21`"),
+            ("except", "not a regular expression: unclosed group, at character 1, `(`"),
         ],
     );
 }

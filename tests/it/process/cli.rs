@@ -47,7 +47,7 @@ fn every_fault_of_the_configuration_is_told_at_once() {
     assert_eq!(ran.stdout, "");
     insta::assert_snapshot!(ran.stderr, @"
     tagferry.yaml:2:13: mirrors[0].source: write HOST/PATH without `https://`
-    tagferry.yaml:5:16: mirrors[0].tags[0].match: not a regular expression: unclosed group
+    tagferry.yaml:5:16: mirrors[0].tags[0].match: not a regular expression: unclosed group, at character 4, `(`
     tagferry.yaml:8:14: mirrors[0].tags[1].per: no group named `lin` in `match`
     tagferry.yaml:10:5: mirrors[1]: unknown key `tagret`, did you mean `target`?
     tagferry.yaml:13:17: mirrors[1].tags[0].newest: expected a whole number, found a text

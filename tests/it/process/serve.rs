@@ -64,7 +64,10 @@ async fn the_start_tells_the_next_run_and_who_has_no_schedule() {
 async fn sync_now_waits_and_ends_as_the_run_does() {
     let world = World::start("").await;
     let ran = world.sync_now(&["--wait"]).await;
-    assert!(ran.assert_code(0).stdout.ends_with("app: succeeded\n"), "{}", ran.stdout);
+    assert!(ran.assert_code(0).stdout.ends_with("app: succeeded, copied 1.0\n"), "{}", ran.stdout);
+
+    let ran = world.sync_now(&["--wait"]).await;
+    assert!(ran.assert_code(0).stdout.ends_with("app: succeeded, nothing new\n"), "{}", ran.stdout);
 
     world.source.fault(Fault::new(Match::tags(), Action::status(404)));
     let ran = world.sync_now(&["--mirror", "app", "--wait"]).await;
@@ -175,7 +178,8 @@ async fn a_hangup_reloads_and_a_faulty_configuration_changes_nothing() {
     world.daemon.signal("HUP");
     world.daemon.logs("Took the new configuration").await;
     let ran = world.sync_now(&["--wait"]).await;
-    assert!(ran.assert_code(0).stdout.contains("other: succeeded\napp: succeeded\n"), "{}", ran.stdout);
+    let words = ["other: succeeded, copied ", "\napp: succeeded, "];
+    assert!(words.iter().all(|words| ran.assert_code(0).stdout.contains(words)), "{}", ran.stdout);
     // What was known of a mirror that stays is known.
     let (_, overview) = world.get("/api/v1/mirrors").await;
     let overview: Value = serde_json::from_str(&overview).unwrap();
