@@ -148,8 +148,13 @@ impl Wire {
             }
         };
         let status = result.as_ref().ok().map(reqwest::Response::status);
-        let answered = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-        tracing::trace!(%method, address, status = status.map(|it| it.as_u16()), "{method} {address}: {answered}");
+        tracing::trace!(
+            %method,
+            address,
+            status = status.map(|status| status.as_u16()),
+            "{method} {address}: {}",
+            status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+        );
         self.count(method, status);
         let response = result.map_err(|error| {
             let by_proxy = self.proxies.explain(url, &error);
