@@ -18,8 +18,8 @@ Examples:
 
 /// Show who is sent notices, and send tests
 ///
-/// With --test each destination is sent one notice of each kind that it wants, marked as a test: `\"test\": true` in the
-/// document, \"test\" in the words for people. Heartbeats are sent nothing: a sign of life would be taken for one.
+/// With --test each destination is sent one notice of each kind that it wants, marked as a test: by `test` in the
+/// document, and in the words for people. Heartbeats are sent nothing: a sign of life would be taken for one.
 /// The exit code is 1 where one is not taken.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

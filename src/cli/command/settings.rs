@@ -148,6 +148,26 @@ mod tests {
         describe(&mut out, &config).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @"
+        123456789012.dkr.ecr.eu-central-1.amazonaws.com
+          login      the role arn:aws:iam::123456789012:role/mirror, taken with the AWS default chain
+          ecr        account 123456789012 in eu-central-1
+                     makes a repository that is missing: its tags immutable but for latest; resource tags team
+          limits     8 requests at a time
+
+        quay.io
+          login      user and password of the configuration
+          limits     4 requests at a time, 10 a second
+
+        registry.test
+          login      the password file /run/secrets/p
+          limits     8 requests at a time
+          connection without TLS
+
+        at a time    2 mirrors, 4 tags of each, 8 layers, 4 parts of one layer
+        patience     connection 10s, next byte 30s, whole answer 1m, pass 2h; 25s to end
+        notices      Slack at https://hooks.example.com: failed, late; all mirrors
+        heartbeat    to https://hooks.example.com; a/b
+        ");
     }
 }

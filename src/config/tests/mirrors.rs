@@ -310,7 +310,7 @@ fn schedules_are_checked() {
         &["schedule: {cron: 0 0 30 2 *, timezone: Berlin, jitter: 5}"],
         &[
             "5:18: schedule.cron: this schedule never fires: no such day is in the calendar",
-            "5:40: schedule.timezone: no such time zone: expected an IANA name such as `Asia/Tokyo` or `UTC`",
+            "5:40: schedule.timezone: no such time zone, did you mean `Europe/Berlin`?",
             "5:56: schedule.jitter: expected a number and a unit, such as `30s`, `5m` or `1h 30m`",
         ],
     );

@@ -244,7 +244,7 @@ async fn sync_tells_slack_of_a_failure() {
     let config = mirror(Side::login(&source, "wrong"), &ecr, APP);
     program(&config, &receiver, SLACK).run_online(&["sync"]).await.assert_code(1);
     let json = receiver.next().await.json;
-    assert!(json["text"].as_str().unwrap().starts_with("app: mirroring "), "{json}");
+    assert!(json["text"].as_str().unwrap().starts_with("error: app: mirroring "), "{json}");
     assert!(json["blocks"][1]["text"]["text"].as_str().unwrap().contains("401"), "{json:#}");
     receiver.assert_empty();
 }
