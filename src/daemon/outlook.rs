@@ -76,9 +76,9 @@ mod tests {
         let names: Vec<String> = (0..20).map(|number| format!("m/{number}")).collect();
         let mut mirrors: Vec<_> = names.iter().map(|name| (name.as_str(), false)).collect();
         mirrors[0].1 = true;
-        let named: Vec<_> = names[1..11].iter().map(String::as_str).collect();
+        let first: Vec<_> = names[1..11].iter().map(String::as_str).collect();
         let expected =
-            format!("20 mirrors; without a schedule, so only when asked: {} and 9 more", named.join(", "));
+            format!("20 mirrors; without a schedule, so only when asked: {} and 9 more", first.join(", "));
         check(&mirrors, None, &expected);
     }
 }

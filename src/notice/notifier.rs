@@ -26,8 +26,6 @@ pub struct Notifier {
     senders: Vec<QueueSender>,
     hearts: Vec<Heart>,
     rhythm: Rhythm,
-    /// Where people reach the page, where that is said.
-    page: Option<Url>,
 }
 
 /// The queue of one destination.

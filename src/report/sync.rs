@@ -177,7 +177,7 @@ mod tests {
     fn a_failed_row_gives_the_start_of_its_error() {
         let mut tag = samples::failed("21", &format!("{}\nhint: try later", "é".repeat(100)));
         tag.reason = "missing in target".to_owned();
-        assert_eq!(row("java/jdk", &tag)[6], format!("{}…", "é".repeat(60)));
+        assert_eq!(row("java/jdk", &tag, Look::Plain)[6], format!("{}…", "é".repeat(60)));
     }
 
     #[test]

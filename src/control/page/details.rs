@@ -5,14 +5,14 @@ use maud::{Markup, html};
 
 use crate::control::page::time::time;
 use crate::ledger::{Failure, Record, TagState, TagStatus};
-use crate::oci::Tag;
+use crate::oci::Reference;
 use crate::report::Bytes;
 
 /// More tags of a mirror are not listed: nobody reads more, and browsers become slow.
 const ROWS_MAX: usize = 1000;
 
 /// The selected tags as a table. The error of the one that is `told` stands elsewhere already.
-pub(super) fn tags(record: &Record, told: Option<&Tag>, now: Timestamp) -> Markup {
+pub(super) fn tags(record: &Record, told: Option<&Reference>, now: Timestamp) -> Markup {
     let caption = format!("The tags of {}", record.name);
     html! {
         @if !record.tags.is_empty() {
@@ -48,7 +48,7 @@ fn rows(tags: &[TagStatus]) -> Vec<&TagStatus> {
     rows
 }
 
-fn row(tag: &TagStatus, told: Option<&Tag>, now: Timestamp) -> Markup {
+fn row(tag: &TagStatus, told: Option<&Reference>, now: Timestamp) -> Markup {
     let (class, mark, words) = match tag.state {
         TagState::Current => ("fresh", "✓", "up to date"),
         TagState::Stale => ("behind", "↓", "to be copied"),

@@ -10,7 +10,7 @@ use crate::control::page::time::time;
 use crate::control::page::verdict::Health;
 use crate::event::{Pair, RunOutcome};
 use crate::ledger::{Failure, Freshness, Newest, PassRecord, Phase, Progress, Record, State, Verdict};
-use crate::oci::Tag;
+use crate::oci::{Reference, Tag};
 use crate::report::{Bytes, Span};
 
 /// How mirrors are shown.
@@ -209,7 +209,7 @@ fn progress(progress: &Progress, now: Timestamp) -> Markup {
 }
 
 /// The tag whose error is told above all others.
-fn told(record: &Record) -> Option<&Tag> {
+fn told(record: &Record) -> Option<&Reference> {
     let is_whole = record.last_run.as_ref().is_some_and(|run| run.error.is_some());
     let is_failing = record.last_run.as_ref().is_some_and(|run| run.outcome == RunOutcome::Failed);
     record.failures.first().filter(|_| is_failing && !is_whole).and_then(|failure| failure.tag.as_ref())
