@@ -56,8 +56,8 @@ fn tag(number: usize) -> String {
 /// A thousand images as texts, into what `defaults` says.
 fn configurations(criterion: &mut Criterion) {
     const MIRRORS: usize = 1000;
-    let images: String =
-        (0..MIRRORS).map(|number| format!("  - quay.io/team/app-{number}:1.{number}\n")).collect();
+    let image = |number| format!("  - quay.io/team/app-{number}:1.{number}\n");
+    let images = (0..MIRRORS).map(image).collect::<Vec<_>>().concat();
     let text = format!("defaults: {{target: 'registry.test/{{host}}/{{path}}'}}\nmirrors:\n{images}");
     criterion.bench_function("read a thousand mirrors", |bencher| {
         bencher.iter_with_large_drop(|| {

@@ -104,12 +104,11 @@ impl<P: ProvideCredentials> ProvideCredentials for Bounded<P> {
             use CredentialsError::{CredentialsNotLoaded, InvalidConfiguration};
             let origin = || self.origin.clone();
             let mut asked = pin!(self.inner.provide_credentials());
-            let answer = match tokio::time::timeout(QUIET, &mut asked).await {
-                Ok(answer) => Ok(answer),
-                Err(_) => {
-                    info!("Waiting for AWS credentials from {}", self.origin);
-                    tokio::time::timeout(PATIENCE.saturating_sub(QUIET), asked).await
-                }
+            let answer = if let Ok(answer) = tokio::time::timeout(QUIET, &mut asked).await {
+                Ok(answer)
+            } else {
+                info!("Waiting for AWS credentials from {}", self.origin);
+                tokio::time::timeout(PATIENCE.saturating_sub(QUIET), asked).await
             };
             match answer {
                 // The next source may have some.

@@ -1,5 +1,8 @@
 //! What people write who know other programs, and what it is called here.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Words for a command, and the command that was meant.
@@ -38,7 +41,7 @@ fn hint(error: &clap::Error) -> Option<String> {
                 Some("what a run would do, `tagferry plan` shows".to_owned())
             }
             "--file" | "-f" => Some("the configuration is named by `--config PATH`".to_owned()),
-            text if text.ends_with(".yaml") || text.ends_with(".yml") => {
+            text if matches!(Path::new(text).extension().and_then(OsStr::to_str), Some("yaml" | "yml")) => {
                 Some(format!("the configuration is named by `--config {text}`"))
             }
             _ => None,

@@ -166,10 +166,10 @@ fn is_account(text: &str, path: &Path, document: &mut Document) -> bool {
 pub(super) fn is_region(text: &str, path: &Path, document: &mut Document) -> bool {
     let is_letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let is_valid = text.contains('-') && text.bytes().all(is_letter);
-    if !is_valid {
-        document.report(path, "expected an AWS region such as `ap-northeast-1`");
-    } else {
+    if is_valid {
         region::warn_unknown(text, path, document);
+    } else {
+        document.report(path, "expected an AWS region such as `ap-northeast-1`");
     }
     is_valid
 }

@@ -122,13 +122,12 @@ fn gather(raw: Vec<raw::TextOr<raw::Mirror>>, path: &Path, document: &mut Docume
             all.push(Written { mirror, path, tags: None, is_image: true });
             continue;
         };
-        match images.get(&source).map(|&place| &mut all[place].tags) {
-            Some(tags) => tags.get_or_insert_default().push((path, rule)),
-            None => {
-                mirror.source = Some(raw::OneOrMore::One(source.to_string()));
-                images.insert(source, all.len());
-                all.push(Written { mirror, tags: Some(vec![(path.clone(), rule)]), path, is_image: true });
-            }
+        if let Some(&place) = images.get(&source) {
+            all[place].tags.get_or_insert_default().push((path, rule));
+        } else {
+            mirror.source = Some(raw::OneOrMore::One(source.to_string()));
+            images.insert(source, all.len());
+            all.push(Written { mirror, tags: Some(vec![(path.clone(), rule)]), path, is_image: true });
         }
     }
     all

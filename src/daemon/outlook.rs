@@ -22,34 +22,34 @@ pub(super) fn tell(mirrors: &[Mirror], next: Option<(&str, Timestamp)>) {
 
 fn sentence(mirrors: &[Mirror], next: Option<(&str, Timestamp)>) -> String {
     let count = mirrors.len();
-    let mut sentence = format!("{count} mirror{}", if count == 1 { "" } else { "s" });
+    let mut told = vec![format!("{count} mirror{}", if count == 1 { "" } else { "s" })];
     if let Some((name, at)) = next {
-        sentence += &format!("; the next run by schedule is that of {name} at {at:.0}");
+        told.push(format!("the next run by schedule is that of {name} at {at:.0}"));
     }
     let unscheduled: Vec<_> = mirrors.iter().filter(|mirror| mirror.schedule.is_none()).collect();
     if !unscheduled.is_empty() && unscheduled.len() < count {
         let named: Vec<_> = unscheduled.iter().take(NAMED_MAX).map(|mirror| mirror.name.as_str()).collect();
         let more = unscheduled.len() - named.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        sentence += &format!("; without a schedule, so only when asked: {}{more}", named.join(", "));
+        told.push(format!("without a schedule, so only when asked: {}{more}", named.join(", ")));
     }
-    sentence
+    told.join("; ")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
     use crate::config::Config;
 
     #[track_caller]
     fn check(mirrors: &[(&str, bool)], next: Option<(&str, Timestamp)>, expected: &str) {
-        let mut yaml = "mirrors:\n".to_owned();
-        for (name, is_scheduled) in mirrors {
+        let mirrors = mirrors.iter().map(|(name, is_scheduled)| {
             let schedule = if *is_scheduled { ", schedule: {cron: '0 3 * * *'}" } else { "" };
-            yaml += &format!(
-                "  - {{source: quay.io/{name}, target: 'oci:{name}', tags: [{{match: x}}]{schedule}}}\n"
-            );
-        }
+            format!("  - {{source: quay.io/{name}, target: 'oci:{name}', tags: [{{match: x}}]{schedule}}}\n")
+        });
+        let yaml = iter::once("mirrors:\n".to_owned()).chain(mirrors).collect::<String>();
         let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
         assert_eq!(sentence(&config.mirrors, next), expected);
     }

@@ -159,11 +159,11 @@ impl Pass<'_> {
     ) -> Result<Option<Digest>, source::Error> {
         let sources = self.copier.sources.all().zip(context.heads);
         if !pick.is_named {
-            let listing = sources.skip(context.origins.of(tag)).take(1);
-            for (source, heads) in listing {
-                return source.listed(tag, heads).await;
-            }
-            return Ok(None);
+            let mut listing = sources.skip(context.origins.of(tag));
+            return match listing.next() {
+                Some((source, heads)) => source.listed(tag, heads).await,
+                None => Ok(None),
+            };
         }
         for (source, heads) in sources.take(context.origins.usable(context.heads.len())) {
             if let Some(digest) = source.listed(tag, heads).await? {

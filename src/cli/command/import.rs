@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -78,8 +79,9 @@ impl Import {
             draft.extend(read);
         }
         if draft.mirrors.is_empty() {
-            let why = draft.notes.iter().map(|note| format!("\nhint: {note}")).collect::<String>();
-            let text = format!("there is nothing to mirror in these files{why}");
+            let told = iter::once("there is nothing to mirror in these files");
+            let text =
+                told.chain(draft.notes.iter().map(String::as_str)).collect::<Vec<_>>().join("\nhint: ");
             return Err(ExitError::new(ExitCode::Usage, text));
         }
         import::write(&mut terminal.out, draft)?;

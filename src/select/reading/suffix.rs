@@ -165,7 +165,7 @@ impl<'a> Reader<'a, '_> {
         let used = run_of_name(words);
         match known::meaning(name).or_else(|| known::meaning(letters)) {
             Some(Meaning::System | Meaning::Base) if !word.is_long() => {
-                self.read_base(words, name, None, used)
+                self.read_base(words, name, None, used);
             }
             // `k8s-v1.27`
             None if word.has_v()

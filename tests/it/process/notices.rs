@@ -55,6 +55,7 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
     let summary = &MirrorSummary {
         name: "java/jdk".to_owned(),
         source: "quay.io/java/jdk".to_owned(),
+        sources: vec!["quay.io/java/jdk".to_owned()],
         target: "registry.test/jdk".to_owned(),
         outcome: if error.is_some() { RunOutcome::Failed } else { RunOutcome::Succeeded },
         error: error.map(|text| fault::Fault::new("test", text.to_owned(), &std::io::Error::other(text))),

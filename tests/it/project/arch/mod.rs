@@ -51,8 +51,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "text", "proxy", "oci", "select", "import", "event", "config", "pass", "ledger", "notice", "metrics",
-            "report", "app", "worker", "control", "daemon",
+            "text", "proxy", "oci", "select", "import", "event", "config", "pass", "ledger", "notice",
+            "metrics", "report", "app", "worker", "control", "daemon",
         ],
     ),
 ];
