@@ -142,7 +142,8 @@ pub enum Action {
 }
 
 /// What lets a tag move in ECR, which alone has immutable tags.
-const TO_MOVE: &str = "`aws ecr put-image-tag-mutability` can except it";
+const TO_MOVE: &str =
+    "let the tag move (`aws ecr put-image-tag-mutability` can except it), or take it out of the rules";
 
 /// Compares what the source says with what the target holds.
 ///

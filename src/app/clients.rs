@@ -38,7 +38,7 @@ impl Options {
 
 /// The region in which all mirrors have their ECR.
 fn only_region(config: &Config) -> Option<String> {
-    let sides = config.mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
+    let sides = config.mirrors.iter().flat_map(|mirror| mirror.sources().chain([&mirror.target]));
     let mut regions = sides.filter_map(|side| Some(config.registry(side.host()?).ecr?.region));
     let first = regions.next()?;
     regions.all(|region| region == first).then_some(first)

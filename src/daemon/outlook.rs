@@ -14,13 +14,15 @@ const NO_SCHEDULE: &str = "No mirror has a schedule: nothing runs until somebody
 
 /// Logs it. `next` is the mirror that runs first by its schedule, and when.
 pub(super) fn tell(mirrors: &[Mirror], next: Option<(&str, Timestamp)>) {
-    info!(mirrors = mirrors.len(), "{}", sentence(mirrors, next));
+    // One with several targets is one.
+    let mirrors: Vec<_> = mirrors.iter().filter(|mirror| mirror.first_target.is_none()).collect();
+    info!(mirrors = mirrors.len(), "{}", sentence(&mirrors, next));
     if !mirrors.is_empty() && mirrors.iter().all(|mirror| mirror.schedule.is_none()) {
         warn!(code = "no_schedule", "{NO_SCHEDULE}");
     }
 }
 
-fn sentence(mirrors: &[Mirror], next: Option<(&str, Timestamp)>) -> String {
+fn sentence(mirrors: &[&Mirror], next: Option<(&str, Timestamp)>) -> String {
     let count = mirrors.len();
     let mut told = vec![format!("{count} mirror{}", if count == 1 { "" } else { "s" })];
     if let Some((name, at)) = next {
@@ -51,7 +53,8 @@ mod tests {
         });
         let yaml = iter::once("mirrors:\n".to_owned()).chain(mirrors).collect::<String>();
         let config = Config::parse("test.yaml", &yaml, &|_| None).unwrap();
-        assert_eq!(sentence(&config.mirrors, next), expected);
+        let mirrors: Vec<_> = config.mirrors.iter().collect();
+        assert_eq!(sentence(&mirrors, next), expected);
     }
 
     #[test]

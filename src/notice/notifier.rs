@@ -250,7 +250,7 @@ mod tests {
             told.pass(&mirror(&["21"], &[]));
             let notice = told.waiting().remove(0).remove(0);
             assert_eq!(notice.url.as_deref(), url);
-            assert_eq!(notice.text.lines().nth(1), url);
+            assert_eq!(notice.told().lines().nth(1), url);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::config::{Config, Credentials, Ecr, Endpoint, Heartbeat, Notice, Notic
 
 /// Writes what was understood of all but the mirrors.
 pub(super) fn describe(out: &mut dyn Write, config: &Config) -> io::Result<()> {
-    let sides = config.mirrors.iter().flat_map(|mirror| [&mirror.source, &mirror.target]);
+    let sides = config.mirrors.iter().flat_map(|mirror| mirror.sources().chain([&mirror.target]));
     let used = sides.filter_map(Endpoint::host).cloned();
     let hosts: BTreeSet<_> = used.chain(config.registries.keys().cloned()).collect();
     for host in hosts {
