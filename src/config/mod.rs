@@ -21,7 +21,6 @@ mod rule;
 mod schedule;
 mod secret;
 mod settings;
-mod target;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -15,7 +15,8 @@ mod work;
 mod workers;
 
 pub use parts::TooManyTags;
-pub use run::{MirrorPass, PassState, Run, RunState, RunStatus};
+pub use passes::PassState;
+pub use run::{MirrorPass, Run, RunState, RunStatus};
 pub use trigger::Trigger;
 pub use work::{Fingerprint, Worker};
 pub use workers::Workers;

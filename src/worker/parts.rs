@@ -9,8 +9,7 @@ use tokio::sync::Notify;
 use crate::event::{Fault, RunOutcome};
 use crate::oci::Tag;
 use crate::pass::{Stop, StopReason};
-use crate::worker::passes::Passes;
-use crate::worker::run::PassState;
+use crate::worker::passes::{PassState, Passes};
 
 /// The most tags of one mirror that wait for their turn: who wants more, wants all of it.
 const WAITING_MAX: usize = 100;

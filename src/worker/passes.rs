@@ -3,12 +3,33 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Fault, RunOutcome};
 use crate::pass::{Stop, StopReason};
-use crate::worker::run::PassState;
 
 /// The most passes that are remembered.
 const PASSES_MAX: usize = 50;
+
+/// How far a pass is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PassState {
+    /// It has not begun.
+    Waiting,
+    /// It is under way.
+    Running,
+    /// It has ended.
+    Finished {
+        /// Whether all that was selected is in the target.
+        outcome: RunOutcome,
+        /// Why the mirror as a whole failed, if it did.
+        error: Option<String>,
+    },
+    /// It is too long ago to be known, so it does not count as succeeded.
+    Forgotten,
+}
 
 /// The pass under way, and those that ended.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::RunOutcome;
 use crate::oci::Tag;
 use crate::worker::parts::TooManyTags;
+use crate::worker::passes::PassState;
 use crate::worker::work::Worker;
 
 /// The most runs that are remembered.
@@ -68,25 +69,6 @@ pub struct MirrorPass {
     /// How far it is.
     #[serde(flatten)]
     pub state: PassState,
-}
-
-/// How far a pass is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum PassState {
-    /// It has not begun.
-    Waiting,
-    /// It is under way.
-    Running,
-    /// It has ended.
-    Finished {
-        /// Whether all that was selected is in the target.
-        outcome: RunOutcome,
-        /// Why the mirror as a whole failed, if it did.
-        error: Option<String>,
-    },
-    /// It is too long ago to be known, so it does not count as succeeded.
-    Forgotten,
 }
 
 impl MirrorPass {

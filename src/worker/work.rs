@@ -13,9 +13,9 @@ use crate::event::{Fault, Pair, RunOutcome};
 use crate::ledger::{Entry, Record, State};
 use crate::pass::{Mode, Pass, Stop, StopReason};
 use crate::worker::parts::Parts;
+use crate::worker::passes::PassState;
 use crate::worker::passes::Passes;
 use crate::worker::retry::Retry;
-use crate::worker::run::PassState;
 use crate::worker::trigger::Trigger;
 
 /// One mirror of a daemon, into one of its targets: makes its passes, one after the other, when its trigger is fired.

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::event::RunOutcome;
     use crate::ledger::samples::{elsewhere, mirrors};
-    use crate::worker::run::PassState;
+    use crate::worker::passes::PassState;
 
     #[test]
     fn a_reload_starts_what_is_new_and_hands_over_what_waits() {

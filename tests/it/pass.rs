@@ -175,6 +175,7 @@ async fn the_document_of_a_run_has_its_documented_shape() {
         ".started_at" => "TIME",
         ".finished_at" => "TIME",
         ".mirrors[].source" => "SOURCE",
+        ".mirrors[].sources[]" => "SOURCE",
         ".mirrors[].target" => "TARGET",
     }, @r#"
     {
@@ -182,6 +183,9 @@ async fn the_document_of_a_run_has_its_documented_shape() {
         {
           "name": "app",
           "source": "SOURCE",
+          "sources": [
+            "SOURCE"
+          ],
           "target": "TARGET",
           "outcome": "succeeded",
           "error": null,

@@ -300,7 +300,7 @@ async fn the_control_plane_says_what_is_wrong() {
     let (status, body) = world.post("/api/v1/sync?name=app", None).await;
     assert_eq!(
         (status, body["error"].as_str().unwrap()),
-        (400, "unknown parameter `name`: there is only `mirror`")
+        (400, "unknown parameter `name`: there are only `mirror` and `tag`")
     );
     let (status, body) = world.get("/metrics").await;
     assert_eq!(status, 200);

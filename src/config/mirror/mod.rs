@@ -1,5 +1,7 @@
 //! Mirrors: a source, a target and the rules between them.
 
+mod target;
+
 use std::fmt;
 use std::path::{Component, PathBuf};
 use std::time::Duration;
@@ -10,7 +12,6 @@ use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
-use crate::config::target;
 use crate::oci::{Host, LayoutName, Name, Platform, Tag};
 use crate::select;
 use crate::yaml::{Document, Path};
@@ -176,7 +177,7 @@ impl Mirrors {
                     `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`";
         let of = sources.as_ref().and_then(|sources| sources.first());
         let read =
-            |text: &str, path: &Path, document: &mut Document| target::target(text, of, path, document);
+            |text: &str, path: &Path, document: &mut Document| self::target::target(text, of, path, document);
         let targets = all(raw.target.or_else(|| target.clone()), &target_path, hint, document, read);
         let is_source =
             |target: &Endpoint| sources.iter().flatten().any(|source| source.place() == target.place());

@@ -1,0 +1,4 @@
+//! What a mirror may say of its tags, sources and targets.
+
+mod names;
+mod several;
