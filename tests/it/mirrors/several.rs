@@ -11,11 +11,12 @@ async fn registry() -> Registry {
 
 /// A configuration of these mirrors, in which the registries stand as `0`, `1` and so on.
 fn config(registries: &[&Registry], mirrors: &str) -> String {
-    let mut text = format!("mirrors:\n{mirrors}registries:\n");
-    for registry in registries {
-        let Side { host, settings } = (*registry).into();
-        text += &format!("  {host}: {settings}\n");
-    }
+    let registry = |&registry: &&Registry| {
+        let Side { host, settings } = registry.into();
+        format!("  {host}: {settings}\n")
+    };
+    let settings = registries.iter().map(registry).collect::<Vec<_>>().concat();
+    let text = format!("mirrors:\n{mirrors}registries:\n{settings}");
     registries
         .iter()
         .enumerate()

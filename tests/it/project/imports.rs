@@ -158,12 +158,9 @@ fn check(folder: &str, known: &[&str]) {
     println!("jobs with files of other tools in `{folder}`: {}, otherwise: {}", jobs.len(), faults.len());
     let names: BTreeSet<&str> = faults.iter().map(|(name, _)| *name).collect();
     let known: BTreeSet<&str> = known.iter().copied().collect();
-    let unknown: Vec<_> = faults.iter().filter(|(name, _)| !known.contains(name)).collect();
-    assert!(
-        unknown.is_empty(),
-        "{}",
-        unknown.iter().map(|(name, why)| format!("{name}: {why}\n")).collect::<String>()
-    );
+    let unknown = faults.iter().filter(|(name, _)| !known.contains(name));
+    let unknown: Vec<_> = unknown.map(|(name, why)| format!("{name}: {why}")).collect();
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
     assert_eq!(names, known, "these are right now");
     assert!(jobs.len() > 10, "the jobs are not found");
 }
