@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::import::image::Repository;
+use crate::oci::Host;
 
 /// A configuration in the making.
 #[derive(Clone, Debug, Default)]
@@ -204,7 +205,7 @@ impl Draft {
 
     /// The settings of a host.
     pub(super) fn registry(&mut self, host: &str) -> &mut Registry {
-        self.registries.entry(host.to_owned()).or_default()
+        self.registries.entry(Host::canonical(host).to_owned()).or_default()
     }
 }
 

@@ -192,10 +192,7 @@ fn normalise(key: &str) -> String {
     };
     let (host, path) = key.split_once('/').map_or((key, None), |(host, path)| (host, Some(path)));
     let host = host.to_ascii_lowercase();
-    let host = match host.as_str() {
-        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => Host::DOCKER_HUB,
-        host => host,
-    };
+    let host = Host::canonical(&host);
     match path {
         // `docker.io/v1` without a scheme is the same old form.
         None | Some("v1" | "v2") => host.to_owned(),

@@ -95,6 +95,14 @@ impl Host {
     /// Docker Hub, whose API lives under another name and whose official images under `library/`.
     pub const DOCKER_HUB: &str = "docker.io";
 
+    /// The one name of a registry that has several, as Docker Hub does.
+    pub fn canonical(host: &str) -> &str {
+        match host {
+            "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => Self::DOCKER_HUB,
+            host => host,
+        }
+    }
+
     fn is_valid(text: &str) -> bool {
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) if !name.is_empty() && !port.ends_with(']') => (name, Some(port)),
@@ -217,8 +225,7 @@ impl FromStr for Name {
         if path.contains(['@', ':']) {
             return Err(NameError::NotARepository(excerpt(text)));
         }
-        let host =
-            if matches!(host, "index.docker.io" | "registry-1.docker.io") { Host::DOCKER_HUB } else { host };
+        let host = Host::canonical(host);
         let official = host == Host::DOCKER_HUB && !path.contains('/');
         let path = if official { format!("library/{path}") } else { path.to_owned() };
         Ok(Self { host: host.parse()?, repository: path.parse()? })

@@ -92,7 +92,7 @@ pub(super) fn repository(text: &str) -> Result<Endpoint, String> {
 /// Whether it is a registry with a port. As a name without a host it would be a tag of a repository at Docker Hub.
 pub(super) fn is_registry(text: &str) -> bool {
     let host_and_port = text.split_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-    host_and_port.is_some_and(|(host, _)| host == "localhost" || host.contains('.'))
+    host_and_port.is_some_and(|(host, _)| host == "localhost" || host.contains('.') && !host.contains('/'))
 }
 
 fn count(text: &str) -> Result<NonZeroUsize, &'static str> {

@@ -41,7 +41,6 @@ fn login(place: &str, mut fields: Fields, draft: &mut Draft) {
         }
         None => place,
     };
-    let host = if host == "registry.hub.docker.com" { "docker.io" } else { host };
     let (username, password) = (fields.text("username"), fields.text("password"));
     let registry = draft.registry(host);
     registry.plain_http |= fields.flag("insecure").unwrap_or(false);
