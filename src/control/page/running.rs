@@ -19,7 +19,7 @@ pub(super) fn waits(progress: &Progress, now: Timestamp) -> Markup {
                 @for wait in &progress.waits {
                     li { "waits for " (wait.registry) " (" (wait.reason) "), goes on " (time(wait.until, now)) }
                 }
-                @if queued > 0 { li { (queued) " blobs wait for a slot" } }
+                @if queued > 0 { li { (queued) (if queued == 1 { " blob waits" } else { " blobs wait" }) " for a slot" } }
                 @for retry in &progress.retries {
                     li { (retry.count) " × tried again at " (retry.registry) " (" (retry.reason) ")" }
                 }
