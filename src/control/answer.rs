@@ -28,6 +28,8 @@ pub(super) enum Error {
     Tags(#[from] TooManyTags),
     #[error("{0}")]
     Query(String),
+    #[error("name the mirrors of the tag: `?mirror=NAME&tag=TAG`")]
+    NoMirror,
     #[error("there is nothing at `{0}`; /api/v1/openapi.json says what there is")]
     Route(String),
     #[error("`{0}` is not for {1}; /api/v1/openapi.json says what there is")]
@@ -60,7 +62,7 @@ pub(super) struct ErrorBody {
 impl Error {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Mirror(_) | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
+            Self::Mirror(_) | Self::NoMirror | Self::Run(_) | Self::Route(_) => StatusCode::NOT_FOUND,
             Self::Refused(denied) => denied.status(),
             Self::Stopping | Self::Listeners | Self::Tags(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_) | Self::Hosts => StatusCode::BAD_REQUEST,

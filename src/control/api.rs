@@ -87,7 +87,7 @@ impl Control {
         proof: Proof,
     ) -> Result<Run, Error> {
         if names.is_empty() {
-            return Err(Error::Query("name the mirrors of the tag: `?mirror=NAME&tag=TAG`".to_owned()));
+            return Err(Error::NoMirror);
         }
         if self.stopping.is_cancelled() {
             return Err(Error::Stopping);

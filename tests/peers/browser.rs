@@ -75,7 +75,10 @@ async fn a_pass_is_watched_and_what_failed_is_said() {
     browser.sees(CARD, "fresh").await;
     browser.sees("#verdict", "1 of 2 mirrors is failing").await;
     let title = browser.run("return document.title").await;
-    assert_eq!(title, "✕ 1 of 2 mirrors is failing – tagferry");
+    assert_eq!(
+        title,
+        "✕ 1 of 2 mirrors is failing: none has a schedule, they run only when asked – tagferry"
+    );
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 

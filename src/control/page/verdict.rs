@@ -158,7 +158,7 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// What is said where nothing runs by itself, and nobody has asked yet.
+/// What is said where nothing runs by itself, and nothing runs now.
 fn unasked(standings: &[Standing]) -> &'static str {
     let is_idle = |standing: &Standing| !standing.is_scheduled && standing.state == State::Idle;
     match standings {
