@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
-use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
+use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -74,7 +74,10 @@ pub async fn config(
 }
 
 /// The region that the environment or a profile names. Asks no machine.
+#[cfg(feature = "secrets")]
 pub(super) async fn named_region() -> Option<String> {
+    use aws_config::meta::region::ProvideRegion;
+
     match credentials::check_variables(std::env::vars_os()) {
         Ok(credentials::Region::Named(region)) => Some(region),
         _ => ProfileFileRegionProvider::new().region().await.map(|region| region.to_string()),
