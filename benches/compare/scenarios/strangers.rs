@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::child;
 use crate::contender::tagferry_binary;
-use crate::fake::Ecr;
+use crate::fake::{Ecr, Settings};
 use crate::report::{Report, Table};
 use crate::scenarios::far::ecr;
 
@@ -69,6 +69,7 @@ async fn plan(whim: Whim) -> Result<child::Took, String> {
         async move { answer }
     });
     let target = Ecr::start().await;
+    target.create("app", Settings::default());
     let home = TempDir::with_prefix("tagferry-bench-").map_err(|error| error.to_string())?;
     let file = home.path().join("job.yaml");
     let yaml = format!(
