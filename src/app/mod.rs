@@ -1,10 +1,10 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
 mod clients;
+mod order;
 mod shared;
 
-use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroUsize;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::aws;
@@ -31,6 +30,7 @@ use crate::source::{Source, Sources};
 use crate::target::Target;
 
 use self::clients::Clients;
+use self::order::{Waiting, in_order};
 use self::shared::SharedState;
 
 /// What is not in the configuration.
@@ -371,37 +371,6 @@ impl App {
     /// A repository to read from, with what the configuration says of its host.
     pub async fn source(&mut self, endpoint: &Endpoint) -> Result<Source, Error> {
         self.clients.source(&self.config, endpoint).await
-    }
-}
-
-/// How many that are done may wait for one before them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    /// A slow one holds up the start of no other.
-    All,
-    /// As many as are awaited at once.
-    AsManyAsRun,
-}
-
-/// Awaits up to `at_once` of them at a time, and gives their results away in the order of `work`.
-async fn in_order<F: Future>(
-    work: impl Iterator<Item = F>,
-    at_once: NonZeroUsize,
-    waiting: Waiting,
-    mut take: impl FnMut(F::Output),
-) {
-    let work = stream::iter(work.enumerate().map(|(index, work)| async move { (index, work.await) }));
-    let mut done = match waiting {
-        Waiting::All => work.buffer_unordered(at_once.get()).left_stream(),
-        Waiting::AsManyAsRun => work.buffered(at_once.get()).right_stream(),
-    };
-    let (mut early, mut next) = (BTreeMap::new(), 0);
-    while let Some((index, result)) = done.next().await {
-        early.insert(index, result);
-        while let Some(result) = early.remove(&next) {
-            take(result);
-            next += 1;
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all calls of AWS share: the SDK's configuration, credentials fit to be sent, errors told to people, and logins
 //! kept in Secrets Manager.
 
+mod call;
 mod chain;
 mod config;
 mod credential_process;
@@ -15,8 +16,9 @@ pub(crate) mod testing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
+pub use call::Call;
 pub use config::{check_credentials, config};
-pub use error::{Call, Error, Kind, NO_CREDENTIALS};
+pub use error::{Error, Kind, NO_CREDENTIALS};
 #[cfg(feature = "aws-notices")]
 pub(crate) use http::redact;
 pub use secret::SecretCredentials;

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::config::ecr::{endpoint_url, is_region};
-use crate::config::raw_notice;
+use crate::config::raw;
 use crate::config::secret::Secret;
 use crate::yaml::{Document, Path};
 
@@ -113,11 +113,11 @@ pub(super) enum Place {
 
 /// The kinds of destination as they were written.
 pub(super) struct Given {
-    pub(super) heartbeat: Option<raw_notice::Heartbeat>,
-    pub(super) webhook: Option<raw_notice::Webhook>,
-    pub(super) slack: Option<raw_notice::Slack>,
-    pub(super) sns: Option<raw_notice::Sns>,
-    pub(super) eventbridge: Option<raw_notice::EventBridge>,
+    pub(super) heartbeat: Option<raw::Heartbeat>,
+    pub(super) webhook: Option<raw::Webhook>,
+    pub(super) slack: Option<raw::Slack>,
+    pub(super) sns: Option<raw::Sns>,
+    pub(super) eventbridge: Option<raw::EventBridge>,
 }
 
 impl Given {
@@ -226,7 +226,7 @@ fn headers(raw: BTreeMap<String, Secret>, path: &Path, document: &mut Document) 
     headers
 }
 
-fn sns(raw: raw_notice::Sns, path: &Path, document: &mut Document) -> Option<Destination> {
+fn sns(raw: raw::Sns, path: &Path, document: &mut Document) -> Option<Destination> {
     needs_aws(path, document);
     let endpoint_url =
         raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));
@@ -245,7 +245,7 @@ fn sns(raw: raw_notice::Sns, path: &Path, document: &mut Document) -> Option<Des
     Some(Destination::Sns { topic_arn, region, endpoint_url })
 }
 
-fn eventbridge(raw: raw_notice::EventBridge, path: &Path, document: &mut Document) -> Option<Destination> {
+fn eventbridge(raw: raw::EventBridge, path: &Path, document: &mut Document) -> Option<Destination> {
     needs_aws(path, document);
     let endpoint_url =
         raw.endpoint_url.and_then(|text| endpoint_url(&text, &path.key("endpoint_url"), document));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::config::destination::{Destination, Given, Place, SecretUrl};
-use crate::config::raw_notice;
-use crate::config::raw_notice::NoticeKind;
+use crate::config::raw;
+use crate::config::raw::NoticeKind;
 use crate::yaml::{Document, Path, suggest};
 
 /// With more mirrors than these, the message about an unknown name does not list them.
@@ -32,7 +32,7 @@ pub struct Heartbeat {
 
 /// Reads all entries. `names` are those of the mirrors; none where not all of them are known.
 pub(super) fn notices(
-    raw: Vec<raw_notice::Notice>,
+    raw: Vec<raw::Notice>,
     names: Option<&[&str]>,
     path: &Path,
     document: &mut Document,

@@ -7,8 +7,7 @@ use crate::oci::fuzzing::check_message;
 /// `import`: what is written has the form of a configuration and can be read back, and what is wrong is told in a line.
 pub fn import(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let kinds = [Kind::Regsync, Kind::Skopeo, Kind::Dregsy, Kind::ImageSyncer, Kind::Ocync, Kind::List];
-    for kind in kinds.map(Some).into_iter().chain([None]) {
+    for kind in Kind::ALL.map(Some).into_iter().chain([None]) {
         match super::import(&text, kind, &To::default()) {
             Ok((_, draft)) => check_written(draft),
             Err(why) => check_message(&why),

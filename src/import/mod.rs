@@ -24,6 +24,7 @@ mod tree;
 mod write;
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::import::fields::Fields;
 use crate::import::format::{dregsy, image_syncer, list, ocync, regsync, skopeo};
@@ -53,16 +54,36 @@ pub enum Kind {
     List,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Regsync, Self::Skopeo, Self::Dregsy, Self::ImageSyncer, Self::Ocync, Self::List];
+
+    /// As people name it.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Regsync => "regsync",
             Self::Skopeo => "skopeo",
             Self::Dregsy => "dregsy",
             Self::ImageSyncer => "image-syncer",
             Self::Ocync => "ocync",
             Self::List => "list",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| format!("expected one of {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 
@@ -75,24 +96,20 @@ pub fn import(text: &str, kind: Option<Kind>, to: &To) -> Result<(Kind, Draft), 
 
 fn read(text: &str, kind: Option<Kind>, to: &To) -> Result<(Kind, Draft), String> {
     let kind = kind.or_else(|| list::is_list(text).then_some(Kind::List));
-    let (kind, draft) = if kind == Some(Kind::List) {
-        (Kind::List, list::read(text, to)?)
-    } else {
-        let entries =
-            tree::read(text)?.into_map().ok_or("neither a list of images nor a mapping of any tool")?;
-        let kind = kind.map_or_else(|| recognise(&entries), Ok)?;
-        let file = Fields::new("", entries);
-        let draft = match kind {
-            Kind::Regsync => regsync::read(file)?,
-            Kind::Skopeo => skopeo::read(file, to)?,
-            Kind::Dregsy => dregsy::read(file)?,
-            Kind::ImageSyncer => image_syncer::read(file)?,
-            Kind::Ocync => ocync::read(file)?,
-            Kind::List => Draft::default(),
-        };
-        (kind, draft)
+    let entries = match kind {
+        Some(Kind::List) => Vec::new(),
+        _ => tree::read(text)?.into_map().ok_or("neither a list of images nor a mapping of any tool")?,
     };
-    let mut draft = draft;
+    let kind = kind.map_or_else(|| recognise(&entries), Ok)?;
+    let file = Fields::new("", entries);
+    let mut draft = match kind {
+        Kind::Regsync => regsync::read(file)?,
+        Kind::Skopeo => skopeo::read(file, to)?,
+        Kind::Dregsy => dregsy::read(file)?,
+        Kind::ImageSyncer => image_syncer::read(file)?,
+        Kind::Ocync => ocync::read(file)?,
+        Kind::List => list::read(text, to)?,
+    };
     let takes_example =
         to.0.is_none() && matches!(kind, Kind::List | Kind::Skopeo) && !draft.mirrors.is_empty();
     if takes_example {

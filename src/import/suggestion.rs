@@ -7,10 +7,8 @@ use crate::import::image::Repository;
 use crate::import::to::EXAMPLE_REGISTRY;
 use crate::oci::Tag;
 use crate::select;
-use crate::select::{Family, Spec};
+use crate::select::{Family, Spec, examples};
 
-/// The most tags that are shown as examples of a kind.
-const EXAMPLES: usize = 3;
 /// The most families that get a rule in force; the rules of some more stand beside as comments.
 const RULES: usize = 3;
 const COMMENTED_RULES: usize = 12;
@@ -83,12 +81,6 @@ fn rule(family: &Family, tags: &[Tag]) -> Rule {
     let versions =
         if family.versions == 1 { "1 version".to_owned() } else { format!("{} versions", family.versions) };
     Rule { notes: vec![format!("{variant}: {versions} from {oldest} to {newest}")], ..Rule::of(pattern) }
-}
-
-fn examples(tags: &[Tag]) -> String {
-    let names: Vec<_> = tags.iter().take(EXAMPLES).map(Tag::as_str).collect();
-    let more = if tags.len() > EXAMPLES { ", …" } else { "" };
-    format!("{}{more}", names.join(", "))
 }
 
 #[cfg(test)]

@@ -3,12 +3,8 @@
 use std::io;
 use std::io::Write;
 
-use crate::oci::Tag;
 use crate::report::table::{Look, Table};
-use crate::select::{Families, Family};
-
-/// The most tags that are shown as examples of a kind.
-const EXAMPLES: usize = 3;
+use crate::select::{Families, Family, examples};
 
 /// Writes a row for each variant, and what the other tags are.
 pub fn families(
@@ -42,14 +38,9 @@ fn counts(family: &Family) -> String {
     }
 }
 
-fn examples(tags: &[Tag]) -> String {
-    let names: Vec<_> = tags.iter().take(EXAMPLES).map(Tag::as_str).collect();
-    let more = if tags.len() > EXAMPLES { ", …" } else { "" };
-    format!("{}{more}", names.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::oci::Tag;
     use crate::report::samples::text;
     use crate::select;
 

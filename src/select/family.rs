@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use crate::oci::Tag;
 use crate::select::decision::Decision;
+use crate::select::pattern::escape;
 use crate::select::reading::convention;
 use crate::select::reading::known;
 use crate::select::reading::known::Meaning;
 use crate::select::reading::parse;
 use crate::select::reading::place::Conventions;
 use crate::select::reading::word;
-use crate::select::rule::escape;
 use crate::select::version::Version;
+
+/// The most tags that are shown as examples of a kind.
+const EXAMPLES: usize = 3;
 
 /// All tags of a repository by their kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,4 +162,11 @@ fn kind(tag: &Tag) -> Kind {
         return Kind::Commit;
     }
     Kind::Name
+}
+
+/// The first of these tags, as a text that says whether there are more.
+pub fn examples(tags: &[Tag]) -> String {
+    let names: Vec<_> = tags.iter().take(EXAMPLES).map(Tag::as_str).collect();
+    let more = if tags.len() > EXAMPLES { ", …" } else { "" };
+    format!("{}{more}", names.join(", "))
 }

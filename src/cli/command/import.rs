@@ -5,7 +5,8 @@ use std::io;
 use std::iter;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::config::is_stdin;
 use crate::cli::exit::{ExitCode, ExitError};
@@ -36,34 +37,11 @@ pub(in crate::cli) struct Import {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// What the files are, where it cannot be seen
-    #[arg(long, value_name = "KIND")]
-    from: Option<From>,
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    from: Option<Kind>,
     /// Where images go of skopeo's files and of lists, which do not say it: HOST/PATH, or a template with {path}, {name} or {host}
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum From {
-    Regsync,
-    Skopeo,
-    Dregsy,
-    ImageSyncer,
-    Ocync,
-    List,
-}
-
-impl From {
-    fn kind(self) -> Kind {
-        match self {
-            Self::Regsync => Kind::Regsync,
-            Self::Skopeo => Kind::Skopeo,
-            Self::Dregsy => Kind::Dregsy,
-            Self::ImageSyncer => Kind::ImageSyncer,
-            Self::Ocync => Kind::Ocync,
-            Self::List => Kind::List,
-        }
-    }
 }
 
 impl Import {
@@ -74,7 +52,7 @@ impl Import {
             let name = if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
             let usage = |what: String| ExitError::new(ExitCode::Usage, format_args!("{name}: {what}"));
             let text = read(path).map_err(|error| usage(format!("cannot be read: {error}")))?;
-            let (kind, read) = import::import(&text, self.from.map(From::kind), &to).map_err(usage)?;
+            let (kind, read) = import::import(&text, self.from, &to).map_err(usage)?;
             draft.notes.push(format!("Imported from {name} ({kind})."));
             draft.extend(read);
         }
@@ -87,6 +65,10 @@ impl Import {
         import::write(&mut terminal.out, draft)?;
         Ok(ExitCode::Success)
     }
+}
+
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name)).try_map(|name| name.parse::<Kind>())
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::fake::{Face, Match, Registry, image};
-use crate::world::daemon::{PATIENCE, World, passes};
+use crate::world::daemon::{World, passes};
 use crate::world::mirror;
 use crate::world::program::Program;
 
@@ -50,14 +50,6 @@ async fn sync_of_one_tag_looks_at_that_alone_and_keeps_to_the_rules() {
     program.run_online(&["sync", "--tag", "2.0"]).await.assert_code(2);
 }
 
-/// The end of the run that an answer tells of.
-async fn ended(world: &World, run: &Value) -> Value {
-    let url = format!("{}?wait=25", run["status_url"].as_str().unwrap());
-    let (status, body) = tokio::time::timeout(PATIENCE, world.get(&url)).await.unwrap();
-    assert_eq!(status, 200, "{body}");
-    serde_json::from_str(&body).unwrap()
-}
-
 #[tokio::test]
 async fn an_event_that_names_a_tag_brings_it_and_says_nothing_of_the_mirror() {
     let (source, target) = sides().await;
@@ -68,14 +60,14 @@ async fn an_event_that_names_a_tag_brings_it_and_says_nothing_of_the_mirror() {
     };
     let (status, run) = world.post("/api/v1/sync?mirror=app&tag=2.0", None).await;
     assert_eq!((status, &run["mirrors"][0]["tag"]), (202, &"2.0".into()));
-    let run = ended(&world, &run).await;
+    let run = world.ended(&run).await;
     assert_eq!((&run["state"], &run["outcome"]), (&"finished".into(), &"succeeded".into()));
     assert_eq!(world.target.tags("app").into_keys().collect::<Vec<_>>(), ["2.0"]);
     let record = world.mirror().await;
     assert_eq!((&record["last_success_at"], &record["last_run"]), (&Value::Null, &Value::Null));
 
     let (_, run) = world.post("/api/v1/sync?mirror=app&tag=1.0", None).await;
-    let run = ended(&world, &run).await;
+    let run = world.ended(&run).await;
     assert_eq!(run["outcome"], "failed");
     assert!(run["mirrors"][0]["error"].as_str().unwrap().contains("1.0 is not selected"), "{run}");
 
@@ -83,7 +75,7 @@ async fn an_event_that_names_a_tag_brings_it_and_says_nothing_of_the_mirror() {
     let whole = passes(&world, 1).await;
     assert!(whole["last_success_at"].is_string(), "{whole}");
     let (_, run) = world.post("/api/v1/sync?mirror=app&tag=1.0", None).await;
-    ended(&world, &run).await;
+    world.ended(&run).await;
     let record = world.mirror().await;
     assert_eq!((&record["last_success_at"], &record["tags"]), (&whole["last_success_at"], &whole["tags"]));
     for faulty in ["?mirror=app&tag=a/b", "?mirror=app&tag=1&tag=2"] {

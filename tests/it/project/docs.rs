@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
+use crate::project::sources;
 use crate::world::program::Program;
 
 /// What the fragments below stand beside, so that each is a whole configuration.
@@ -209,21 +210,6 @@ fn files_that_documents_name_are_there() {
         let gone: Vec<_> = named.into_iter().filter(is_gone).collect();
         assert_eq!(gone, [""; 0], "{document}");
     }
-}
-
-/// The sources below a folder, with their texts.
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
-        }
-    }
-    found
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::Value;
 
+use crate::project::sources;
+
 /// The SDKs that the code may use, with the prefix of their services in IAM actions.
 const SERVICES: &[(&str, &str)] = &[
     ("aws-sdk-ecr", "ecr"),
@@ -54,19 +56,9 @@ fn text(place: &str) -> String {
 }
 
 /// The source files below a folder with their text, without their tests, which come last.
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
-            found.push((path, code));
-        }
-    }
-    found
+fn code(folder: &str) -> impl Iterator<Item = (PathBuf, String)> {
+    let without_tests = |text: String| text.split("#[cfg(test)]").next().unwrap().to_owned();
+    sources(&root(folder)).into_iter().map(move |(path, text)| (path, without_tests(text)))
 }
 
 fn matches(pattern: &str, text: &str) -> Vec<String> {
@@ -108,7 +100,7 @@ fn services(code: &str) -> Vec<&'static str> {
 fn called() -> BTreeSet<String> {
     let allowed = allowed_by_all();
     let mut found = BTreeSet::new();
-    for (path, code) in sources(&root("src")) {
+    for (path, code) in code("src") {
         let services = services(&code);
         let sent = code.matches(".send()").count();
         // What is sent by the HTTP library is no call of AWS by name: that of the SDK's own transport neither.
@@ -134,7 +126,7 @@ fn the_policies_allow_what_the_code_calls_and_nothing_else() {
     let mut expected = called();
     expected.extend(DATA_PLANE.iter().flat_map(|(_, actions)| *actions).map(|&action| action.to_owned()));
     expected.extend(BESIDES.iter().map(|&action| action.to_owned()));
-    let code: String = sources(&root("src")).into_iter().map(|(_, code)| code).collect();
+    let code: String = code("src").map(|(_, code)| code).collect();
     if code.contains("AssumeRoleProvider::builder") {
         expected.insert("sts:AssumeRole".to_owned());
     }
@@ -144,7 +136,7 @@ fn the_policies_allow_what_the_code_calls_and_nothing_else() {
 #[test]
 fn the_verbs_of_the_registry_client_are_known_here() {
     let verb = Regex::new(r#"\.(?:read|write)\((?:Method::)?(\w+), &?(?:format!\()?"([a-z/]+)"#).unwrap();
-    let code: String = sources(&root("src/registry")).into_iter().map(|(_, code)| code).collect();
+    let code: String = code("src/registry").map(|(_, code)| code).collect();
     let verbs: BTreeSet<String> =
         verb.captures_iter(&code).map(|found| format!("{} {}", &found[1], &found[2])).collect();
     assert_eq!(verbs, DATA_PLANE.iter().map(|(verb, _)| (*verb).to_owned()).collect());

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::project;
+
 /// Each module and what it may use. Whatever is used stands above its user: there are no circles.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("text", &[]),
@@ -63,21 +65,12 @@ const FILES_MAX: usize = 16;
 /// Every source file below `src`, with the module that it belongs to.
 pub(super) fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let place = path.strip_prefix(&root).unwrap().to_owned();
-                let first = place.iter().next().unwrap().to_str().unwrap();
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((first.trim_end_matches(".rs").to_owned(), place, text));
-            }
-        }
-    }
+    let found = project::sources(&root).into_iter().map(|(path, text)| {
+        let place = path.strip_prefix(&root).unwrap().to_owned();
+        let first = place.iter().next().unwrap().to_str().unwrap();
+        (first.trim_end_matches(".rs").to_owned(), place, text)
+    });
+    let found: Vec<_> = found.collect();
     assert!(found.len() > 50, "the sources were not found");
     found
 }

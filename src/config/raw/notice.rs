@@ -1,4 +1,4 @@
-//! What may be written under `notices`; a part of `raw` like any other.
+//! What may be written under `notices`.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ use crate::config::secret::Secret;
     deny_unknown_fields,
     expecting = "a mapping such as `slack: {url: \"${SLACK_WEBHOOK_URL}\"}`"
 )]
-pub(super) struct Notice {
+pub(in crate::config) struct Notice {
     /// A JSON document is sent there by POST.
-    pub(super) webhook: Option<Webhook>,
+    pub(in crate::config) webhook: Option<Webhook>,
     /// An incoming webhook of Slack, or of what takes Slack's messages.
-    pub(super) slack: Option<Slack>,
+    pub(in crate::config) slack: Option<Slack>,
     /// An Amazon SNS topic.
-    pub(super) sns: Option<Sns>,
+    pub(in crate::config) sns: Option<Sns>,
     /// An Amazon EventBridge event bus.
-    pub(super) eventbridge: Option<EventBridge>,
+    pub(in crate::config) eventbridge: Option<EventBridge>,
     /// A watch that expects signs of life: `URL/start`, `URL`, `URL/fail`, as healthchecks.io has them.
-    pub(super) heartbeat: Option<Heartbeat>,
+    pub(in crate::config) heartbeat: Option<Heartbeat>,
     /// Which kinds of notices are sent; a heartbeat has none. Default: `copied`, `failed` and `recovered`.
     #[schemars(with = "Option<Vec<NoticeKind>>", length(min = 1))]
-    pub(super) on: Option<Vec<String>>,
+    pub(in crate::config) on: Option<Vec<String>>,
     /// Send notices only of the mirrors of these names. Default: all.
     #[schemars(length(min = 1))]
-    pub(super) mirrors: Option<Vec<String>>,
+    pub(in crate::config) mirrors: Option<Vec<String>>,
 }
 
 /// The kinds of notices.
@@ -71,59 +71,59 @@ impl NoticeKind {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `url`")]
 #[schemars(extend("required" = ["url"]))]
-pub(super) struct Webhook {
+pub(in crate::config) struct Webhook {
     /// Where to send; best from a variable. It is never shown but for its scheme and host.
     #[schemars(example = "${NOTICE_URL}")]
-    pub(super) url: Option<Secret>,
+    pub(in crate::config) url: Option<Secret>,
     /// Headers to send along; their values are never shown.
-    pub(super) headers: BTreeMap<String, Secret>,
+    pub(in crate::config) headers: BTreeMap<String, Secret>,
 }
 
 /// A receiver of Slack's messages.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `url`")]
 #[schemars(extend("required" = ["url"]))]
-pub(super) struct Slack {
+pub(in crate::config) struct Slack {
     /// The address that Slack gave for the channel; best from a variable. It is never shown but for its scheme and host.
     #[schemars(example = "${SLACK_WEBHOOK_URL}")]
-    pub(super) url: Option<Secret>,
+    pub(in crate::config) url: Option<Secret>,
 }
 
 /// A watch that expects signs of life.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `url`")]
 #[schemars(extend("required" = ["url"]))]
-pub(super) struct Heartbeat {
+pub(in crate::config) struct Heartbeat {
     /// The address of the check, without `/start` or `/fail`; best from a variable. It is never shown but for its scheme
     /// and host.
     #[schemars(example = "${HEARTBEAT_URL}")]
-    pub(super) url: Option<Secret>,
+    pub(in crate::config) url: Option<Secret>,
 }
 
 /// An Amazon SNS topic.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping with `topic_arn`")]
 #[schemars(extend("required" = ["topic_arn"]))]
-pub(super) struct Sns {
+pub(in crate::config) struct Sns {
     /// The topic, which says its region too.
     #[schemars(example = "arn:aws:sns:eu-central-1:123456789012:tagferry")]
-    pub(super) topic_arn: Option<String>,
+    pub(in crate::config) topic_arn: Option<String>,
     /// The address of the AWS API for SNS, where it is not the public one.
     #[schemars(example = "http://127.0.0.1:4566")]
-    pub(super) endpoint_url: Option<String>,
+    pub(in crate::config) endpoint_url: Option<String>,
 }
 
 /// An Amazon EventBridge event bus.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `{region: eu-central-1}`")]
-pub(super) struct EventBridge {
+pub(in crate::config) struct EventBridge {
     /// The bus, by its name or its ARN. Default: `default`.
     #[schemars(example = "arn:aws:events:eu-central-1:123456789012:event-bus/images")]
-    pub(super) bus: Option<String>,
+    pub(in crate::config) bus: Option<String>,
     /// The AWS region. Default: as the ARN of the bus says; needed where `bus` is a name.
     #[schemars(example = "eu-central-1")]
-    pub(super) region: Option<String>,
+    pub(in crate::config) region: Option<String>,
     /// The address of the AWS API for EventBridge, where it is not the public one.
     #[schemars(example = "http://127.0.0.1:4566")]
-    pub(super) endpoint_url: Option<String>,
+    pub(in crate::config) endpoint_url: Option<String>,
 }

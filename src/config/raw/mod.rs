@@ -3,17 +3,21 @@
 //! Everything is optional here and nothing is checked but its kind, so that one reading finds every fault. What is
 //! required and what is valid is decided by the modules of the types that these become.
 
+mod form;
+mod notice;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
-use crate::config::raw_notice::Notice;
 use crate::config::secret::Secret;
-use crate::yaml::{OR_TEXT, Path};
+
+use self::form::OrText;
+
+pub(super) use self::form::{OneOrMore, TextOr};
+pub use self::notice::NoticeKind;
+pub(super) use self::notice::{EventBridge, Heartbeat, Notice, Slack, Sns, Webhook};
 
 /// More than this at a time is a typing error: the rest would only wait for sockets and memory.
 pub(super) const AT_A_TIME_MAX: u64 = 1000;
@@ -347,19 +351,6 @@ pub(super) struct Timeouts {
     pub(super) pass: Option<String>,
 }
 
-/// A mapping that may be written as a text, which stands for one of its keys.
-pub(super) trait OrText: DeserializeOwned + Default + JsonSchema {
-    /// What is expected, for messages.
-    const EXPECTED: &'static str;
-    /// Keys after which people forget the space.
-    const KEYS: &'static [&'static str];
-    /// What a text stands for.
-    fn of_text(text: &str) -> Self;
-}
-
-/// What may be written as a text, too.
-pub(super) struct TextOr<T>(pub(super) T);
-
 impl OrText for Rule {
     const EXPECTED: &'static str = "a tag, or a mapping such as `match: ^21$`";
     const KEYS: &'static [&'static str] = &["match", "tag", "digest"];
@@ -376,107 +367,6 @@ impl OrText for Mirror {
 
     fn of_text(text: &str) -> Self {
         Self { image: Some(text.to_owned()), ..Self::default() }
-    }
-}
-
-impl<'de, T: OrText> Deserialize<'de> for TextOr<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<T>(PhantomData<T>);
-
-        impl<'de, T: OrText> de::Visitor<'de> for Visitor<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(T::EXPECTED)
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-                Ok(T::of_text(text))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
-                T::deserialize(de::value::MapAccessDeserializer::new(entries))
-            }
-        }
-
-        deserializer.deserialize_struct(OR_TEXT, T::KEYS, Visitor(PhantomData)).map(Self)
-    }
-}
-
-impl<T: OrText> JsonSchema for TextOr<T> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("TextOr{}", T::schema_name()).into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mapping = generator.subschema_for::<T>();
-        // A number is a text here, as nobody puts `1.10` into quotes.
-        schemars::json_schema!({"anyOf": [{"type": ["string", "number"]}, mapping]})
-    }
-}
-
-/// A text, or a list of texts.
-#[derive(Clone)]
-pub(super) enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-impl OneOrMore {
-    /// The texts, each with its place.
-    pub(super) fn placed(self, path: &Path) -> Vec<(Path, String)> {
-        match self {
-            Self::One(text) => vec![(path.clone(), text)],
-            Self::More(texts) => {
-                texts.into_iter().enumerate().map(|(index, text)| (path.index(index), text)).collect()
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for OneOrMore {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = OneOrMore;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(OneOrMore::One(text.to_owned()))
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = items.next_element()? {
-                    texts.push(text);
-                }
-                Ok(OneOrMore::More(texts))
-            }
-        }
-
-        deserializer.deserialize_struct(OR_TEXT, &[], Visitor)
-    }
-}
-
-impl JsonSchema for OneOrMore {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "OneOrMore".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": ["string", "number", "array"], "items": {"type": ["string", "number"]}})
     }
 }
 
