@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +18,11 @@ pub(super) const CONNECTIONS_MAX: usize = 256;
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
 /// The clients that are connected.
-#[derive(Debug, Default)]
-pub(super) struct Clients(Vec<Weak<Client>>);
+#[derive(Debug)]
+pub(super) struct Clients {
+    connected: Vec<Weak<Client>>,
+    places: usize,
+}
 
 /// One connection.
 #[derive(Debug)]
@@ -34,11 +36,15 @@ pub(super) struct Client {
 }
 
 impl Clients {
+    pub(super) fn new(places: usize) -> Self {
+        Self { connected: Vec::new(), places }
+    }
+
     /// Somebody who has just connected. Where all places are taken, another goes.
     pub(super) fn welcome(&mut self) -> Arc<Client> {
-        self.0.retain(|client| client.strong_count() > 0);
-        if self.0.len() >= CONNECTIONS_MAX {
-            let idle = self.0.iter().filter_map(Weak::upgrade).filter(|client| client.may_go());
+        self.connected.retain(|client| client.strong_count() > 0);
+        if self.connected.len() >= self.places {
+            let idle = self.connected.iter().filter_map(Weak::upgrade).filter(|client| client.may_go());
             if let Some(client) = idle.min_by_key(|client| client.moved_at()) {
                 client.dismissed.cancel();
             }
@@ -48,7 +54,7 @@ impl Clients {
             is_waiting: AtomicBool::new(false),
             dismissed: CancellationToken::new(),
         });
-        self.0.push(Arc::downgrade(&client));
+        self.connected.push(Arc::downgrade(&client));
         client
     }
 }
@@ -80,7 +86,7 @@ impl Client {
 
 /// The stream of a client. Writing fails where it takes nothing for [`WRITE_MAX`].
 #[derive(Debug)]
-pub(super) struct ClientStream<S = TcpStream> {
+pub(super) struct ClientStream<S> {
     stream: S,
     client: Arc<Client>,
     /// While it does not take what there is.
@@ -162,7 +168,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn somebody_new_takes_the_place_of_who_has_kept_us_waiting_longest() {
-        let mut clients = Clients::default();
+        let mut clients = Clients::new(CONNECTIONS_MAX);
         let mut all = Vec::new();
         for _ in 0..CONNECTIONS_MAX {
             tokio::time::advance(Duration::from_secs(1)).await;
@@ -189,7 +195,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up_and_who_takes_little_is_not() {
         let (ours, mut theirs) = duplex(10);
-        let mut stream = ClientStream::new(ours, Clients::default().welcome());
+        let mut stream = ClientStream::new(ours, Clients::new(1).welcome());
         let writing = async {
             let error = stream.write_all(&[0; 1000]).await.unwrap_err();
             (error.kind(), Instant::now())

@@ -9,11 +9,12 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 
 use crate::control::Control;
+use crate::control::accept::ALIVE;
 use crate::metrics;
 
-/// `GET /healthz`: 200 while the process serves.
+/// `GET /healthz`: 200 while the process serves. Mostly answered where connections are accepted.
 pub(super) async fn live() -> &'static str {
-    "alive\n"
+    ALIVE
 }
 
 /// `GET /readyz`: 200 while it takes work, 503 while it stops.

@@ -3,6 +3,7 @@
 //! It shows what the [`Ledger`] knows and fires triggers; it starts and stops nothing itself. [`serve`] bounds what a
 //! client may cost: connections, headers, bodies, time.
 
+mod accept;
 mod access;
 mod answer;
 mod api;
@@ -84,9 +85,14 @@ impl Control {
         self.configuration.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says what became of a configuration.
-    pub fn set_configuration(&self, configuration: Configuration) {
-        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
+    /// Says that a configuration was read, and why it does not count where it is faulty.
+    pub fn reloaded(&self, error: Option<String>, now: Timestamp) {
+        let mut configuration = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
+        if error.is_none() {
+            configuration.loaded_at = now;
+        }
+        configuration.error = error;
+        drop(configuration);
         self.ledger.changed();
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -14,66 +14,74 @@ use futures_util::{FutureExt, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
+use crate::control::accept::{Accepting, Arrival, HEADERS_MAX_BYTES, HEADERS_TIMEOUT, Pulse};
 use crate::control::access::Peer;
 use crate::control::answer::Error;
 use crate::control::clients::{CONNECTIONS_MAX, Client, ClientStream, Clients};
 use crate::control::{Control, router};
 use crate::text::internal_error;
 
-/// A request's head comes within this time, and an idle connection is closed after it.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes of a request's head.
-const HEADERS_MAX_BYTES: usize = 32 * 1024;
 /// An answer begins within this time: longer than the longest wait for a run.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
-/// When accepting fails, most likely for want of file descriptors, it is tried again after this time.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// So often it is said that requests are answered.
+const BEAT: Duration = Duration::from_secs(1);
 
-/// Answers requests until `stop`; those under way then are answered first.
+/// Answers requests until `stop`; those under way then are answered first. Fails where no thread can be started for it.
 ///
-/// Spawns nothing: connections are futures of this one, and dropping it closes them all. What takes a while to compute
-/// is done elsewhere, so that each is answered soon.
-pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: CancellationToken) {
-    let router = router(control);
-    let mut clients = Clients::default();
-    let mut connections = FuturesUnordered::new();
+/// A thread accepts, and answers who asks for health. All other connections are futures of this one: dropping it closes
+/// them. What takes a while to compute is done elsewhere, so that each is answered soon.
+pub async fn serve(listener: TcpListener, control: Arc<Control>, stop: CancellationToken) -> io::Result<()> {
+    let pulse = Arc::new(Pulse::new());
+    let over = stop.child_token();
+    let _over = over.clone().drop_guard();
+    let mut accepting = Accepting::start(listener, Arc::clone(&pulse), over)?;
+    let mut connections =
+        Connections { router: router(control), clients: Clients::new(CONNECTIONS_MAX), stop };
+    let mut open = FuturesUnordered::new();
+    let mut beats = tokio::time::interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = stop.cancelled() => break,
-            Some(_) = connections.next() => {}
+            () = connections.stop.cancelled() => break,
+            _ = beats.tick() => pulse.beat(Instant::now()),
+            Some(_) = open.next() => {}
             // One more than there are places: it takes that of another, who ends now.
-            accepted = accept(&listener), if connections.len() <= CONNECTIONS_MAX => {
-                if let Some((stream, peer)) = accepted {
-                    let router = router.clone().layer(Extension(peer));
-                    let connection = connection(stream, clients.welcome(), router, &stop);
-                    // A panic in what streams to one client ends its connection alone.
-                    connections.push(AssertUnwindSafe(connection).catch_unwind());
-                }
+            arrival = accepting.arrivals.recv(), if open.len() <= CONNECTIONS_MAX => match arrival {
+                Some(arrival) => open.push(connections.open(arrival)),
+                None => return accepting.ended(),
             }
         }
     }
-    drop(listener);
-    while connections.next().await.is_some() {}
+    accepting.arrivals.close();
+    while let Ok(arrival) = accepting.arrivals.try_recv() {
+        open.push(connections.open(arrival));
+    }
+    while open.next().await.is_some() {}
+    Ok(())
 }
 
-async fn accept(listener: &TcpListener) -> Option<(TcpStream, Peer)> {
-    match listener.accept().await {
-        Ok((stream, address)) => Some((stream, Peer(address))),
-        // The client gave up before its turn.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
-        Err(error) => {
-            warn!(%error, "Cannot accept a connection to the control plane: {error}");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
+/// What all connections share.
+struct Connections {
+    router: Router,
+    clients: Clients,
+    stop: CancellationToken,
+}
+
+impl Connections {
+    /// The future of one more. A panic in what streams to one client ends its connection alone.
+    fn open(&mut self, arrival: Arrival) -> impl Future<Output = std::thread::Result<()>> + use<> {
+        let router = self.router.clone().layer(Extension(Peer(arrival.peer)));
+        AssertUnwindSafe(connection(arrival, self.clients.welcome(), router, self.stop.clone()))
+            .catch_unwind()
     }
 }
 
-async fn connection(stream: TcpStream, client: Arc<Client>, router: Router, stop: &CancellationToken) {
+async fn connection(arrival: Arrival, client: Arc<Client>, router: Router, stop: CancellationToken) {
+    let Ok(stream) = arrival.stream() else { return };
     let router = router.layer(Extension(Arc::clone(&client)));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -57,6 +57,9 @@ pub enum Error {
     /// The listener has no address.
     #[error("the control plane has no address")]
     Listener(#[source] std::io::Error),
+    /// The control plane cannot accept connections.
+    #[error("the control plane cannot accept connections: {0}")]
+    Server(#[source] std::io::Error),
     /// The clock does not work.
     #[error("the clock of the schedules does not work: {0}")]
     Clock(JobSchedulerError),
@@ -131,7 +134,7 @@ impl Daemon {
         let aging = age(Arc::clone(&control.ledger), supervisor.notifiers());
         let ended = tokio::select! {
             ended = supervisor.supervise(&stop, reloads) => ended,
-            Some(Err(error)) = server.join_next() => Err(Error::Task(error)),
+            Some(ended) = server.join_next() => ended.map_err(Error::Task)?.map_err(Error::Server),
             never = aging => match never {},
         };
         stop.soft.cancel();

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::app;
 use crate::app::App;
 use crate::config::Config;
-use crate::control::{Configuration, Control};
+use crate::control::Control;
 use crate::daemon::outlook;
 use crate::daemon::schedule::{Agenda, Clock};
 use crate::daemon::{Error, Reload};
@@ -189,26 +189,31 @@ impl Supervisor {
     }
 
     /// Takes what a configuration was made into. A faulty one changes nothing.
+    ///
+    /// Says so at the end: who reads it in the log finds it done.
     fn take(&mut self, built: Built, stop: &Stop) {
-        let loaded_at = self.control.configuration().loaded_at;
-        let configuration = match built {
+        let error = match built {
             Ok((app, notifier, delivery)) => {
-                info!("Took the new configuration");
                 self.control.hosts.set_public(app.config().public_url.as_ref());
                 let app = app.after(&self.apps.borrow());
                 self.apps.send_replace(Arc::new(app));
                 self.notifiers.send_replace(notifier);
                 self.delivery = Some(delivery);
                 self.start(stop);
-                Configuration { loaded_at: Timestamp::now(), error: None }
+                None
             }
             Err(error) => {
-                error!(error, "Did not take the new configuration; the one before stays:\n{error}");
                 self.notifiers.borrow().reload_refused(&error, Timestamp::now());
-                Configuration { loaded_at, error: Some(error) }
+                Some(error)
             }
         };
-        self.control.set_configuration(configuration);
+        self.control.reloaded(error.clone(), Timestamp::now());
+        match error {
+            None => info!("Took the new configuration"),
+            Some(error) => {
+                error!(error, "Did not take the new configuration; the one before stays:\n{error}")
+            }
+        }
     }
 
     /// Takes the mirrors of the configuration that counts now: puts new ones to work, and makes a new agenda.

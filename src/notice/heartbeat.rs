@@ -127,3 +127,28 @@ impl Pulse {
         std::iter::from_fn(|| self.queue.try_recv().ok()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::ledger::samples::Story;
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let yaml = "mirrors: [{source: quay.io/a, target: 'oci:a', tags: [{match: .}]}]\n\
+                    notices: [{heartbeat: {url: 'https://life.test/a'}}]";
+        let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
+        let (heart, pulse) = pair(config.heartbeats[0].clone());
+        // Each character has four bytes.
+        let name = "\u{1d11e}".repeat(2 * TEXT_MAX_CHARS);
+        let mut story = Story::of(&[&name]);
+        story.pass(&name, RunOutcome::Failed);
+        for _ in 0..2 * QUEUE_MAX {
+            heart.tell(&story.ledger, story.now);
+        }
+        let size = |beat: &Beat| if let Beat::Fail(text) = beat { text.len() } else { 0 };
+        let waiting: usize = pulse.waiting().iter().map(size).sum();
+        assert!((200 * 1024..=256 * 1024).contains(&waiting), "{waiting}");
+    }
+}
