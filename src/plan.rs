@@ -46,8 +46,8 @@ pub enum ChoiceError {
 /// Chooses what a tag is to point at where only the `wanted` platforms are. `offered` has the platform of each child of an
 /// index, or that of an image which is in none.
 ///
-/// One wanted platform gives its image alone, several give an index of theirs. What is for no platform at all, such as an
-/// artifact, is taken whole.
+/// One wanted platform gives its image alone, several give an index of theirs: the source's own where it has no others.
+/// What is for no platform at all, such as an artifact, is taken whole.
 pub fn choose(
     source: &Manifest,
     offered: &[Option<Platform>],
@@ -78,6 +78,8 @@ pub fn choose(
     let filtered = source.filtered(|child| kept.contains(&child.digest))?;
     let root = match filtered.children() {
         [only] if wanted.len() == 1 => Root::Source(only.digest),
+        // Other bytes would be another digest for nothing, which no signature is about.
+        all if all.len() == source.children().len() => Root::Source(source.digest()),
         _ => Root::Made(filtered),
     };
     Ok(Choice { root, missing })
@@ -243,6 +245,18 @@ mod tests {
         };
         assert_eq!(digests, kept.iter().map(|platform| Digest::of(platform.as_bytes())).collect::<Vec<_>>());
         assert_eq!(choice.missing.iter().map(Platform::to_string).collect::<Vec<_>>(), missing);
+    }
+
+    #[test]
+    fn an_index_of_the_wanted_platforms_alone_stays_as_it_is() {
+        let (source, platforms) = index(&["linux/amd64", "linux/arm64"]);
+        let choose = |wanted: &[&str]| {
+            let wanted: Vec<Platform> = wanted.iter().map(|wish| wish.parse().unwrap()).collect();
+            choose(&source, &platforms, &wanted).unwrap().root
+        };
+        assert_eq!(choose(&["linux/arm64", "linux/amd64"]).digest(), source.digest());
+        assert!(matches!(choose(&["linux/arm64", "linux/amd64", "windows/amd64"]), Root::Source(_)));
+        assert_eq!(choose(&["linux/amd64"]).digest(), Digest::of(b"linux/amd64"));
     }
 
     #[test]

@@ -199,6 +199,11 @@ impl Registry {
         self.service.v2.store.lock().unwrap().repositories.get(repository).cloned()
     }
 
+    /// All repositories with all that they hold.
+    pub fn repositories(&self) -> BTreeMap<String, Repository> {
+        self.service.v2.store.lock().unwrap().repositories.clone()
+    }
+
     /// Fails the test if a tag's graph is not complete and right.
     #[track_caller]
     pub fn assert_consistent(&self) {

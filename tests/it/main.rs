@@ -4,6 +4,8 @@
 
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../field/jobs/mod.rs"]
+mod jobs;
 #[path = "../field/quirks/mod.rs"]
 mod quirks;
 

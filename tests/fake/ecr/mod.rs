@@ -158,6 +158,11 @@ impl Ecr {
         self.store().repositories.get(repository).cloned()
     }
 
+    /// All repositories with all that they hold.
+    pub fn repositories(&self) -> BTreeMap<String, Repository> {
+        self.store().repositories.clone()
+    }
+
     /// Fails the test if a tag's graph is not complete and right.
     #[track_caller]
     pub fn assert_consistent(&self) {

@@ -15,7 +15,7 @@ use crate::fake::ACCESS_KEY;
 /// The program, ready to run.
 pub(crate) struct Program {
     folder: TempDir,
-    variables: Vec<(&'static str, OsString)>,
+    variables: Vec<(String, OsString)>,
 }
 
 impl Program {
@@ -33,13 +33,13 @@ impl Program {
         self.folder.path()
     }
 
-    pub(crate) fn variable(self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn variable(self, name: &str, value: &str) -> Self {
         self.raw_variable(name, value.into())
     }
 
     /// A variable that need not be text.
-    pub(crate) fn raw_variable(mut self, name: &'static str, value: OsString) -> Self {
-        self.variables.push((name, value));
+    pub(crate) fn raw_variable(mut self, name: &str, value: OsString) -> Self {
+        self.variables.push((name.to_owned(), value));
         self
     }
 
