@@ -174,21 +174,38 @@ tasks:
     target: {registry: b.test}
     mappings:
       - {from: x, to: y/x, tags: ['regex: !.*-dev', 'keep: v.*', latest, v2], platform: all}
+      - {from: z, tags: ['regex:[0-9.]+-x', 'semver: >=2.0.0', 'keep: latest 3', 'v3@sha256:00']}
       - {from: 'regex:team/.*', to: copies}
 ";
-    insta::assert_snapshot!(imported(None, &[text]), @"
+    insta::assert_snapshot!(imported(None, &[text]), @r"
     # dregsy copies the platform of its own machine where a mapping names none: here all are copied, or those in `platforms`
-    # left out: tasks[0].mappings[1]: a pattern: write a mirror for each repository
+    # left out: tasks[0].mappings[2]: a pattern: write a mirror for each repository
+    schedule:
+      cron: 0 * * * *
+    defaults:
+      at_least: 0   # no tag is no failure
     mirrors:
       - source: a.test/base/x
         target: b.test/y/x
-        at_least: 0   # no tag is no failure
-        schedule:
-          cron: 0 * * * *
         tags:
           - match: ^v
             except: -dev$
+          - latest
           - v2
+      - source: a.test/base/z
+        target: b.test/z
+        tags:
+          - match: ^[0-9.]+-x$
+            prereleases: true
+            newest: 3   # of each variant: dregsy counts all versions together
+          - match: ^v?[0-9]+\.[0-9]+\.[0-9]+(-.*)?$
+            range: '>=2.0.0'
+            prereleases: true
+            newest: 3   # of each variant: dregsy counts all versions together
+          - tag: v3
+            digest: sha256:00
+          - match: ^[0-9.]+-x$   # dregsy keeps all that is no version
+            except: ^v?[0-9]+(\.[0-9]+){0,2}$|^v?[0-9]+\.[0-9]+\.[0-9]+-[0-9A-Za-z.-]+$
     registries:
       # a.test: left out: tasks[0].source.skip-tls-verify: TLS is always verified: name the authority by `ca_file`, or set `plain_http`
     ");

@@ -18,6 +18,8 @@ const ADVICE: &[(&str, &str)] = &[
 const IGNORED: &[&str] =
     &["name", "relay", "skopeo", "docker", "verbose", "auth-refresh", "preserve-digests", "lister"];
 const REGEX: &str = "regex:";
+/// What it takes for a version: missing numbers are 0, but not before a hyphen.
+const VERSION: &str = r"^v?[0-9]+(\.[0-9]+){0,2}$|^v?[0-9]+\.[0-9]+\.[0-9]+-[0-9A-Za-z.-]+$";
 
 /// One of the two sides of a task.
 struct Location {
@@ -119,11 +121,12 @@ impl Location {
     }
 }
 
-/// The items of `tags`, of which a tag has to meet one and every `keep:`.
+/// The items of `tags`: a tag has to be named, or to meet one of the others and every `keep:`.
 fn rules(tags: &[String], mapping: &Fields) -> Result<Vec<Rule>, String> {
     let mut rules = Vec::new();
-    let mut kept = Vec::new();
+    let (mut kept, mut newest) = (Vec::new(), None);
     for tag in tags {
+        let tag = tag.trim();
         if let Some(range) = tag.strip_prefix("semver:") {
             let range = semver::rules(range, semver::THREE_NUMBERS, Suffixes::Always);
             rules.extend(range.ok_or_else(|| {
@@ -138,47 +141,86 @@ fn rules(tags: &[String], mapping: &Fields) -> Result<Vec<Rule>, String> {
                 }),
                 None => Rule::matching(literal(&whole(pattern.trim()))),
             });
-        } else if let Some(pattern) = tag.strip_prefix("keep:") {
-            kept.push(pattern.trim());
+        } else if let Some(pattern) = tag.strip_prefix("keep:").map(str::trim) {
+            match count(pattern) {
+                Some(count) => newest = Some(count),
+                None => kept.push(pattern),
+            }
         } else {
-            rules.push(Rule::tag(literal(tag)));
+            rules.push(named(tag));
         }
     }
-    if rules.is_empty() && !kept.is_empty() {
+    if rules.is_empty() && !tags.is_empty() {
         rules.push(Rule::all());
     }
     for pattern in kept {
         keep(&mut rules, pattern);
     }
+    if let Some(newest) = newest {
+        limit(&mut rules, newest);
+    }
     Ok(rules)
 }
 
-/// Leaves in the rules what meets a further pattern.
-fn keep(rules: &mut Vec<Rule>, pattern: &str) {
+/// A tag, a digest, or `TAG@DIGEST`.
+fn named(text: &str) -> Rule {
+    match text.split_once('@') {
+        Some((tag, digest)) => {
+            let choice = Choice::Named { tag: Some(literal(tag)), digest: Some(digest.to_owned()) };
+            Rule { choice, ..Rule::default() }
+        }
+        None if text.starts_with("sha256:") => Rule::digest(text),
+        None => Rule::tag(literal(text)),
+    }
+}
+
+/// The number of `latest NUMBER`.
+fn count(pattern: &str) -> Option<u64> {
+    pattern.strip_prefix("latest")?.strip_prefix(char::is_whitespace)?.trim().parse().ok()
+}
+
+/// Leaves in the patterns what meets a further one.
+fn keep(rules: &mut [Rule], pattern: &str) {
     let (pattern, is_inverted) = match pattern.strip_prefix('!') {
-        Some(pattern) => (whole(pattern), true),
-        None => (whole(pattern), false),
+        Some(pattern) => (literal(&whole(pattern)), true),
+        None => (literal(&whole(pattern)), false),
     };
-    rules.retain_mut(|rule| match &mut rule.choice {
-        Choice::Named { tag, .. } => {
-            patterns::is_excepted(tag.as_deref().unwrap_or_default(), Some(&pattern)) != is_inverted
+    for rule in rules {
+        let Choice::Matching(matching) = &mut rule.choice else { continue };
+        if is_inverted {
+            matching.except = either(matching.except.take(), &pattern);
+        } else if matching.regex == "." {
+            matching.regex.clone_from(&pattern);
+        } else {
+            rule.notes.push(format!("left out: `keep: {pattern}`: narrow `match` so that it holds"));
         }
-        Choice::Matching(matching) => {
-            if is_inverted {
-                matching.except = matching
-                    .except
-                    .iter()
-                    .chain([&pattern])
-                    .cloned()
-                    .reduce(|one, other| format!("{one}|{other}"));
-            } else if matching.regex == "." {
-                matching.regex.clone_from(&pattern);
-            } else {
-                rule.notes.push(format!("left out: `keep: {pattern}`: narrow `match` so that it holds"));
-            }
-            true
+    }
+}
+
+/// Leaves in the patterns the newest so many versions, and all that is no version.
+fn limit(rules: &mut Vec<Rule>, newest: u64) {
+    let mut others = Vec::new();
+    for rule in rules.iter_mut() {
+        let Choice::Matching(pattern) = &mut rule.choice else { continue };
+        // A range takes versions alone.
+        if pattern.range.is_none() {
+            let except = either(pattern.except.clone(), VERSION);
+            let mut other = Rule::of(Pattern { except, ..(**pattern).clone() });
+            other.remark = "dregsy keeps all that is no version".to_owned();
+            others.push(other);
         }
-    });
+        if pattern.regex == "." {
+            VERSION.clone_into(&mut pattern.regex);
+        }
+        pattern.newest = Some((newest, "of each variant: dregsy counts all versions together".to_owned()));
+        pattern.prereleases = true;
+    }
+    rules.extend(others);
+}
+
+/// What one pattern or another matches.
+fn either(one: Option<String>, other: &str) -> Option<String> {
+    Some(one.map_or_else(|| other.to_owned(), |one| format!("{one}|{other}")))
 }
 
 /// The anchors are put where there are none.
