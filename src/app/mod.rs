@@ -33,6 +33,9 @@ use self::clients::Clients;
 use self::order::{Waiting, in_order};
 use self::shared::SharedState;
 
+/// Where more mirrors than this share a target, those beyond are not looked at ahead of what moves.
+const RIVALS_MAX: usize = 32;
+
 /// What is not in the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -73,8 +76,8 @@ struct Sides {
     memory: Memory,
     /// How the pass into the first target gets on, where there are several.
     progress: Option<Arc<Progress>>,
-    /// What the mirrors into this target selected last, where there are several.
-    names: Option<Arc<Names>>,
+    /// What the mirrors into this target selected last, where there are several, and which these are.
+    names: Option<(Arc<Names>, Arc<[usize]>)>,
 }
 
 /// The configuration is valid, and cannot be used on this machine.
@@ -141,12 +144,13 @@ impl App {
                 progress.entry(name).or_default();
             }
         }
-        let mut names: HashMap<&Endpoint, Vec<Arc<Names>>> = HashMap::new();
-        for Mirror { target, .. } in &config.mirrors {
-            let names = names.entry(target).or_default();
-            let shared = names.first().cloned().unwrap_or_default();
-            names.push(shared);
+        let mut sharing: HashMap<&Endpoint, Vec<usize>> = HashMap::new();
+        for (index, Mirror { target, .. }) in config.mirrors.iter().enumerate() {
+            sharing.entry(target).or_default().push(index);
         }
+        sharing.retain(|_, mirrors| mirrors.len() > 1);
+        let names: HashMap<&Endpoint, (Arc<Names>, Arc<[usize]>)> =
+            sharing.into_iter().map(|(target, mirrors)| (target, (Arc::default(), mirrors.into()))).collect();
         for mirror in &config.mirrors {
             let first = clients.source(&config, &mirror.source).await?;
             let mut others = Vec::with_capacity(mirror.other_sources.len());
@@ -157,13 +161,12 @@ impl App {
                 Some(first) => Some(clients.source(&config, first).await?),
                 None => None,
             };
-            let names = names.get(&mirror.target).filter(|all| all.len() > 1).and_then(|all| all.first());
             sides.push(Sides {
                 sources: Sources::new(first, others).after(relay),
                 target: clients.target(&config, &mirror.target).await?,
                 memory: Memory::default(),
                 progress: progress.get(&*mirror.name).cloned(),
-                names: names.cloned(),
+                names: names.get(&mirror.target).cloned(),
             });
         }
         let slots = Arc::new(Slots::new(config.concurrency.mirrors));
@@ -297,12 +300,30 @@ impl App {
     }
 
     fn pass_of<'a>(
+        &'a self,
+        mirror: &'a Mirror,
+        sides: &'a Sides,
+        number: (u64, usize),
+        shared: Arc<Shared>,
+    ) -> Pass<'a> {
+        let others = sides.names.iter().flat_map(|(_, others)| others.iter().take(RIVALS_MAX + 1));
+        let others = others.map(|&index| (&self.config.mirrors[index], &self.sides[index]));
+        let rivals = others
+            .filter(|(other, _)| other.name != mirror.name)
+            .map(|(other, sides)| self.pass_alone(other, sides, number, Arc::clone(&shared)))
+            .collect();
+        Pass { rivals, ..self.pass_alone(mirror, sides, number, shared) }
+    }
+
+    /// The same which looks at no other mirror.
+    fn pass_alone<'a>(
         &self,
         mirror: &'a Mirror,
         Sides { sources, target, memory, progress, names }: &'a Sides,
         (number, retry): (u64, usize),
         shared: Arc<Shared>,
     ) -> Pass<'a> {
+        let is_first = mirror.first_target.is_none();
         let pair = Pair::new(&mirror.name, &mirror.target);
         let tag = mirror.only.clone();
         let pass = Arc::new(PassId { pair, generation: self.generation, number, retry, tag });
@@ -317,13 +338,15 @@ impl App {
                 .into_iter()
                 .flatten()
                 .min_by_key(|deadline| deadline.at),
-            progress: progress.clone(),
+            progress: progress.clone().filter(|_| is_first),
         };
         Pass {
             mirror,
             copier,
             memory,
-            names: names.as_deref(),
+            names: names.as_ref().map(|(names, _)| &**names),
+            rivals: Vec::new(),
+            first: progress.as_deref().filter(|_| !is_first),
             concurrent_tags: concurrency.tags,
             patience: timeouts.stall,
         }

@@ -45,6 +45,6 @@ pub struct Copier {
     pub shared: Arc<Shared>,
     /// When the pass has to end; never where there is none.
     pub deadline: Option<Deadline>,
-    /// Where it says that bytes move, for passes that wait for what it brings.
+    /// Where it says what it brings and that bytes move, for passes that wait for that.
     pub progress: Option<Arc<Progress>>,
 }

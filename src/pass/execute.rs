@@ -1,6 +1,8 @@
 //! The second half of a pass: carry out the plan, tag by tag.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use futures_util::StreamExt;
 use tracing::field::Empty;
@@ -9,7 +11,7 @@ use tracing::{Instrument, Span, info_span};
 use crate::copy;
 use crate::copy::Copied;
 use crate::event::{Blobs, Ending, EventKind, Fault, MirrorSummary, Side, TagOutcome, TagSummary, Warning};
-use crate::oci::{Reference, Tag};
+use crate::oci::{Digest, Reference, Tag};
 use crate::pass::prepare::Planned;
 use crate::pass::{Error, Pass, Stop, StopReason};
 use crate::plan::{Action, Step};
@@ -36,7 +38,6 @@ impl Pass<'_> {
         summary: &mut MirrorSummary,
     ) -> Result<(), Error> {
         if planned.steps.iter().any(|step| step.action == Action::Copy) {
-            self.await_first(stop).await;
             // Not to be dropped by a soft stop: making a repository takes more than one call.
             tokio::select! {
                 done = self.copier.target.ensure(&planned.held) => done.map_err(Error::Ensure)?,
@@ -47,12 +48,14 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Waits for the pass into the first target, as what it brings need not be read from the source again.
-    async fn await_first(&self, stop: &Stop) {
-        let first = self.mirror.first_target.as_ref().and(self.copier.progress.as_ref());
-        let Some(first) = first else { return };
+    /// Waits for an image that the pass into the first target is to bring, as it need not be read from the source again
+    /// then. Whoever waited in vain once waits for no other.
+    async fn await_first(&self, image: Digest, stop: &Stop, in_vain: &AtomicBool) {
+        let Some(first) = self.first.filter(|_| !in_vain.load(Relaxed)) else { return };
         tokio::select! {
-            () = first.ended(self.patience) => {}
+            is_settled = first.settled(image, self.patience) => {
+                in_vain.fetch_or(!is_settled, Relaxed);
+            }
             () = stop.soft.cancelled() => {}
         }
     }
@@ -63,6 +66,10 @@ impl Pass<'_> {
             self.emit(EventKind::TagFinished { summary: tag });
         }
         summary.tags = failed;
+        let brings = self.copier.progress.as_deref();
+        let copied = steps.iter().filter(|step| step.action == Action::Copy);
+        brings.inspect(|progress| progress.plan(copied.map(Step::digest).collect()));
+        let in_vain = AtomicBool::default();
         // Access that is refused for one tag is refused for all: one failure is enough.
         let denied = OnceLock::new();
         let work = steps.iter().map(|step| async {
@@ -72,6 +79,9 @@ impl Pass<'_> {
                 Action::Skip if !self.mirror.referrers => Ok(None),
                 Action::Conflict => Err(StepError::Conflict(step.reason.clone())),
                 Action::Skip | Action::Copy => {
+                    if step.action == Action::Copy {
+                        self.await_first(step.digest(), stop, &in_vain).await;
+                    }
                     let span = span(step);
                     let work = self.copy_tag(step, &listed, stop, &denied, &mut warnings);
                     let result = work.instrument(span.clone()).await;
@@ -79,6 +89,7 @@ impl Pass<'_> {
                     result
                 }
             };
+            brings.inspect(|progress| progress.settle(step.digest()));
             let is_denied = result.as_ref().is_err_and(StepError::is_denied);
             let is_stopped = result.as_ref().is_err_and(StepError::is_stop);
             finish(&mut tag, result);

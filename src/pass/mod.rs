@@ -54,6 +54,10 @@ pub struct Pass<'a> {
     pub memory: &'a Memory,
     /// What the mirrors into its target selected last, where there are others.
     pub names: Option<&'a Names>,
+    /// Other mirrors into its target, which are looked at before anything moves.
+    pub rivals: Vec<Pass<'a>>,
+    /// How the pass into the first of several targets gets on, where this is into a further one.
+    pub first: Option<&'a Progress>,
     /// How many of its tags are copied at a time.
     pub concurrent_tags: NonZeroUsize,
     /// How long it waits for a pass that does not get on.
@@ -226,9 +230,9 @@ impl Pass<'_> {
 
     async fn pass(&self, mode: Mode, stop: &Stop, started: Instant) -> MirrorSummary {
         self.emit(EventKind::PassStarted);
-        // Passes into further targets wait for that into the first.
+        // Passes into further targets wait for what this one brings.
         let progress = self.copier.progress.as_deref().filter(|_| mode == Mode::Sync);
-        let _running = progress.filter(|_| self.mirror.first_target.is_none()).map(Progress::begin);
+        let _running = progress.map(Progress::begin);
         let ending = if mode == Mode::Plan { Ending::Planned } else { Ending::Finished };
         let mut summary = self.begun(ending);
         let planned = tokio::select! {

@@ -25,6 +25,11 @@ struct Claim {
 }
 
 impl Names {
+    /// Whether it is known what a mirror wants.
+    pub(super) fn know(&self, mirror: &str) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).contains_key(mirror)
+    }
+
     /// Takes what a mirror wants in place of what it wanted before; steps for names that another one gave to another image
     /// become conflicts. A part of a selection replaces nothing else.
     pub(super) fn settle(&self, (mirror, source): (&str, &str), steps: &mut [Step], is_whole: bool) {

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::event::{EventKind, MirrorSummary, TagSummary, Warning};
 use crate::oci::{Platform, Reference, Tag};
-use crate::pass::{Error, Pass, TooFew};
+use crate::pass::{Error, Names, Pass, TooFew};
 use crate::plan;
-use crate::plan::{Step, Wanted};
+use crate::plan::{Action, Step, Wanted};
 use crate::select;
 use crate::select::{Pick, Rule, Selection};
 use crate::source;
@@ -87,16 +87,50 @@ impl Pass<'_> {
         Ok(listed)
     }
 
+    /// The tags among which the rules choose: those that are named, where nobody needs the list.
+    async fn listed(&self, needs_list: bool) -> Result<Listed, Error> {
+        if needs_list {
+            return self.list().await;
+        }
+        let tags = self.mirror.rules.iter().filter_map(Rule::tag).cloned().collect();
+        Ok(Listed { tags, origins: Origins::default(), failed: None })
+    }
+
+    /// Looks at what other mirrors into this target want, where nothing is known of them yet and they may want a name that
+    /// is to be set: nothing has moved then.
+    async fn look_ahead(&self, names: &Names, steps: &[Step]) {
+        let copied = || steps.iter().filter(|step| step.action == Action::Copy);
+        for rival in &self.rivals {
+            let rules = &rival.mirror.rules;
+            let may_name = |name: &Tag| rules.iter().any(|rule| rule.may_name(name));
+            if copied().filter_map(|step| step.tag.tag()).any(may_name) && !names.know(&rival.mirror.name) {
+                // What goes wrong is for its own pass to tell.
+                let _ = rival.claim(names).await;
+            }
+        }
+    }
+
+    /// Notes which names in the target this mirror wants, and for what. Tells nobody.
+    async fn claim(&self, names: &Names) -> Result<(), Error> {
+        let rules = &self.mirror.rules;
+        let Listed { tags, origins, .. } = self.listed(rules.iter().any(Rule::needs_list)).await?;
+        let picks = select::select(&tags, rules).picks(rules);
+        let answers = self.ask_source(&picks, &Held::default(), &origins).await?;
+        let mut steps = plan::plan(&answers.wanted, |_| None, |_| false);
+        self.settle(names, &mut steps);
+        Ok(())
+    }
+
+    fn settle(&self, names: &Names, steps: &mut [Step]) {
+        let source = self.mirror.source.to_string();
+        names.settle((&self.mirror.name, &source), steps, self.only().is_none());
+    }
+
     /// Observes, selects and plans.
     pub(super) async fn prepare(&self, summary: &mut MirrorSummary) -> Result<Planned, Error> {
         let rules = &self.mirror.rules;
         let needs_list = self.mirror.referrers || rules.iter().any(Rule::needs_list);
-        let Listed { tags, origins, failed } = if needs_list {
-            self.list().await?
-        } else {
-            let tags = rules.iter().filter_map(Rule::tag).cloned().collect();
-            Listed { tags, origins: Origins::default(), failed: None }
-        };
+        let Listed { tags, origins, failed } = self.listed(needs_list).await?;
         let selection = summary.selection.insert(select::select(&tags, rules));
         let mut picks = selection.picks(rules);
         if let Some(tag) = self.only() {
@@ -139,8 +173,8 @@ impl Pass<'_> {
             |tag: &Tag| mutability.as_ref().is_some_and(|mutability| mutability.forbids_moving(tag));
         let mut steps = plan::plan(&answers.wanted, |name| held.digest(name), is_immutable);
         if let Some(names) = self.names {
-            let source = self.mirror.source.to_string();
-            names.settle((&self.mirror.name, &source), &mut steps, self.only().is_none());
+            self.look_ahead(names, &steps).await;
+            self.settle(names, &mut steps);
         }
         Ok(Planned { listed: tags, steps, held, failed: answers.failed })
     }

@@ -230,6 +230,21 @@ impl Rule {
         self.what.pattern().is_some()
     }
 
+    /// Whether it may give a tag this name in the target: false only where it never does.
+    pub fn may_name(&self, name: &Tag) -> bool {
+        if !self.names.is_empty() {
+            return self.names.iter().any(|template| template.may_give(name.as_str()));
+        }
+        match &self.what {
+            What::Matching(pattern) => {
+                let matches = |pattern: &Regex| pattern.is_match(name.as_str().as_bytes());
+                matches(pattern) && !self.except.as_ref().is_some_and(matches)
+            }
+            What::Tag(tag, _) => tag == name,
+            What::Digest(_) => false,
+        }
+    }
+
     /// What a tag that it selects is called in the target.
     pub(super) fn names(&self, tag: &Tag) -> Result<Vec<Tag>, NameFault> {
         if self.names.is_empty() {

@@ -100,6 +100,16 @@ impl Template {
         Ok(template)
     }
 
+    /// Whether it may give a name: false only where it never does.
+    pub(super) fn may_give(&self, name: &str) -> bool {
+        let fits = |part: Option<&Part>, fits: fn(&str, &str) -> bool| match part {
+            Some(Part::Text(text)) => fits(name, text),
+            Some(Part::Tag | Part::Group(_)) | None => true,
+        };
+        fits(self.parts.first(), |name, text| name.starts_with(text))
+            && fits(self.parts.last(), |name, text| name.ends_with(text))
+    }
+
     /// Whether any group is part of it.
     pub(super) fn has_groups(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Group(_)))

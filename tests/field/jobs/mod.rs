@@ -87,6 +87,12 @@ async fn nine_of_ten_jobs_can_be_done() {
     check("", &[]).await;
 }
 
+/// Jobs that nothing was made to fit.
+#[tokio::test]
+async fn so_can_those_that_were_set_aside() {
+    check("aside", &[]).await;
+}
+
 #[test]
 fn each_job_says_where_it_was_seen_and_what_it_does_once() {
     let all: Vec<_> = ["", "aside"].into_iter().flat_map(jobs).collect();

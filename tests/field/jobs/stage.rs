@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tagferry::oci::Digest;
 
 use crate::fake::{Draft, Ecr, Face, Format, Image, Location, Registry, Repository, artifact, index};
@@ -116,8 +116,10 @@ impl<'a> Stage<'a> {
     /// The configuration, which says of each ECR where its API is.
     fn config(&self, text: &str) -> String {
         let text = self.filled(text);
-        let (before, said) = text.split_once("\nregistries:\n").unwrap_or((&text, "{}"));
-        let mut registries: Map<String, Value> = serde_yaml::from_str(said).unwrap();
+        // Read with what is before, where anchors may be.
+        let said: Value = serde_yaml::from_str(&text).unwrap();
+        let before = text.split("\nregistries:\n").next().unwrap_or_default();
+        let mut registries = said["registries"].as_object().cloned().unwrap_or_default();
         for (name, host) in &self.hosts {
             if let Host::Ecr(ecr) = host {
                 let settings = registries.entry(name.clone()).or_insert_with(|| json!({}));

@@ -2,8 +2,8 @@
 
 use tagferry::event::{RunOutcome, RunSummary};
 
-use crate::fake::{Action, Face, Fault, Image, Match, Registry, image, random_image};
-use crate::world::{Side, assert_says, assert_succeeded, sync};
+use crate::fake::{Action, Face, Fault, Gate, Image, Kind, Match, Registry, image, random_image};
+use crate::world::{Side, TIMEOUTS, assert_says, assert_succeeded, sync};
 
 async fn registry() -> Registry {
     Registry::start(Face::Open).await
@@ -114,6 +114,27 @@ async fn further_targets_are_filled_from_the_first_so_that_the_source_is_read_on
 }
 
 #[tokio::test]
+async fn a_further_target_waits_for_an_image_and_not_for_the_pass() {
+    let (source, first, second) = (registry().await, registry().await, registry().await);
+    source.push("app", "1.0", &of("1.0"));
+    source.push("app", "1.1", &of("1.1"));
+    let gate = Gate::closed();
+    first.fault(Fault::new(Match::manifest_put().containing("1.0"), Action::Hold(gate.clone())));
+    let config = config(&[&source, &first, &second], TWO_TARGETS) + TIMEOUTS;
+    let opens = async {
+        // The pass into the first target goes on as long as the gate is closed.
+        second.wait_for(&Match::manifest_put().containing("1.1"), 1).await;
+        assert_eq!(second.count(&Match::manifest_put().containing("1.0")), 0);
+        gate.open();
+    };
+    let (summary, ()) = tokio::join!(sync(&config), opens);
+    assert_succeeded(&summary);
+    // A layer that both images have, a layer and a config of each.
+    assert_eq!(source.count(&Match::blob_get()), 4);
+    assert_eq!(second.tags("more/app"), source.tags("app"));
+}
+
+#[tokio::test]
 async fn a_first_target_that_fails_holds_up_no_other() {
     let (source, first, second) = (registry().await, registry().await, registry().await);
     source.push("app", "1.0", &of("1.0"));
@@ -133,18 +154,21 @@ async fn mirrors_that_share_a_target_do_not_take_each_others_names() {
                    \x20 - {name: b, source: HOST1/app, target: HOST2/app, tags: [{match: .}]}\n";
     let config = config(&[&one, &two, &target], mirrors) + "concurrency: {mirrors: 1}\n";
     let summary = sync(&config).await;
-    assert_eq!(told(&summary), [(RunOutcome::Succeeded, 2), (RunOutcome::Failed, 1)]);
-    let failed = summary.mirrors[1].tags.iter().find(|tag| tag.error.is_some()).unwrap();
-    assert_says(
-        failed.error.as_ref().unwrap().to_string(),
-        &["conflict: mirror a gives this name to", "/app:2 ("],
-    );
-    assert_eq!(target.tags("app")["2"], one.tags("app")["2"]);
-    // With names of their own both have room.
+    assert_eq!(told(&summary), [(RunOutcome::Failed, 1); 2]);
+    for (mirror, other) in summary.mirrors.iter().zip(["b", "a"]) {
+        let failed = mirror.tags.iter().find(|tag| tag.error.is_some()).unwrap();
+        let words = format!("conflict: mirror {other} gives this name to");
+        assert_says(failed.error.as_ref().unwrap().to_string(), &[&words, "/app:2 ("]);
+    }
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["1", "3"], "nothing moved there");
+    // With names of their own both have room, and neither is looked at for the other.
+    let before = two.requests().len();
     let config = config.replace(
         "/app, tags: [{match: .}]}\nregistries",
         "/app, tags: [{match: ., as: 'b-{tag}'}]}\nregistries",
     );
     assert_succeeded(&sync(&config).await);
     assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["1", "2", "3", "b-2", "b-3"]);
+    let lists = two.requests()[before..].iter().filter(|seen| seen.route().kind == Kind::Tags).count();
+    assert_eq!(lists, 1);
 }
