@@ -118,6 +118,8 @@ pub struct Step {
     pub source_tag: Option<Tag>,
     /// What the tag is to point at; it is copied by its digest, never by the tag.
     pub root: Root,
+    /// What the target has under the name instead, if it has another image there.
+    pub previous: Option<Digest>,
     /// What to do.
     pub action: Action,
     /// Why, for people.
@@ -196,7 +198,8 @@ pub fn plan(
             }
             (None, None) => return None,
         };
-        Some(Step { tag: name.clone(), source_tag: source_tag.clone(), root, action, reason })
+        let previous = held(name).filter(|held| *held != root.digest());
+        Some(Step { tag: name.clone(), source_tag: source_tag.clone(), root, previous, action, reason })
     };
     wanted.iter().filter_map(step).collect()
 }

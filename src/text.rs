@@ -22,6 +22,14 @@ pub fn with_hint(what: impl Display, hint: Option<&str>) -> String {
     hint.map_or_else(|| what.to_string(), |hint| format!("{what}\nhint: {hint}"))
 }
 
+/// The first `most` of these, and how many more there are.
+pub fn listed(items: &[impl Display], most: usize) -> String {
+    let named: Vec<String> = items.iter().take(most).map(ToString::to_string).collect();
+    let more = items.len() - named.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    named.join(", ") + &more
+}
+
 /// An error with all its causes, without characters that cannot be seen.
 pub fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());

@@ -38,7 +38,8 @@ impl Options {
 
 /// The region in which all mirrors have their ECR.
 fn only_region(config: &Config) -> Option<String> {
-    let sides = config.mirrors.iter().flat_map(|mirror| mirror.sources().chain([&mirror.target]));
+    let mirrors = config.mirrors.iter().chain(config.discoveries.iter().map(|discovery| &discovery.example));
+    let sides = mirrors.flat_map(|mirror| mirror.sources().chain([&mirror.target]));
     let mut regions = sides.filter_map(|side| Some(config.registry(side.host()?).ecr?.region));
     let first = regions.next()?;
     regions.all(|region| region == first).then_some(first)
@@ -112,7 +113,7 @@ impl Clients {
         layout.repository(name)
     }
 
-    async fn client(&mut self, config: &Config, host: &Host) -> Result<Client, Error> {
+    pub(super) async fn client(&mut self, config: &Config, host: &Host) -> Result<Client, Error> {
         if let Some(client) = self.registries.get(host) {
             return Ok(client.clone());
         }
@@ -176,7 +177,7 @@ impl Clients {
         Arc::clone(self.tokens.entry(caller).or_insert_with(|| Arc::new(ecr::EcrCredentials::new(api))))
     }
 
-    async fn api(&mut self, host: &Host, ecr: &Ecr) -> ecr::Api {
+    pub(super) async fn api(&mut self, host: &Host, ecr: &Ecr) -> ecr::Api {
         if let Some(api) = self.apis.get(host) {
             return api.clone();
         }

@@ -1,6 +1,7 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
 mod clients;
+mod discover;
 mod order;
 mod shared;
 
@@ -30,6 +31,7 @@ use crate::source::{Source, Sources};
 use crate::target::Target;
 
 use self::clients::Clients;
+pub use self::discover::discover;
 use self::order::{Waiting, in_order};
 use self::shared::SharedState;
 
@@ -106,6 +108,14 @@ pub enum Error {
     /// A client that cannot be made.
     #[error(transparent)]
     Client(#[from] registry::BuildError),
+    /// A registry that does not tell which repositories it has.
+    #[error("cannot discover the repositories of {what}: {why}")]
+    Discovery {
+        /// What was to be discovered: `HOST/PATH/*`.
+        what: String,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// A target in AWS, and no credentials for it.
     #[error("{}", aws::NO_CREDENTIALS)]
     NoCredentials(#[source] CredentialsError),

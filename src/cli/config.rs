@@ -6,10 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use tracing::warn;
+use tracing::{info, warn};
 
+use crate::app;
+use crate::app::Options;
 use crate::cli::exit::{ExitCode, ExitError};
-use crate::config::{Config, Faults, Warning};
+use crate::config::{Config, Faults, Mirror, Warning};
 
 /// Read where nothing else is said.
 const DEFAULT_PATH: &str = "tagferry.yaml";
@@ -22,24 +24,60 @@ const TOKEN_VARIABLE: &str = "TAGFERRY_API_TOKEN";
 /// A daemon's token is at least so long.
 const TOKEN_MIN_CHARS: usize = 16;
 
+/// A configuration as it is written: of what is to be discovered, nobody knows yet which repositories there are.
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    origin: String,
+    text: String,
+}
+
 /// The configuration that `--config` (here `path`), the environment or the working directory gives.
-pub(super) fn load(path: Option<&Path>) -> Result<Config, ExitError> {
+pub(super) fn load(path: Option<&Path>) -> Result<Loaded, ExitError> {
     let origin = Origin::find(path, variable(TEXT_VARIABLE));
     let text = origin.read().map_err(|error| unreadable(&origin, &error))?;
     let origin = origin.to_string();
     let config = Config::parse(&origin, &text, &|name| std::env::var_os(name));
     let config = config.map_err(|faults| faulty(&origin, &faults))?;
-    for Warning { code, fault } in &config.warnings {
+    tell(&origin, &config.warnings);
+    Ok(Loaded { config, origin, text })
+}
+
+fn tell<'a>(origin: &str, warnings: impl IntoIterator<Item = &'a Warning>) {
+    for Warning { code, fault } in warnings {
         warn!(code, "{origin}:{fault}");
     }
-    Ok(config)
+}
+
+impl Loaded {
+    /// With a mirror for each repository that is to be discovered. What cannot be is a failure with this code.
+    pub(super) async fn discovered(self, options: Options, code: ExitCode) -> Result<Config, ExitError> {
+        let Self { config: written, origin, text } = self;
+        if written.discoveries.is_empty() {
+            return Ok(written);
+        }
+        let found = Box::pin(app::discover(written.clone(), options)).await;
+        let found = found.map_err(|error| ExitError::of(code, &error))?;
+        let config = Config::parse_found(&origin, &text, &|name| std::env::var_os(name), &found);
+        let config = config.map_err(|faults| faulty(&origin, &faults))?;
+        tell(&origin, config.warnings.iter().filter(|warning| !written.warnings.contains(warning)));
+        for discovery in &written.discoveries {
+            let source = &discovery.source;
+            let of = |mirror: &&Mirror| {
+                mirror.first_target.is_none() && mirror.discovered_by.as_ref() == Some(source)
+            };
+            let count = config.mirrors.iter().filter(of).count();
+            let repositories = if count == 1 { "repository" } else { "repositories" };
+            info!(repositories = count, "Discovered {count} {repositories} of {source}");
+        }
+        Ok(config)
+    }
 }
 
 /// The same, and the default where nobody names a configuration and there is none.
 pub(super) fn load_if_any(path: Option<&Path>) -> Result<Config, ExitError> {
     match Origin::find(path, variable(TEXT_VARIABLE)) {
         Origin::Default if !Path::new(DEFAULT_PATH).exists() => Ok(Config::default()),
-        _ => load(path),
+        _ => Ok(load(path)?.config),
     }
 }
 

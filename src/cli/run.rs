@@ -82,7 +82,13 @@ impl Run {
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
-        let mut config = config::load(global.config.as_deref())?;
+        let loaded = config::load(global.config.as_deref())?;
+        let mut config = if loaded.config.has_all(&self.mirrors) {
+            // Whatever there is besides does not matter.
+            loaded.config
+        } else {
+            loaded.discovered(self.sharding.options()?, ExitCode::NotStarted).await?
+        };
         config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         if let Some(tag) = &self.tag {
             config.keep_tag(tag);

@@ -14,7 +14,7 @@ const BATCH_INDEX: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
 const BATCH_COUNT: &str = "AWS_BATCH_JOB_ARRAY_SIZE";
 
 /// Which part of the mirrors this process is for.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct Sharding {
     /// Only the mirrors of shard I of N, counted from 0
     ///

@@ -69,11 +69,18 @@ impl UnknownMirror {
 }
 
 impl Config {
+    /// Whether mirrors are named, and none of them is still to be discovered.
+    pub fn has_all(&self, names: &[String]) -> bool {
+        let has = |name: &String| self.mirrors.iter().any(|mirror| mirror.name == *name);
+        !names.is_empty() && names.iter().all(has)
+    }
+
     /// Leaves out the mirrors that are not named, and all heartbeats then: a part says nothing of the rest. Without a name
     /// all stay.
     pub fn keep_named(&mut self, names: &[String]) -> Result<(), UnknownMirror> {
         UnknownMirror::check(names, self.mirrors.iter().map(|mirror| &*mirror.name))?;
         self.heartbeats.retain(|_| names.is_empty());
+        self.discoveries.retain(|_| names.is_empty());
         self.mirrors.retain(|mirror| names.is_empty() || names.contains(&mirror.name));
         Ok(())
     }

@@ -12,8 +12,9 @@ use crate::yaml::{Document, Path};
 
 /// The bounds of ECR's API on the name of a repository.
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=256;
-/// The bounds of ECR's API on a lifecycle policy's text, in characters.
-const POLICY_CHARS: std::ops::RangeInclusive<usize> = 100..=30_720;
+/// The bounds of ECR's API on the texts of policies, in characters.
+const LIFECYCLE_POLICY_CHARS: std::ops::RangeInclusive<usize> = 100..=30_720;
+const POLICY_CHARS: std::ops::RangeInclusive<usize> = 2..=10_240;
 /// The bound of ECR's API on a KMS key.
 const KMS_KEY_MAX_CHARS: usize = 2048;
 /// The bounds of ECR's API on exclusion filters and their length.
@@ -206,14 +207,20 @@ fn repository(raw: raw::Repository, path: &Path, document: &mut Document) -> Rep
         document.report(&kms_path, format!("longer than {KMS_KEY_MAX_CHARS} characters"));
     }
     check_resource_tags(&raw.tags, &path.key("tags"), document);
-    let policy_path = path.key("lifecycle_policy");
+    let mut read = |policy: Option<raw::Policy>, key, what, chars| {
+        policy.and_then(|raw::Policy(policy)| self::policy(policy, what, chars, &path.key(key), document))
+    };
+    let lifecycle = "ECR's lifecycle policy, as a mapping that starts with `rules:`";
+    let lifecycle_policy = read(raw.lifecycle_policy, "lifecycle_policy", lifecycle, LIFECYCLE_POLICY_CHARS);
+    let policy = "the repository's policy, as a mapping that starts with `Statement:`";
+    let policy = read(raw.policy, "policy", policy, POLICY_CHARS);
     RepositorySettings {
         tag_mutability,
         encryption: kms_key.map_or(Encryption::Aes256, Encryption::Kms),
         tags: raw.tags,
-        lifecycle_policy: raw
-            .lifecycle_policy
-            .and_then(|policy| lifecycle_policy(policy, &policy_path, document)),
+        lifecycle_policy,
+        policy,
+        scan_on_push: raw.scan_on_push.unwrap_or(false),
     }
 }
 
@@ -285,8 +292,14 @@ fn check_resource_tags(tags: &BTreeMap<String, String>, path: &Path, document: &
 }
 
 /// A mapping becomes JSON; a text has to be JSON and stays as it is.
-fn lifecycle_policy(raw: raw::Policy, path: &Path, document: &mut Document) -> Option<String> {
-    let text = match raw.0 {
+fn policy(
+    policy: serde_json::Value,
+    expected: &str,
+    chars: std::ops::RangeInclusive<usize>,
+    path: &Path,
+    document: &mut Document,
+) -> Option<String> {
+    let text = match policy {
         serde_json::Value::Object(policy) => serde_json::Value::Object(policy).to_string(),
         serde_json::Value::String(text) => {
             let policy = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
@@ -298,15 +311,12 @@ fn lifecycle_policy(raw: raw::Policy, path: &Path, document: &mut Document) -> O
             text
         }
         _ => {
-            document.report(
-                path,
-                "expected ECR's lifecycle policy, as a mapping that starts with `rules:` or as JSON text",
-            );
+            document.report(path, format!("expected {expected} or as JSON text"));
             return None;
         }
     };
-    if !POLICY_CHARS.contains(&text.chars().count()) {
-        let (least, most) = POLICY_CHARS.into_inner();
+    if !chars.contains(&text.chars().count()) {
+        let (least, most) = chars.into_inner();
         document.report(path, format!("as JSON this has to have {least} to {most} characters"));
         return None;
     }

@@ -1,76 +1,120 @@
 //! The list of mirrors: images as texts, what all have in common, and what holds between them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use crate::config::discovery::{Discovery, Found};
 use crate::config::mirror::{Endpoint, Mirror, Mirrors, repository};
 use crate::config::raw;
-use crate::config::schedule::Schedule;
+use crate::config::written::{Common, Form, Written};
 use crate::yaml::{Document, Path};
 
-/// What goes for mirrors that do not say otherwise.
-pub(super) struct Common<'a> {
-    pub(super) defaults: &'a raw::Defaults,
-    pub(super) schedule: Option<&'a Schedule>,
+/// What was read.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) mirrors: Vec<Mirror>,
+    /// What is to be discovered, or was.
+    pub(super) discoveries: Vec<Discovery>,
+    /// Whether each that is written is in one of these.
+    pub(super) is_whole: bool,
+    /// The names so far, with their places.
+    names: HashMap<String, Path>,
 }
 
-/// A mirror as it is written: a mapping, or one or more texts that name images of one repository.
-pub(super) struct Written {
-    pub(super) mirror: raw::Mirror,
-    pub(super) path: Path,
-    /// The items of `tags`, each with its place.
-    pub(super) tags: Option<Vec<(Path, raw::Rule)>>,
-    /// Whether it is texts, which can have no name of their own.
-    pub(super) is_image: bool,
-}
-
-/// Reads all mirrors; none where their list itself is faulty. Those with faults are left out.
+/// Reads all mirrors; none where their list itself is faulty. Those with faults are left out. Each of the repositories that were
+/// `found` is a mirror; those of `/*` come after all others, as what is written by hand has its name first.
 pub(super) fn mirrors(
     raw: Option<Vec<raw::TextOr<raw::Mirror>>>,
     common: &Common<'_>,
+    found: Option<&Found>,
     path: &Path,
     document: &mut Document,
-) -> (Vec<Mirror>, bool) {
+) -> Read {
+    let mut read = Read { is_whole: true, ..Read::default() };
     let hint = "write under `mirrors:` at least one item with `source`, `target` and `tags`";
-    let Some(raw) = document.required(raw, path, hint) else { return (Vec::new(), true) };
+    let Some(raw) = document.required(raw, path, hint) else { return read };
     if raw.is_empty() {
         document.report(path, format!("empty: {hint}"));
     }
-    let written = gather(raw, path, document);
-    let all = written.len();
-    let mut mirrors: Vec<Mirror> = Vec::with_capacity(all);
-    let mut names: HashMap<String, Path> = HashMap::with_capacity(all);
-    let mut is_whole = true;
+    let (discoveries, written): (Vec<_>, Vec<_>) =
+        gather(raw, path, document).into_iter().partition(Written::is_discovery);
+    read.mirrors.reserve(written.len());
     for written in written {
-        let path = written.path.clone();
-        let is_image = written.is_image;
-        if is_image && written.tags.is_none() {
-            is_whole = false;
+        read.add(written, common, document);
+    }
+    for written in discoveries {
+        let Some(discovery) = Discovery::read(&written, common, document) else {
+            read.is_whole = false;
             continue;
+        };
+        if let Some(found) = found {
+            read.add_found(&written, &discovery, found, common, document);
+        }
+        read.discoveries.push(discovery);
+    }
+    group(&mut read.mirrors);
+    read
+}
+
+impl Read {
+    /// Adds a mirror, once for each of its targets.
+    fn add(&mut self, written: Written, common: &Common<'_>, document: &mut Document) {
+        let (path, form) = (written.path.clone(), written.form.clone());
+        if form == Form::Images && written.tags.is_none() {
+            self.is_whole = false;
+            return;
         }
         let name_path = path.key(if written.mirror.name.is_some() { "name" } else { "source" });
         let Some(Mirrors { mut name, first, others }) = Mirrors::new(written, common, document) else {
-            is_whole = false;
-            continue;
+            self.is_whole = false;
+            return;
         };
-        if is_image && names.contains_key(&name) {
-            // A text has no place for a name. The same path on two hosts is common among them.
+        if form != Form::Mapping && self.names.contains_key(&name) {
+            // There is no place for a name. The same path on two hosts is common.
             name = first.source.to_string();
         }
-        if let Some(other) = names.get(&name) {
+        if let Some(other) = self.names.get(&name) {
             let other = document.shown(other);
-            document.report(
-                &name_path,
-                format!("`{name}` is the name of {other} too: give this one another `name`"),
-            );
-            is_whole = false;
-            continue;
+            let advice = match form {
+                Form::Discovered(_) => "leave it out here by `except`",
+                Form::Mapping | Form::Images => "give this one another `name`",
+            };
+            document.report(&name_path, format!("`{name}` is the name of {other} too: {advice}"));
+            self.is_whole = false;
+            return;
         }
-        names.insert(name.clone(), path);
+        self.names.insert(name.clone(), path);
         let all = std::iter::once(first).chain(others);
-        mirrors.extend(all.map(|mirror| Mirror { name: name.clone(), ..mirror }));
+        self.mirrors.extend(all.map(|mirror| Mirror { name: name.clone(), ..mirror }));
     }
-    group(&mut mirrors);
-    (mirrors, is_whole)
+
+    /// Adds a mirror for each repository that was found.
+    fn add_found(
+        &mut self,
+        written: &Written,
+        discovery: &Discovery,
+        found: &Found,
+        common: &Common<'_>,
+        document: &mut Document,
+    ) {
+        let repositories = discovery.meant(found, &written.path.key("source"), document);
+        let mut targets = HashSet::new();
+        for repository in repositories {
+            let Some(one) = written.of(repository, Form::Discovered(discovery.source.clone())) else {
+                continue;
+            };
+            let before = self.mirrors.len();
+            document.about = Some(repository.to_owned());
+            self.add(one, common, document);
+            for mirror in &self.mirrors[before..] {
+                if !targets.insert(mirror.target.place()) {
+                    let what =
+                        format!("its target {} is that of another one too: write `{{path}}`", mirror.target);
+                    document.report(&written.path.key("target"), what);
+                }
+            }
+            document.about = None;
+        }
+    }
 }
 
 /// Puts mirrors that share a target into one shard: that of the first one's name.
@@ -114,12 +158,12 @@ fn gather(raw: Vec<raw::TextOr<raw::Mirror>>, path: &Path, document: &mut Docume
             let tags_path = path.key("tags");
             let place = |(index, raw::TextOr(rule))| (tags_path.index(index), rule);
             let tags = items.map(|items| items.into_iter().enumerate().map(place).collect());
-            all.push(Written { mirror, path, tags, is_image: false });
+            all.push(Written { mirror, path, tags, form: Form::Mapping });
             continue;
         };
         let Some((source, rule)) = image(&text, &path, document) else {
             // It is told what is wrong with it; that it is missing has to be known.
-            all.push(Written { mirror, path, tags: None, is_image: true });
+            all.push(Written { mirror, path, tags: None, form: Form::Images });
             continue;
         };
         if let Some(&place) = images.get(&source) {
@@ -127,7 +171,8 @@ fn gather(raw: Vec<raw::TextOr<raw::Mirror>>, path: &Path, document: &mut Docume
         } else {
             mirror.source = Some(raw::OneOrMore::One(source.to_string()));
             images.insert(source, all.len());
-            all.push(Written { mirror, tags: Some(vec![(path.clone(), rule)]), path, is_image: true });
+            let tags = Some(vec![(path.clone(), rule)]);
+            all.push(Written { mirror, tags, path, form: Form::Images });
         }
     }
     all

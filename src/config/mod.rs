@@ -9,6 +9,7 @@
 
 mod choice;
 mod destination;
+mod discovery;
 mod ecr;
 mod mirror;
 mod mirrors;
@@ -20,6 +21,7 @@ mod rule;
 mod schedule;
 mod secret;
 mod settings;
+mod written;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -28,6 +30,7 @@ mod tests;
 
 pub use choice::{Shard, ShardError, UnknownMirror};
 pub use destination::{Destination, SecretUrl};
+pub use discovery::{Discovery, Found};
 pub use ecr::Ecr;
 pub use mirror::{Endpoint, Mirror};
 pub use notice::{Heartbeat, Notice};

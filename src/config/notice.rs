@@ -30,20 +30,34 @@ pub struct Heartbeat {
     pub mirrors: Option<BTreeSet<String>>,
 }
 
-/// Reads all entries. `names` are those of the mirrors; none where not all of them are known.
+/// The names of the mirrors.
+#[derive(Clone, Copy)]
+pub(super) enum Names<'a> {
+    /// Not all of them are known.
+    Unknown,
+    /// There are no others.
+    All(&'a [&'a str]),
+    /// Others may come and go: some of these were discovered.
+    Today(&'a [&'a str]),
+}
+
+/// Reads all entries.
 pub(super) fn notices(
     raw: Vec<raw::Notice>,
-    names: Option<&[&str]>,
+    names: Names<'_>,
     path: &Path,
     document: &mut Document,
 ) -> (Vec<Notice>, Vec<Heartbeat>) {
-    let known = names.map(|names| names.iter().copied().collect::<HashSet<&str>>());
-    let names = names.zip(known.as_ref());
+    let known = match names {
+        Names::Unknown => None,
+        Names::All(names) | Names::Today(names) => Some(names.iter().copied().collect()),
+    };
     let (mut notices, mut heartbeats) = (Vec::new(), Vec::new());
     for (index, raw) in raw.into_iter().enumerate() {
         let path = path.index(index);
         let on = kinds(raw.on.as_deref(), &path.key("on"), document);
-        let mirrors = raw.mirrors.map(|mirrors| named(mirrors, names, &path.key("mirrors"), document));
+        let mirrors =
+            raw.mirrors.map(|mirrors| named(mirrors, names, known.as_ref(), &path.key("mirrors"), document));
         let given = Given {
             heartbeat: raw.heartbeat,
             webhook: raw.webhook,
@@ -83,10 +97,11 @@ fn kinds(words: Option<&[String]>, path: &Path, document: &mut Document) -> BTre
     kinds
 }
 
-/// `known` are the names of the mirrors, in their order and to look one up.
+/// `known` are the names of the mirrors, to look one up.
 fn named(
     mirrors: Vec<String>,
-    known: Option<(&[&str], &HashSet<&str>)>,
+    names: Names<'_>,
+    known: Option<&HashSet<&str>>,
     path: &Path,
     document: &mut Document,
 ) -> BTreeSet<String> {
@@ -94,22 +109,29 @@ fn named(
         document.report(path, "empty: leave it out to be told of all mirrors");
     }
     for (index, mirror) in mirrors.iter().enumerate() {
-        if let Some((names, known)) = known
-            && !known.contains(mirror.as_str())
-        {
-            if document.is_full() {
-                document.report(&path.index(index), "");
-                continue;
+        if known.is_none_or(|known| known.contains(mirror.as_str())) {
+            continue;
+        }
+        let path = path.index(index);
+        match names {
+            Names::Today(_) => {
+                let what = "no mirror has this name now: no repository of this path was discovered";
+                document.warn(&path, "unknown_mirror", what);
             }
-            let what = match suggest(mirror, names) {
-                Some(meant) => format!("no mirror is named `{mirror}`, did you mean `{meant}`?"),
-                None if names.len() <= NAMED_MAX => {
-                    format!("no mirror is named `{mirror}`; there are: {}", names.join(", "))
-                }
-                None => format!("no mirror is named `{mirror}`"),
-            };
-            document.report(&path.index(index), what);
+            _ if document.is_full() => document.report(&path, ""),
+            Names::All(names) => document.report(&path, unknown(mirror, names)),
+            Names::Unknown => {}
         }
     }
     mirrors.into_iter().collect()
+}
+
+fn unknown(mirror: &str, names: &[&str]) -> String {
+    match suggest(mirror, names) {
+        Some(meant) => format!("no mirror is named `{mirror}`, did you mean `{meant}`?"),
+        None if names.len() <= NAMED_MAX => {
+            format!("no mirror is named `{mirror}`; there are: {}", names.join(", "))
+        }
+        None => format!("no mirror is named `{mirror}`"),
+    }
 }

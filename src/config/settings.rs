@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::config::discovery::{Discovery, Found};
 use crate::config::ecr::endpoint_url;
 use crate::config::mirror::{Endpoint, Mirror};
-use crate::config::mirrors::{Common, mirrors};
-use crate::config::notice::{Heartbeat, Notice, notices};
+use crate::config::mirrors::{Read, mirrors};
+use crate::config::notice::{Heartbeat, Names, Notice, notices};
 use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::registry::{Registry, registries, warn_unused};
 use crate::config::schedule::Schedule;
+use crate::config::written::Common;
 use crate::oci::Host;
 use crate::yaml::{Document, Faults, Path, Warning};
 
@@ -24,8 +26,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
 /// What tagferry is to do, every value valid.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The mirrors in the order of the text, their names unique. At least one, unless this is the default.
+    /// The mirrors in the order of the text, those that were discovered after all others; their names are unique.
     pub mirrors: Vec<Mirror>,
+    /// What is still to be discovered, and taken by [`Config::parse_found`].
+    pub discoveries: Vec<Discovery>,
     /// Settings of the hosts that have some. [`Config::registry`] knows those of every host.
     pub registries: BTreeMap<Host, Registry>,
     /// Where notices are sent.
@@ -78,11 +82,30 @@ impl Config {
     /// `origin` is what messages call it, such as `tagferry.yaml`; `env` gives the values of environment variables.
     /// Fails with every fault of the text. Contacts nothing, reads no file and no clock.
     pub fn parse(origin: &str, text: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Faults> {
+        Self::read(origin, text, env, None)
+    }
+
+    /// The same where it is known which repositories there are: each that is wanted is a mirror.
+    pub fn parse_found(
+        origin: &str,
+        text: &str,
+        env: &dyn Fn(&str) -> Option<OsString>,
+        found: &Found,
+    ) -> Result<Self, Faults> {
+        Self::read(origin, text, env, Some(found))
+    }
+
+    fn read(
+        origin: &str,
+        text: &str,
+        env: &dyn Fn(&str) -> Option<OsString>,
+        found: Option<&Found>,
+    ) -> Result<Self, Faults> {
         let mut document = Document::read(text, raw::schema());
         document.remove_keys("x-");
         document.replace_variables(env);
         let raw: raw::Config = document.deserialize();
-        let config = Self::new(raw, &mut document);
+        let config = Self::new(raw, found, &mut document);
         Ok(Self { warnings: document.finish(origin)?, ..config })
     }
 
@@ -92,21 +115,28 @@ impl Config {
     }
 
     /// What is left of `raw` when everything faulty is left out.
-    fn new(raw: raw::Config, document: &mut Document) -> Self {
+    fn new(raw: raw::Config, found: Option<&Found>, document: &mut Document) -> Self {
         let root = Path::default();
         let default_schedule =
             raw.schedule.and_then(|raw| Schedule::new(raw, &root.key("schedule"), document));
         let defaults = Self::default();
         let shutdown_grace = document.duration(raw.shutdown_grace, &root.key("shutdown_grace"));
         let common = Common { defaults: &raw.defaults, schedule: default_schedule.as_ref() };
-        let (mirrors, is_whole) = mirrors(raw.mirrors, &common, &root.key("mirrors"), document);
-        let sides = mirrors.iter().flat_map(|mirror| mirror.sources().chain([&mirror.target]));
+        let read = mirrors(raw.mirrors, &common, found, &root.key("mirrors"), document);
+        let Read { mirrors, discoveries, is_whole, .. } = read;
+        let all = mirrors.iter().chain(discoveries.iter().map(|discovery| &discovery.example));
+        let sides = all.flat_map(|mirror| mirror.sources().chain([&mirror.target]));
         let used: BTreeSet<Host> = sides.filter_map(Endpoint::host).cloned().collect();
         // The names of mirrors with faults are not known.
         let names: Vec<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
-        let names = is_whole.then_some(&names[..]);
+        let names = match (found, discoveries.is_empty()) {
+            _ if !is_whole => Names::Unknown,
+            (_, true) => Names::All(&names),
+            (None, false) => Names::Unknown,
+            (Some(_), false) => Names::Today(&names),
+        };
         let registries = registries(raw.registries, &used, &root.key("registries"), document);
-        if names.is_some() {
+        if is_whole {
             warn_unused(&registries, &used, &root.key("registries"), document);
         }
         let (notices, heartbeats) = notices(raw.notices, names, &root.key("notices"), document);
@@ -117,6 +147,7 @@ impl Config {
             heartbeats,
             public_url,
             mirrors,
+            discoveries: if found.is_none() { discoveries } else { Vec::new() },
             registries,
             concurrency: Concurrency::new(&raw.concurrency, &root.key("concurrency"), document),
             timeouts: Timeouts::new(raw.timeouts, &root.key("timeouts"), document),
@@ -131,6 +162,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             mirrors: Vec::new(),
+            discoveries: Vec::new(),
             registries: BTreeMap::new(),
             notices: Vec::new(),
             public_url: None,

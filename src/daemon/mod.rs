@@ -1,6 +1,7 @@
 //! The daemon: owns everything that runs, starts it, reloads, and stops in order.
 
 mod aging;
+mod discovered;
 mod outlook;
 mod schedule;
 mod supervisor;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::Stream;
+use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -45,8 +47,8 @@ pub struct Options {
     pub reload: Reload,
 }
 
-/// Reads the configuration again.
-pub type Reload = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+/// Reads the configuration again, and may ask registries which repositories there are.
+pub type Reload = Box<dyn Fn() -> LocalBoxFuture<'static, Result<Config, String>> + Send + Sync>;
 
 /// Why the daemon could not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]

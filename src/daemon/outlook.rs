@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use crate::config::Mirror;
+use crate::text::listed;
 
 /// The most mirrors that are named.
 const NAMED_MAX: usize = 10;
@@ -30,10 +31,8 @@ fn sentence(mirrors: &[&Mirror], next: Option<(&str, Timestamp)>) -> String {
     }
     let unscheduled: Vec<_> = mirrors.iter().filter(|mirror| mirror.schedule.is_none()).collect();
     if !unscheduled.is_empty() && unscheduled.len() < count {
-        let named: Vec<_> = unscheduled.iter().take(NAMED_MAX).map(|mirror| mirror.name.as_str()).collect();
-        let more = unscheduled.len() - named.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        told.push(format!("without a schedule, so only when asked: {}{more}", named.join(", ")));
+        let names: Vec<_> = unscheduled.iter().map(|mirror| &mirror.name).collect();
+        told.push(format!("without a schedule, so only when asked: {}", listed(&names, NAMED_MAX)));
     }
     told.join("; ")
 }

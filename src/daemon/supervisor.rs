@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use crate::app;
 use crate::app::App;
 use crate::config::Config;
 use crate::control::Control;
+use crate::daemon::discovered;
 use crate::daemon::outlook;
 use crate::daemon::schedule::{Agenda, Clock};
 use crate::daemon::{Error, Reload};
@@ -89,16 +90,16 @@ impl AppBuilder {
 
     /// The same for the configuration as it is now, or in words for people what is wrong with it.
     ///
-    /// It may wait for credentials of AWS, and nothing waits for it meanwhile.
-    fn reload(self: Arc<Self>) -> BoxFuture<'static, Built> {
+    /// It may wait for registries and for credentials of AWS, and nothing waits for it meanwhile.
+    fn reload(self: Arc<Self>) -> LocalBoxFuture<'static, Built> {
         let built = async move {
-            let config = (self.reload)()?;
+            let config = (self.reload)().await?;
             self.build(config).await.map_err(|error| chain(&error))
         };
         async {
             AssertUnwindSafe(built).catch_unwind().await.unwrap_or_else(|panic| Err(internal_error(&*panic)))
         }
-        .boxed()
+        .boxed_local()
     }
 }
 
@@ -146,7 +147,7 @@ impl Supervisor {
     ) -> Result<(), Error> {
         let mut reloads = pin!(reloads);
         // One that is asked for while another is under way comes after it.
-        let mut reload: Option<BoxFuture<'static, Built>> = None;
+        let mut reload: Option<LocalBoxFuture<'static, Built>> = None;
         loop {
             let changed = || self.control.ledger.changed();
             let is_reloading = reload.is_some();
@@ -195,6 +196,7 @@ impl Supervisor {
         let error = match built {
             Ok((app, notifier, delivery)) => {
                 self.control.hosts.set_public(app.config().public_url.as_ref());
+                discovered::tell(self.apps.borrow().config(), app.config(), &notifier);
                 let app = app.after(&self.apps.borrow());
                 self.apps.send_replace(Arc::new(app));
                 self.notifiers.send_replace(notifier);

@@ -94,9 +94,18 @@ impl Api {
 
     /// Names a call on a repository, for errors.
     pub(super) fn call(&self, operation: &'static str, repository: &Repository) -> Call {
+        self.call_on(operation, repository.as_str())
+    }
+
+    /// Names a call on all repositories.
+    pub(super) fn call_on_all(&self, operation: &'static str) -> Call {
+        self.call_on(operation, "*")
+    }
+
+    fn call_on(&self, operation: &'static str, repositories: &str) -> Call {
         let (region, account) = (&self.region, &self.account);
         let partition = partition(region);
-        let resource = format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}");
+        let resource = format!("arn:{partition}:ecr:{region}:{account}:repository/{repositories}");
         Call { service: "ecr", operation, resource }
     }
 }

@@ -3,8 +3,9 @@
 use aws_sdk_ecr::error::BuildError;
 use aws_sdk_ecr::operation::create_repository::builders::CreateRepositoryFluentBuilder;
 use aws_sdk_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageTagMutability, ImageTagMutabilityExclusionFilter,
-    ImageTagMutabilityExclusionFilterType, Repository as Description, Tag as ResourceTag,
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
+    ImageTagMutabilityExclusionFilter, ImageTagMutabilityExclusionFilterType, Repository as Description,
+    Tag as ResourceTag,
 };
 
 use crate::aws::Error;
@@ -12,7 +13,37 @@ use crate::ecr::client::Api;
 use crate::ecr::settings::{Encryption, RepositorySettings, TagMutability};
 use crate::oci::Repository;
 
+/// ECR gives no more in one call.
+const PAGE_REPOSITORIES: i32 = 1000;
+/// The most repositories of a registry that are accepted; the quota of ECR is a tenth of this, and can be raised.
+const REPOSITORIES_MAX: usize = 1_000_000;
+
 impl Api {
+    /// All repositories of the registry.
+    pub async fn repositories(&self) -> Result<Vec<Repository>, Error> {
+        let call = || self.call_on_all("DescribeRepositories");
+        let (mut all, mut next) = (Vec::new(), None);
+        loop {
+            let request = self
+                .client
+                .describe_repositories()
+                .registry_id(&self.account)
+                .max_results(PAGE_REPOSITORIES)
+                .set_next_token(next);
+            let answer = call().make(request.send()).await?;
+            let names = answer.repositories().iter().filter_map(Description::repository_name);
+            all.extend(names.filter_map(|name| name.parse::<Repository>().ok()));
+            next = answer.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(all);
+            }
+            if all.len() > REPOSITORIES_MAX {
+                let why = format!("it describes more than {REPOSITORIES_MAX} repositories");
+                return Err(Error::answer(call(), why));
+            }
+        }
+    }
+
     /// Whether the repository's tags may move; none if there is no such repository.
     pub async fn describe(&self, repository: &Repository) -> Result<Option<TagMutability>, Error> {
         let request = self
@@ -35,8 +66,8 @@ impl Api {
 
     /// Makes the repository. One that came into being meanwhile is success, and left as it is.
     ///
-    /// The lifecycle policy is a second call. Where that fails, the repository is there without it,
-    /// and the error is the only time that this is told.
+    /// Each policy is a further call. Where one fails, the repository is there without it, and the error is the only time
+    /// that this is told.
     pub async fn create(&self, repository: &Repository, settings: &RepositorySettings) -> Result<(), Error> {
         let call = || self.call("CreateRepository", repository);
         let request =
@@ -47,14 +78,24 @@ impl Api {
             Err(error) if error.is_repository_there() => return Ok(()),
             Err(error) => return Err(error),
         }
-        let Some(policy) = &settings.lifecycle_policy else { return Ok(()) };
-        let request = self
-            .client
-            .put_lifecycle_policy()
-            .registry_id(&self.account)
-            .repository_name(repository.as_str())
-            .lifecycle_policy_text(policy);
-        self.call("PutLifecyclePolicy", repository).make(request.send()).await?;
+        if let Some(policy) = &settings.policy {
+            let request = self
+                .client
+                .set_repository_policy()
+                .registry_id(&self.account)
+                .repository_name(repository.as_str())
+                .policy_text(policy);
+            self.call("SetRepositoryPolicy", repository).make(request.send()).await?;
+        }
+        if let Some(policy) = &settings.lifecycle_policy {
+            let request = self
+                .client
+                .put_lifecycle_policy()
+                .registry_id(&self.account)
+                .repository_name(repository.as_str())
+                .lifecycle_policy_text(policy);
+            self.call("PutLifecyclePolicy", repository).make(request.send()).await?;
+        }
         Ok(())
     }
 }
@@ -82,6 +123,10 @@ fn with_settings(
     }
     for (key, value) in &settings.tags {
         request = request.tags(ResourceTag::builder().key(key).value(value).build()?);
+    }
+    if settings.scan_on_push {
+        let scanning = ImageScanningConfiguration::builder().scan_on_push(true).build();
+        request = request.image_scanning_configuration(scanning);
     }
     if let Encryption::Kms(key) = &settings.encryption {
         let encryption = EncryptionConfiguration::builder().encryption_type(EncryptionType::Kms).kms_key(key);
@@ -158,6 +203,8 @@ mod tests {
             encryption: Encryption::Kms("alias/images".to_owned()),
             tags: BTreeMap::from([("team".to_owned(), "platform".to_owned())]),
             lifecycle_policy: Some("{}".to_owned()),
+            policy: Some(r#"{"Statement":[]}"#.to_owned()),
+            scan_on_push: true,
         }
     }
 
@@ -168,6 +215,7 @@ mod tests {
         let create = json!({
             "registryId": "123456789012",
             "repositoryName": "java/jdk",
+            "imageScanningConfiguration": {"scanOnPush": true},
             "tags": [{"Key": "team", "Value": "platform"}],
             "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
             "imageTagMutabilityExclusionFilters": [
@@ -176,12 +224,12 @@ mod tests {
             ],
             "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/images"},
         });
-        let policy = json!({
-            "registryId": "123456789012",
-            "repositoryName": "java/jdk",
-            "lifecyclePolicyText": "{}",
-        });
-        let expected = [("CreateRepository".to_owned(), create), ("PutLifecyclePolicy".to_owned(), policy)];
+        let with = |key: &str, text: &str| json!({"registryId": "123456789012", "repositoryName": "java/jdk", key: text});
+        let expected = [
+            ("CreateRepository".to_owned(), create),
+            ("SetRepositoryPolicy".to_owned(), with("policyText", r#"{"Statement":[]}"#)),
+            ("PutLifecyclePolicy".to_owned(), with("lifecyclePolicyText", "{}")),
+        ];
         assert_eq!(aws.calls(), expected);
     }
 

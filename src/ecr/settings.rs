@@ -16,6 +16,10 @@ pub struct RepositorySettings {
     pub tags: BTreeMap<String, String>,
     /// The text of a lifecycle policy, JSON.
     pub lifecycle_policy: Option<String>,
+    /// The text of a policy that says who else may do what with the repository, JSON.
+    pub policy: Option<String>,
+    /// Whether ECR scans each image when it is pushed.
+    pub scan_on_push: bool,
 }
 
 /// Whether a repository's tags may move, and which are excepted (wildcards with `*`, at most five).
@@ -75,7 +79,7 @@ impl fmt::Display for TagMutability {
 /// What is said of a new repository; of resource tags their keys.
 impl fmt::Display for RepositorySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tag_mutability, encryption, tags, lifecycle_policy } = self;
+        let Self { tag_mutability, encryption, tags, lifecycle_policy, policy, scan_on_push } = self;
         write!(f, "its tags {tag_mutability}")?;
         if let Encryption::Kms(key) = encryption {
             write!(f, "; encrypted with {key}")?;
@@ -86,6 +90,12 @@ impl fmt::Display for RepositorySettings {
         }
         if lifecycle_policy.is_some() {
             f.write_str("; with a lifecycle policy")?;
+        }
+        if policy.is_some() {
+            f.write_str("; with a policy")?;
+        }
+        if *scan_on_push {
+            f.write_str("; images are scanned when they are pushed")?;
         }
         Ok(())
     }

@@ -120,6 +120,9 @@ pub struct TagSummary {
     pub source_tag: Option<Tag>,
     /// The digest at the source; none where it could not be asked.
     pub digest: Option<Digest>,
+    /// The digest that the target had under this name before, where it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_digest: Option<Digest>,
     /// What the plan says; none where it was not reached.
     pub action: Option<Action>,
     /// What came of it; none in a plan.

@@ -23,6 +23,8 @@ pub struct Mirror {
     pub notes: Vec<String>,
     /// Where images come from.
     pub source: Repository,
+    /// Which repositories are left out, where the source is all under a path.
+    pub except: Option<String>,
     /// Where they go.
     pub targets: Vec<String>,
     /// Which tags.

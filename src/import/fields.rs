@@ -59,11 +59,6 @@ impl Fields {
         self.take_if(key, |node| node.text().map(str::to_owned))
     }
 
-    /// A text that stays.
-    pub(super) fn peek(&self, key: &str) -> Option<&str> {
-        self.entries.iter().find(|(known, _)| known == key)?.1.text()
-    }
-
     pub(super) fn required(&mut self, key: &str) -> Result<String, String> {
         let path = self.path_of(key);
         self.text(key)

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use crate::oci::Host;
+
 /// What `docker.io` is called by its own clients.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+
+/// Stands for all repositories under a path.
+const ALL: &str = "*";
 
 /// A repository: a host and a path in it, or a directory (`oci:DIR`) with an empty path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +45,18 @@ impl Repository {
         let path = if is_official { format!("library/{path}") } else { path.to_owned() };
         (!path.is_empty() && !path.starts_with('/') && !path.ends_with('/'))
             .then(|| Self { host: host.to_owned(), path })
+    }
+
+    /// All repositories under `HOST` or `HOST/PATH`. None where the registry lists them to nobody.
+    pub(super) fn all_below(text: &str) -> Option<Self> {
+        let Self { host, path } = Self::parse(&format!("{text}/{ALL}"))?;
+        let under = path.strip_suffix(ALL)?;
+        (!Host::lists_nothing(&host)).then(|| Self { path: format!("{under}{ALL}"), host })
+    }
+
+    /// Whether it stands for all repositories under a path.
+    pub(super) fn is_all(&self) -> bool {
+        self.path == ALL || self.path.ends_with("/*")
     }
 
     /// The last part of the path.

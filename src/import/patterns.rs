@@ -2,7 +2,8 @@
 
 use regex::Regex;
 
-use crate::import::draft::Rule;
+use crate::import::draft::{Choice, Rule};
+use crate::select::escape;
 
 /// A regular expression that other tools match against the whole text.
 ///
@@ -63,6 +64,29 @@ pub(super) fn path(pattern: &str) -> Option<String> {
     let path = pattern.strip_prefix('^').unwrap_or(pattern);
     let path = path.strip_suffix('$').unwrap_or(path).replace("\\.", ".");
     path.split('/').all(is_name).then_some(path)
+}
+
+/// The path below which a regular expression takes everything: `team` of `team/.*`, nothing of `.*`.
+pub(super) fn below(pattern: &str) -> Option<String> {
+    let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+    let pattern = pattern.strip_suffix('$').unwrap_or(pattern);
+    let path = pattern.strip_suffix(".*").or_else(|| pattern.strip_suffix(".+"))?;
+    if path.is_empty() {
+        return Some(String::new());
+    }
+    let path = path.strip_suffix('/')?.replace("\\.", ".");
+    path.split('/').all(is_name).then_some(path)
+}
+
+/// The same rules without tags by their names: what is found need not have them.
+pub(super) fn without_names(rules: Vec<Rule>) -> Vec<Rule> {
+    let pattern = |rule: Rule| match &rule.choice {
+        Choice::Named { tag: Some(tag), digest: None } => {
+            Rule { choice: Rule::matching(format!("^{}$", escape(tag))).choice, ..rule }
+        }
+        _ => rule,
+    };
+    rules.into_iter().map(pattern).collect()
 }
 
 /// A shell's pattern as a regular expression over whole tags: `*`, `?`, `[…]` and `{a,b}`.

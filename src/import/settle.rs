@@ -64,7 +64,8 @@ fn merge(mirrors: Vec<Mirror>, mut take: impl FnMut(&mut Mirror, Mirror) -> Opti
     let mut merged: Vec<Mirror> = Vec::with_capacity(mirrors.len());
     let mut of_source: HashMap<String, Vec<usize>> = HashMap::new();
     for mirror in mirrors {
-        let earlier = of_source.entry(mirror.source.to_string()).or_default();
+        let except = mirror.except.as_deref().unwrap_or_default();
+        let earlier = of_source.entry(format!("{} {except}", mirror.source)).or_default();
         let offer = |mirror: Option<Mirror>, &index: &usize| take(&mut merged[index], mirror?);
         if let Some(mirror) = earlier.iter().fold(Some(mirror), offer) {
             earlier.push(merged.len());
@@ -88,14 +89,14 @@ impl Settings {
 fn names(mirrors: &[Mirror]) -> Vec<Option<String>> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     let mut of_source: BTreeMap<String, usize> = BTreeMap::new();
-    for mirror in mirrors {
+    for mirror in mirrors.iter().filter(|mirror| !mirror.source.is_all()) {
         *count.entry(mirror.source.own_name()).or_default() += 1;
         *of_source.entry(mirror.source.to_string()).or_default() += 1;
     }
     let mut taken: HashSet<String> = HashSet::new();
     let named = mirrors.iter().map(|mirror| {
         let own = mirror.source.own_name();
-        if count.get(own) == Some(&1) {
+        if mirror.source.is_all() || count.get(own) == Some(&1) {
             return None;
         }
         // Mirrors of one source are told apart by where they go.
@@ -173,6 +174,9 @@ fn target(mirrors: &mut [Mirror]) -> Option<String> {
 fn templates(mirror: &Mirror) -> Vec<String> {
     let [target] = &mirror.targets[..] else { return Vec::new() };
     let source = &mirror.source;
+    if source.is_all() {
+        return vec![target.clone()];
+    }
     let ways = [(source.path.as_str(), "{path}"), (source.name(), "{name}")];
     let ways = ways.into_iter().filter(|(text, _)| !text.is_empty());
     let template = |(text, word): (&str, &str)| {

@@ -66,7 +66,7 @@ fn write_settings(out: &mut dyn Write, indent: &str, settings: &Settings) -> io:
 }
 
 fn write_mirror(out: &mut dyn Write, Settled { name, mirror }: &Settled, has_target: bool) -> io::Result<()> {
-    let Mirror { notes, source, targets, rules, remarks, settings } = mirror;
+    let Mirror { notes, source, except, targets, rules, remarks, settings } = mirror;
     for note in notes {
         comment(out, "  ", note)?;
     }
@@ -75,6 +75,9 @@ fn write_mirror(out: &mut dyn Write, Settled { name, mirror }: &Settled, has_tar
         return writeln!(out, "  - {}", value(&image)?);
     }
     writeln!(out, "  - source: {}", value(&source.to_string())?)?;
+    if let Some(except) = except {
+        writeln!(out, "    except: {}", value(except)?)?;
+    }
     if let Some(name) = name {
         writeln!(out, "    name: {}", value(name)?)?;
     }

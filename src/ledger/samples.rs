@@ -69,6 +69,7 @@ pub(crate) fn summary(text: &str, outcome: TagOutcome) -> TagSummary {
         tag: tag(text),
         source_tag: None,
         digest: None,
+        previous_digest: None,
         action: None,
         outcome: Some(outcome),
         reason: String::new(),
@@ -118,6 +119,7 @@ impl Story {
             tag: tag(text),
             source_tag: text.parse().ok(),
             root: Root::Source(Digest::of(text.as_bytes())),
+            previous: None,
             action,
             reason: String::new(),
         };

@@ -211,6 +211,7 @@ fn after_a_restart_nothing_looks_younger_than_the_target_says() {
         tag: tag(text),
         source_tag: text.parse().ok(),
         root: Root::Source(Digest::of(text.as_bytes())),
+        previous: None,
         action,
         reason: String::new(),
     };

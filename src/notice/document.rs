@@ -8,7 +8,7 @@ use crate::config::{Mirror, NoticeKind};
 use crate::event::{Fault, MirrorSummary, TagSummary};
 use crate::ledger::Record;
 use crate::oci::{Digest, Reference};
-use crate::text::cut;
+use crate::text::{cut, listed};
 
 /// The version of the document. A change that breaks readers raises it; new keys do not.
 const VERSION: u32 = 1;
@@ -65,7 +65,7 @@ pub enum Severity {
 impl Severity {
     fn of(kind: NoticeKind) -> Self {
         match kind {
-            NoticeKind::Copied | NoticeKind::Recovered => Self::Info,
+            NoticeKind::Copied | NoticeKind::Recovered | NoticeKind::Discovered => Self::Info,
             NoticeKind::Late | NoticeKind::ReloadRefused => Self::Warning,
             NoticeKind::Failed => Self::Error,
         }
@@ -171,6 +171,17 @@ impl Notice {
         }
     }
 
+    /// New repositories were discovered.
+    pub(super) fn discovered(source: &str, names: &[&str], at: Timestamp) -> Self {
+        let repositories = if names.len() == 1 { "repository" } else { "repositories" };
+        let text = format!(
+            "{source}: {} new {repositories}, mirrored from now on: {}",
+            names.len(),
+            listed(names, NAMED_MAX)
+        );
+        Self { source: Some(source.to_owned()), ..Self::bare(NoticeKind::Discovered, at, text) }
+    }
+
     /// A new configuration of a daemon was not taken.
     pub(super) fn reload_refused(error: &str, at: Timestamp) -> Self {
         let error = cut(error, ERROR_MAX_CHARS);
@@ -185,7 +196,8 @@ impl Notice {
 
     /// One that tells of nothing that happened.
     pub(super) fn test(kind: NoticeKind, mirror: Option<&Mirror>, at: Timestamp) -> Self {
-        let mirror = mirror.filter(|_| kind != NoticeKind::ReloadRefused);
+        let is_about_one = ![NoticeKind::Discovered, NoticeKind::ReloadRefused].contains(&kind);
+        let mirror = mirror.filter(|_| is_about_one);
         let about = mirror.map(|mirror| format!("{}: ", mirror.name)).unwrap_or_default();
         let text = format!("{about}a test of the notice `{}`, nothing happened", kind.as_str());
         Self {
@@ -245,7 +257,7 @@ impl Notice {
 
     /// What it is about.
     pub(super) fn about(&self) -> &str {
-        self.mirror.as_deref().unwrap_or("the configuration")
+        self.mirror.as_deref().or(self.source.as_deref()).unwrap_or("the configuration")
     }
 
     /// All of it for a person who reads it as text.
@@ -306,10 +318,7 @@ fn count(tags: usize) -> String {
 }
 
 fn named(tags: &[TagNotice]) -> String {
-    let names: Vec<String> = tags.iter().take(NAMED_MAX).map(|tag| tag.tag.to_string()).collect();
-    let more = tags.len() - names.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", names.join(", "))
+    listed(&tags.iter().map(|tag| &tag.tag).collect::<Vec<_>>(), NAMED_MAX)
 }
 
 fn shortened(error: &Fault) -> String {
@@ -332,6 +341,7 @@ pub(super) mod tests {
             tag: name.parse().unwrap(),
             source_tag: None,
             digest: error.is_none().then(|| Digest::of(name.as_bytes())),
+            previous_digest: None,
             action: None,
             outcome: Some(if error.is_some() { TagOutcome::Failed } else { TagOutcome::Copied }),
             reason: String::new(),
@@ -412,6 +422,7 @@ pub(super) mod tests {
             Notice::failed(&mirror(&[], &two), tags(&mirror(&[], &two)), at()).text,
             Notice::failed(&whole, Vec::new(), at()).text,
             Notice::recovered(&mirror(&["21.0.8"], &[]), at()).text,
+            Notice::discovered("cgr.dev/acme/*", &["acme/api", "acme/web"], at()).text,
         ];
         insta::assert_snapshot!(texts.join("\n"), @"
         java/jdk: 2 tags copied to registry.test/oracle/jdk: 21.0.0, 21.0.1
@@ -420,6 +431,7 @@ pub(super) mod tests {
         java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 2 tags (21.0.8, 21.0.7), the first with: 503
         java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: cannot read the tags of the source
         java/jdk: recovered, 1 tag selected and in registry.test/oracle/jdk
+        cgr.dev/acme/*: 2 new repositories, mirrored from now on: acme/api, acme/web
         ");
     }
 

@@ -80,6 +80,7 @@ fn detail_type(notice: &Notice) -> &'static str {
         NoticeKind::Failed => "tagferry Mirror Failed",
         NoticeKind::Recovered => "tagferry Mirror Recovered",
         NoticeKind::Late => "tagferry Mirror Late",
+        NoticeKind::Discovered => "tagferry Repositories Discovered",
         NoticeKind::ReloadRefused => "tagferry Reload Refused",
     }
 }

@@ -69,6 +69,11 @@ impl Notifier {
         self.hearts_of(&record.name).for_each(|heart| heart.tell(&self.ledger, at));
     }
 
+    /// Tells that there are new repositories, each of which is a mirror now.
+    pub fn discovered(&self, source: &str, names: &[&str], at: Timestamp) {
+        self.offer(Notice::discovered(source, names, at));
+    }
+
     /// Tells that a new configuration was not taken, and why.
     pub fn reload_refused(&self, error: &str, at: Timestamp) {
         self.offer(Notice::reload_refused(error, at));

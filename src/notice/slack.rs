@@ -42,6 +42,7 @@ fn headline(notice: &Notice) -> String {
         (NoticeKind::Failed, _) => "failed".to_owned(),
         (NoticeKind::Recovered, _) => "recovered".to_owned(),
         (NoticeKind::Late, _) => "late".to_owned(),
+        (NoticeKind::Discovered, _) => "new repositories".to_owned(),
         (NoticeKind::ReloadRefused, _) => "not taken".to_owned(),
     };
     let sign = match severity {

@@ -95,6 +95,11 @@ impl Host {
     /// Docker Hub, whose API lives under another name and whose official images under `library/`.
     pub const DOCKER_HUB: &str = "docker.io";
 
+    /// Whether this registry is known to list its repositories to nobody.
+    pub fn lists_nothing(host: &str) -> bool {
+        [Self::DOCKER_HUB, "container-registry.oracle.com", "ghcr.io"].contains(&host)
+    }
+
     /// The one name of a registry that has several, as Docker Hub does.
     pub fn canonical(host: &str) -> &str {
         match host {

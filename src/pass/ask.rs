@@ -292,6 +292,7 @@ impl Answers {
             tag: name.clone(),
             source_tag: source_tag.filter(|tag| name.tag() != Some(tag)).cloned(),
             digest: None,
+            previous_digest: None,
             action: None,
             outcome: Some(TagOutcome::Failed),
             reason: "not planned".to_owned(),

@@ -214,6 +214,7 @@ fn in_plan(step: &Step) -> TagSummary {
         tag: step.tag.clone(),
         source_tag: step.source_tag.clone().filter(|tag| step.tag.tag() != Some(tag)),
         digest: Some(step.digest()),
+        previous_digest: step.previous,
         action: Some(step.action),
         outcome: None,
         reason: step.reason.clone(),

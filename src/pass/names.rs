@@ -82,6 +82,7 @@ mod tests {
             tag: name.parse().unwrap(),
             source_tag: tag.parse().ok(),
             root: Root::Source(Digest::of(content.as_bytes())),
+            previous: None,
             action: Action::Copy,
             reason: String::new(),
         }

@@ -61,7 +61,11 @@ impl Pass<'_> {
     /// Reads the list of each source, up to the first that cannot be read.
     async fn list(&self) -> Result<Listed, Error> {
         let sources = &self.copier.sources;
-        let tags = sources.first().tags().await.map_err(Error::Tags)?;
+        let tags = match sources.first().tags().await {
+            // A registry may list a repository without tags, and know nothing of it (distribution/distribution#4324).
+            Err(error) if self.mirror.discovered_by.is_some() && error.is_not_found() => Vec::new(),
+            tags => tags.map_err(Error::Tags)?,
+        };
         let mut listed = Listed { tags, origins: Origins::default(), failed: None };
         let mut known: HashSet<Tag> = HashSet::new();
         if !sources.others().is_empty() {

@@ -136,6 +136,13 @@ impl Client {
         url
     }
 
+    /// The address of the list of all repositories.
+    pub(super) fn catalogue_url(&self) -> Url {
+        let mut url = self.0.root.clone();
+        url.set_path("v2/_catalog");
+        url
+    }
+
     /// Waits for a turn to write a manifest.
     pub(super) async fn manifest_turn(&self) -> Turn<'_> {
         self.0.manifests.turn().await
@@ -344,6 +351,20 @@ impl Client {
         }
         let why = format!("more than {REDIRECTS_MAX} redirects in a row");
         Err(Error::new(&request.method, &request.url, Kind::Protocol(why)))
+    }
+
+    /// Whether it has logins turned into tokens.
+    pub(super) fn takes_tokens(&self) -> bool {
+        self.0.auth.takes_tokens()
+    }
+
+    /// Adds what to do where a registry does not list its repositories.
+    pub(super) async fn explain_catalogue(&self, error: Error, scope: &Scope) -> Error {
+        if !error.is_unauthorized() && !error.is_final_refusal() {
+            return error;
+        }
+        let login = self.0.auth.origin(scope).await;
+        error.with_hint(Some(hint::no_catalogue(self.host(), login.as_deref())))
     }
 
     /// Adds what to do about an error, where that is known.

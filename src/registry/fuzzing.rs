@@ -9,12 +9,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::{Timestamp, ToSpan};
 use url::Url;
 
+use crate::oci::Tag;
 use crate::oci::fuzzing::{check_error, check_message};
 use crate::registry::challenge as challenges;
 use crate::registry::challenge::Challenge;
 use crate::registry::code;
 use crate::registry::error::{Error, Kind};
-use crate::registry::listing::Listing;
+use crate::registry::lists::listing::Listing;
 use crate::registry::refusal::ERROR_BODY_MAX_BYTES;
 use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
@@ -76,13 +77,13 @@ pub fn link(data: &[u8]) {
 
 /// A page of a tag list: each tag once, no more of them than entries, whatever comes twice.
 pub fn tags(data: &[u8]) {
-    let mut listing = Listing::default();
+    let mut listing = Listing::<Tag>::new("tags", usize::MAX);
     if listing.read(data).is_err() {
         return;
     }
-    let tags: HashSet<_> = listing.tags.iter().collect();
-    assert_eq!(tags.len(), listing.tags.len());
-    assert!(listing.tags.len() <= listing.len() && listing.len() <= listing.count);
+    let tags: HashSet<_> = listing.names.iter().collect();
+    assert_eq!(tags.len(), listing.names.len());
+    assert!(listing.names.len() <= listing.len() && listing.len() <= listing.count);
     let (known, count) = (listing.len(), listing.count);
     assert!(listing.read(data).is_ok());
     assert_eq!((listing.len(), listing.count), (known, count));

@@ -24,6 +24,18 @@ pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) 
     }
 }
 
+/// The advice where the list of all repositories is refused.
+pub(super) fn no_catalogue(host: &Host, login: Option<&str>) -> String {
+    let login = match login {
+        Some(origin) => format!("the login for {host} came from {origin}"),
+        None => format!("no credentials are configured for {host}"),
+    };
+    format!(
+        "some registries list their repositories to nobody (Oracle's, Docker Hub, GHCR), others to administrators alone \
+         (Harbor, GitLab), and {login}: name the repositories one by one, or use a login that may list them"
+    )
+}
+
 /// The advice where a quota is used up. It is no matter of logins.
 pub(super) fn over_quota(host: &Host, repository: &Repository) -> String {
     format!(

@@ -1,8 +1,8 @@
 //! The client of one Registry V2 host.
 //!
 //! Knows no ECR, no configuration, no progress and no schedule. In reading order: the way to the wire (`transport`),
-//! how we log in (`challenge`, `access`), the two together (`client`), and the verbs of a repository (`tags`,
-//! `manifests`, `blobs`).
+//! how we log in (`challenge`, `access`), the two together (`client`), and the verbs of a registry and its repositories
+//! (`lists`, `manifests`, `blobs`).
 
 mod access;
 mod blobs;
@@ -11,15 +11,13 @@ mod client;
 pub mod code;
 mod error;
 mod hint;
-mod listing;
+mod lists;
 mod manifests;
 mod options;
-mod pages;
 mod referrers;
 mod refusal;
 mod repository;
 mod request;
-mod tags;
 mod transport;
 
 #[cfg(any(test, fuzzing))]

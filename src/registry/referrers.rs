@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::oci::{Digest, Manifest, Referrers, Tag, list_referrers};
 use crate::registry::Repository;
 use crate::registry::error::{Error, Kind};
-use crate::registry::pages::Pages;
+use crate::registry::lists::pages::Pages;
 use crate::text::excerpt;
 
 /// A list whose pages have more bytes together is refused. Thousands of referrers fit.

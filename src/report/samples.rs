@@ -63,6 +63,7 @@ fn planned(text: &str, action: Action, reason: &str) -> TagSummary {
         tag: tag(text),
         source_tag: None,
         digest: Some(Digest::of(text.as_bytes())),
+        previous_digest: None,
         action: Some(action),
         outcome: None,
         reason: reason.to_owned(),

@@ -26,7 +26,7 @@ pub fn escape(text: &str) -> String {
 
 /// Classes such as `\w` are of ASCII, as tags are, and a hundredth as large. Where a pattern names what only Unicode has,
 /// such as `\pL`, it is compiled with that.
-pub(super) fn compile(pattern: &str) -> Result<Regex, PatternError> {
+pub fn compile(pattern: &str) -> Result<Regex, PatternError> {
     if pattern.len() > PATTERN_MAX_BYTES {
         return Err(PatternError::Long(pattern.len()));
     }

@@ -22,6 +22,8 @@ const FAULTS_MAX: usize = 100;
 /// What is reported as faulty is removed from the nodes, reads as nothing from then on, and nothing more is reported
 /// at or below it. That is how all the faults of a text are found, and each once.
 pub struct Document {
+    /// What is read, where a text stands for several: faults name it.
+    pub about: Option<String>,
     root: Node,
     schema: Schema,
     faults: Vec<Fault>,
@@ -36,6 +38,7 @@ impl Document {
     pub fn read(text: &str, schema: Value) -> Self {
         let removed = Node { kind: Kind::Removed, position: Position::START };
         let mut document = Self {
+            about: None,
             root: removed,
             schema: Schema(schema),
             faults: Vec::new(),
@@ -188,7 +191,11 @@ impl Document {
         if self.is_full() {
             self.more_faults += 1;
         } else {
-            self.faults.push(Fault::new(position, &self.schema.show(path), what));
+            let what = match &self.about {
+                Some(about) => format!("{about}: {what}"),
+                None => what.to_owned(),
+            };
+            self.faults.push(Fault::new(position, &self.schema.show(path), &what));
         }
     }
 
@@ -204,8 +211,11 @@ impl Document {
     }
 
     /// All faults; the warnings where nothing is wrong.
-    pub fn finish(self, origin: &str) -> Result<Vec<Warning>, Faults> {
+    pub fn finish(mut self, origin: &str) -> Result<Vec<Warning>, Faults> {
         if self.faults.is_empty() {
+            // What a text stands for may be warned of for each.
+            let mut known = HashSet::new();
+            self.warnings.retain(|warning| known.insert(warning.fault.to_string()));
             return Ok(self.warnings);
         }
         Err(Faults::new(origin, self.faults, self.more_faults))

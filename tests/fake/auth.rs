@@ -237,6 +237,7 @@ fn unauthorized(message: &str) -> Reply {
 fn wanted_scope(bearer: &Bearer, head: &Head, route: &Route) -> Option<String> {
     let is_write = ![Method::GET, Method::HEAD].contains(&head.method);
     match bearer.scope {
+        Scope::Repository if route.kind == Kind::Catalogue => Some("registry:catalog:*".to_owned()),
         Scope::Repository if route.name.is_empty() => None,
         Scope::Repository if is_write => Some(format!("repository:{}:pull,push", route.name)),
         Scope::Repository => Some(format!("repository:{}:pull", route.name)),

@@ -39,6 +39,10 @@ impl Match {
         Self::kind(Kind::Tags)
     }
 
+    pub fn catalogue() -> Self {
+        Self::kind(Kind::Catalogue)
+    }
+
     pub fn manifest_get() -> Self {
         Self::verb(Method::GET, Kind::Manifest)
     }

@@ -14,11 +14,11 @@ pub struct Quirks {
     pub digest_header: DigestHeader,
     pub accept: Accept,
     pub link: LinkStyle,
-    /// Tags of a page when the client names no number.
+    /// Names of a page, be they tags or repositories, when the client names no number.
     pub page_default: usize,
-    /// The most tags of a page.
+    /// The most names of a page.
     pub page_max: usize,
-    /// A client that asks for more tags than this is refused.
+    /// A client that asks for more names than this is refused.
     pub page_refused_above: Option<usize>,
     /// Whether blobs can be read in part, and carry an `ETag`.
     pub ranges: bool,
@@ -42,6 +42,8 @@ pub struct Quirks {
     pub create_on_push: bool,
     /// Whether `/v2/NAME/referrers/` exists.
     pub referrers: bool,
+    /// Whether `/v2/_catalog` exists.
+    pub catalogue: bool,
     /// Every request for `/v2/` is sent to this `HOST:PORT`.
     pub moved_to: Option<String>,
 }
@@ -70,6 +72,7 @@ impl Default for Quirks {
             refuses: Vec::new(),
             create_on_push: true,
             referrers: true,
+            catalogue: true,
             moved_to: None,
         }
     }
@@ -103,7 +106,7 @@ pub enum Accept {
     Converts,
 }
 
-/// How the next page of tags is named.
+/// How the next page is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkStyle {
     Relative,

@@ -204,6 +204,11 @@ impl Registry {
         self.service.v2.store.lock().unwrap().repositories.clone()
     }
 
+    /// Deletes a repository with all that it holds.
+    pub fn remove(&self, repository: &str) {
+        self.service.v2.store.lock().unwrap().repositories.remove(repository);
+    }
+
     /// Fails the test if a tag's graph is not complete and right.
     #[track_caller]
     pub fn assert_consistent(&self) {

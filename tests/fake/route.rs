@@ -7,6 +7,8 @@ use super::wire::Head;
 pub enum Kind {
     /// `/v2/`
     Ping,
+    /// `/v2/_catalog`
+    Catalogue,
     /// `/v2/NAME/tags/list`
     Tags,
     /// `/v2/NAME/manifests/REFERENCE`
@@ -69,6 +71,9 @@ impl Route {
         };
         if path.is_empty() {
             return route(Kind::Ping, "", "");
+        }
+        if path == "_catalog" {
+            return route(Kind::Catalogue, "", "");
         }
         if let Some(name) = path.strip_suffix("/tags/list") {
             return route(Kind::Tags, name, "");

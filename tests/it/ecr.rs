@@ -29,11 +29,13 @@ async fn source_and_ecr(tags: &[&str]) -> (Registry, Ecr) {
 
 const POLICY: &str = r#"{"rules":[{"rulePriority":1,"description":"old","selection":{"tagStatus":"untagged","countType":"imageCountMoreThan","countNumber":9},"action":{"type":"expire"}}]}"#;
 
+const PULL: &str = r#"{"Statement":[{"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Effect":"Allow","Principal":{"AWS":"210987654321"}}],"Version":"2012-10-17"}"#;
+
 fn with_settings(ecr: &Ecr) -> Side {
     let settings = "create_repositories: true, repository: {tag_mutability: immutable_with_exclusion, \
                     exclude: [latest, \"21*\"], kms_key: alias/images, tags: {team: platform}, \
-                    lifecycle_policy: 'POLICY'}";
-    Side::ecr(ecr, &settings.replace("POLICY", POLICY))
+                    lifecycle_policy: 'LIFECYCLE', policy: PULL, scan_on_push: true}";
+    Side::ecr(ecr, &settings.replace("LIFECYCLE", POLICY).replace("PULL", PULL))
 }
 
 #[tokio::test]
@@ -47,6 +49,8 @@ async fn a_repository_is_made_as_it_is_configured() {
         kms_key: Some("alias/images".to_owned()),
         tags: [("team".to_owned(), "platform".to_owned())].into(),
         lifecycle_policy: Some(POLICY.to_owned()),
+        policy: Some(PULL.to_owned()),
+        scan_on_push: true,
     };
     assert_eq!(ecr.repository("app").unwrap().settings, expected);
     assert_eq!(ecr.tags("app"), source.tags("app"));
@@ -58,7 +62,8 @@ async fn a_repository_that_exists_is_left_as_it_is() {
     ecr.create("app", Settings::default());
     assert_succeeded(&copy(&source, with_settings(&ecr)).await);
     assert_eq!(ecr.repository("app").unwrap().settings, Settings::default());
-    for operation in ["CreateRepository", "DescribeRepositories", "PutLifecyclePolicy"] {
+    for operation in ["CreateRepository", "DescribeRepositories", "PutLifecyclePolicy", "SetRepositoryPolicy"]
+    {
         assert_eq!(ecr.count(&Match::api(operation)), 0, "{operation}");
     }
 }

@@ -10,6 +10,7 @@ mod jobs;
 mod quirks;
 
 mod chaos;
+mod discovery;
 mod ecr;
 mod events;
 mod fake_checks;

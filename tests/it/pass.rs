@@ -11,8 +11,8 @@ use crate::fake::{
     index, oci_image,
 };
 use crate::world::{
-    APP, Blind, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, sync, tag,
-    tag_error,
+    APP, Blind, Bytes, Side, app, assert_says, assert_succeeded, copy, mirror, mirror_error, only, plan,
+    sync, tag, tag_error,
 };
 
 /// A source with these tags of `app`, and an empty target.
@@ -222,6 +222,20 @@ async fn the_document_of_a_run_has_its_documented_shape() {
       "warnings": []
     }
     "#);
+}
+
+#[tokio::test]
+async fn a_document_has_the_digest_that_a_tag_had_before() {
+    let (source, target) = sides(&["1.0", "1.1"]).await;
+    let before = image(&["before"]);
+    target.push("app", "1.0", &before);
+    let config = mirror(&source, &target, APP);
+    for summary in [plan(&config).await, sync(&config).await, sync(&config).await] {
+        let had = |name| serde_json::to_value(tag(&summary, name)).unwrap()["previous_digest"].clone();
+        let is_moved = summary.totals.up_to_date == 0;
+        let expected = if is_moved { before.digest().to_string().into() } else { serde_json::Value::Null };
+        assert_eq!([had("1.0"), had("1.1")], [expected, serde_json::Value::Null]);
+    }
 }
 
 #[tokio::test]

@@ -162,6 +162,33 @@ async fn a_plain_registry_is_a_target_too_and_moved_tags_follow() {
 }
 
 #[tokio::test]
+async fn repositories_are_discovered_in_a_real_catalogue() {
+    let (source, target) = (Distribution::like_oracle().await, Distribution::open().await);
+    for repository in ["team/api", "team/web", "team/web-dev", "ops/db"] {
+        source.pusher().push(repository, "1.0", &Image::docker(repository, 1_000)).await;
+    }
+    let (from, to) = (source.address(), target.address());
+    let tagferry = Tagferry::configured(&format!(
+        r#"
+mirrors:
+  - {{source: "{from}/team/*", except: -dev$, target: "{to}/copy/{{path}}", tags: ["1.0"]}}
+registries:
+  "{from}": {{plain_http: true, credentials: {{username: "${{OCR_USERNAME}}", password: "${{OCR_AUTH_TOKEN}}"}}}}
+  "{to}": {{plain_http: true}}
+"#
+    ));
+    let document = tagferry.run(SYNC).await.document(0);
+    let names: Vec<_> =
+        document["mirrors"].as_array().unwrap().iter().map(|mirror| &mirror["name"]).collect();
+    assert_eq!(names, ["team/api", "team/web"]);
+    for name in ["team/api", "team/web"] {
+        let tags = Skopeo::Anonymous.tags(&format!("{to}/copy/{name}")).await;
+        assert_eq!(tags, BTreeSet::from(["1.0".to_owned()]));
+    }
+    assert!(source.granted().contains(&"registry:catalog:*".to_owned()), "{:?}", source.granted());
+}
+
+#[tokio::test]
 async fn tags_prints_the_tags_that_skopeo_lists() {
     let (source, target) = (with_jdk(Distribution::like_oracle().await).await, Distribution::open().await);
     let repository = format!("{}/java/jdk", source.address());

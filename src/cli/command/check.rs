@@ -14,7 +14,7 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
-use crate::config::{Config, Mirror, Schedule};
+use crate::config::{Config, Discovery, Mirror, Schedule};
 use crate::event::Warning;
 use crate::oci::Tag;
 use crate::report::{Look, Table};
@@ -46,7 +46,8 @@ const EXAMPLES: &str = r"Examples:
 /// What is valid and most likely not meant is a warning on standard error; with --strict, a fault. So is a password file
 /// that cannot be read here, with which no other command starts.
 ///
-/// With --online every source and every target is asked for its tags, which shows whether names, credentials and
+/// With --online the repositories of sources such as `HOST/PATH/*` are found out and shown as the mirrors that they become.
+/// Every source and every target is asked for its tags, which shows whether names, credentials and
 /// networks are right, and each rule says what it selects now. Nothing is written. The exit code is 1 where a registry
 /// does not answer or a rule selects fewer tags than its `at_least`.
 #[derive(Debug, Args)]
@@ -69,7 +70,12 @@ impl Check {
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
-        let mut config = config::load(global.config.as_deref())?;
+        let loaded = config::load(global.config.as_deref())?;
+        let mut config = if self.online && !loaded.config.has_all(&self.mirrors) {
+            loaded.discovered(options(), ExitCode::Incomplete).await?
+        } else {
+            loaded.config
+        };
         config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         describe(&mut terminal.out, &config, Timestamp::now())?;
         settings::describe(&mut terminal.out, &config)?;
@@ -124,7 +130,7 @@ struct Shown {
 /// Writes what was understood of every mirror.
 fn describe(out: &mut dyn Write, config: &Config, now: Timestamp) -> io::Result<()> {
     for mirror in config.mirrors.iter().filter(|mirror| mirror.first_target.is_none()) {
-        let Mirror { name, rules, schedule, platforms, referrers, at_least, .. } = mirror;
+        let name = &mirror.name;
         writeln!(out, "{name}")?;
         for (index, source) in mirror.sources().enumerate() {
             writeln!(out, "  {:<9}  {source}", if index == 0 { "source" } else { "" })?;
@@ -135,26 +141,46 @@ fn describe(out: &mut dyn Write, config: &Config, now: Timestamp) -> io::Result<
             let kind = if is_ecr { " (Amazon ECR)" } else { "" };
             writeln!(out, "  {:<9}  {target}{kind}", if index == 0 { "target" } else { "" })?;
         }
-        for (index, rule) in rules.iter().enumerate() {
-            writeln!(out, "  {:<9}  {rule}", if index == 0 { "tags" } else { "" })?;
+        describe_settings(out, mirror, now)?;
+    }
+    for Discovery { source, targets, except, example, .. } in &config.discoveries {
+        writeln!(out, "{source}")?;
+        writeln!(
+            out,
+            "  source     each repository that the registry lists; `--online` finds out which these are"
+        )?;
+        if let Some(except) = except {
+            writeln!(out, "  except     {except}")?;
         }
-        if !platforms.is_empty() {
-            let platforms: Vec<_> = platforms.iter().map(ToString::to_string).collect();
-            writeln!(out, "  platforms  {}", platforms.join(", "))?;
+        for (index, target) in targets.iter().enumerate() {
+            writeln!(out, "  {:<9}  {target}", if index == 0 { "target" } else { "" })?;
         }
-        if *referrers {
-            writeln!(out, "  referrers  copied too")?;
-        }
-        if *at_least != 1 {
-            writeln!(out, "  at_least   {at_least}")?;
-        }
-        match schedule {
-            Some(schedule) => describe_schedule(out, schedule, now)?,
-            None => writeln!(out, "  schedule   none: runs when asked")?,
-        }
-        writeln!(out)?;
+        describe_settings(out, example, now)?;
     }
     Ok(())
+}
+
+/// Writes what a mirror says besides from where to where.
+fn describe_settings(out: &mut dyn Write, mirror: &Mirror, now: Timestamp) -> io::Result<()> {
+    let Mirror { rules, schedule, platforms, referrers, at_least, .. } = mirror;
+    for (index, rule) in rules.iter().enumerate() {
+        writeln!(out, "  {:<9}  {rule}", if index == 0 { "tags" } else { "" })?;
+    }
+    if !platforms.is_empty() {
+        let platforms: Vec<_> = platforms.iter().map(ToString::to_string).collect();
+        writeln!(out, "  platforms  {}", platforms.join(", "))?;
+    }
+    if *referrers {
+        writeln!(out, "  referrers  copied too")?;
+    }
+    if *at_least != 1 {
+        writeln!(out, "  at_least   {at_least}")?;
+    }
+    match schedule {
+        Some(schedule) => describe_schedule(out, schedule, now)?,
+        None => writeln!(out, "  schedule   none: runs when asked")?,
+    }
+    writeln!(out)
 }
 
 fn describe_schedule(out: &mut dyn Write, schedule: &Schedule, now: Timestamp) -> io::Result<()> {
@@ -252,6 +278,25 @@ mod tests {
                      Wed 2026-09-02 00:00:00 +09:00
                      Wed 2026-09-02 06:00:00 +09:00
                      Wed 2026-09-02 12:00:00 +09:00
+        ");
+    }
+
+    #[test]
+    fn what_is_to_be_discovered_is_shown_as_it_is_written() {
+        let yaml = r"
+            defaults: {target: 'registry.test/{path}'}
+            mirrors:
+              - {source: cgr.dev/acme/*, except: -dev$, tags: [latest], at_least: 0}
+        ";
+        let config = Config::parse("test.yaml", yaml, &|_| None).unwrap();
+        insta::assert_snapshot!(text(|out| describe(out, &config, Timestamp::UNIX_EPOCH)), @"
+        cgr.dev/acme/*
+          source     each repository that the registry lists; `--online` finds out which these are
+          except     -dev$
+          target     registry.test/{path}
+          tags       tag latest
+          at_least   0
+          schedule   none: runs when asked
         ");
     }
 

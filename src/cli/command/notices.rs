@@ -35,7 +35,7 @@ impl Notices {
         global: &Global,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
-        let config = config::load(global.config.as_deref())?;
+        let config = config::load(global.config.as_deref())?.config;
         if config.notices.is_empty() && config.heartbeats.is_empty() {
             let text = "nobody is sent notices: write a destination under `notices`, such as \
                         `- slack: {url: \"${SLACK_WEBHOOK_URL}\"}`";

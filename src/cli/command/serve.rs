@@ -1,9 +1,10 @@
 //! `tagferry serve`.
 
 use std::io;
+use std::path::PathBuf;
 
 use clap::Args;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::net::TcpListener;
 use tracing::info;
 
@@ -15,6 +16,7 @@ use crate::cli::listen::Listen;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::config::Config;
 use crate::daemon::{Daemon, Options};
 use crate::pass::Stop;
 
@@ -66,20 +68,19 @@ impl Serve {
         let app = sharding.options()?;
         let path = global.config.clone();
         let is_stdin = path.as_deref().is_some_and(config::is_stdin);
-        let load = move || {
-            let mut config = config::load(path.as_deref())?;
-            sharding.keep(&mut config)?;
-            Ok(config)
-        };
-        let config = load()?;
-        // To read it again would find nothing, or wait for somebody to type, and everything with it.
+        let config = load(path.clone(), sharding.clone()).await?;
         let reload = move || {
-            if is_stdin {
-                return Err(
-                    "standard input cannot be read again: name a file with `--config PATH`".to_owned()
-                );
-            }
-            load().map_err(|failure: ExitError| failure.to_string())
+            let (path, sharding) = (path.clone(), sharding.clone());
+            let loaded = async move {
+                // To read it again would find nothing, or wait for somebody to type, and everything with it.
+                if is_stdin {
+                    return Err(
+                        "standard input cannot be read again: name a file with `--config PATH`".to_owned()
+                    );
+                }
+                load(path, sharding).await.map_err(|failure| failure.to_string())
+            };
+            loaded.boxed_local()
         };
         let refused = |error: &dyn std::error::Error| ExitError::of(ExitCode::NotStarted, error);
         let cannot_listen = |error: io::Error| {
@@ -103,4 +104,12 @@ impl Serve {
         info!("Stopped");
         Ok(ExitCode::Success)
     }
+}
+
+/// The configuration as it is now, with what there is to discover, and without the mirrors of other shards.
+async fn load(path: Option<PathBuf>, sharding: Sharding) -> Result<Config, ExitError> {
+    let loaded = config::load(path.as_deref())?;
+    let mut config = loaded.discovered(sharding.options()?, ExitCode::NotStarted).await?;
+    sharding.keep(&mut config)?;
+    Ok(config)
 }

@@ -7,11 +7,11 @@ use std::path::{Component, PathBuf};
 use std::time::Duration;
 
 use crate::config::ecr;
-use crate::config::mirrors::{Common, Written};
 use crate::config::raw;
 use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
+use crate::config::written::{Common, Form, MARK, Written};
 use crate::oci::{Host, LayoutName, Name, Platform, Tag};
 use crate::select;
 use crate::yaml::{Document, Path};
@@ -51,6 +51,8 @@ pub struct Mirror {
     pub schedule: Option<Schedule>,
     /// How old its last success may become; as the schedule says, when none.
     pub fresh_within: Option<Duration>,
+    /// The source as it is written, `HOST/PATH/*`, where this one was discovered.
+    pub discovered_by: Option<String>,
     /// The only tag of the source that this run is about; none for all that the rules choose.
     pub only: Option<Tag>,
 }
@@ -145,6 +147,7 @@ impl Mirror {
             referrers: false,
             schedule: None,
             fresh_within: None,
+            discovered_by: None,
             only: None,
         }
     }
@@ -165,7 +168,8 @@ pub(super) struct Mirrors {
 impl Mirrors {
     /// Reads one mirror.
     pub(super) fn new(written: Written, common: &Common<'_>, document: &mut Document) -> Option<Self> {
-        let Written { mirror: raw, path, tags, is_image } = written;
+        let Written { mirror: raw, path, tags, form } = written;
+        let is_image = form == Form::Images;
         let raw::Defaults { target, at_least, platforms, referrers, fresh_within } = common.defaults;
         let name = name(raw.name, &path.key("name"), document);
         // What is wrong with a text is told of itself.
@@ -175,6 +179,12 @@ impl Mirrors {
         let target_path = path.key("target");
         let hint = "write the repository to fill, such as \
                     `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`";
+        if raw.except.is_some() {
+            document.report_key(
+                &path.key("except"),
+                "has no meaning without a source such as `HOST/PATH/*`; rules of `tags` have an `except` of their own",
+            );
+        }
         let of = sources.as_ref().and_then(|sources| sources.first());
         let read =
             |text: &str, path: &Path, document: &mut Document| self::target::target(text, of, path, document);
@@ -220,6 +230,10 @@ impl Mirrors {
             referrers: raw.referrers.or(*referrers).unwrap_or(false),
             schedule,
             fresh_within,
+            discovered_by: match form {
+                Form::Discovered(source) => Some(source),
+                Form::Mapping | Form::Images => None,
+            },
             only: None,
         };
         let further = |target| Mirror { target, first_target: Some(first.target.clone()), ..first.clone() };
@@ -284,6 +298,10 @@ fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<St
 }
 
 fn source(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
+    if text.ends_with(MARK) {
+        document.report(path, "a source such as `HOST/PATH/*` stands alone: write a mirror for each");
+        return None;
+    }
     match Endpoint::layout(text) {
         Some(layout) => layout.map_err(|fault| document.report(path, fault)).ok(),
         None => repository(text, path, document),

@@ -20,6 +20,7 @@ pub(in crate::config) trait OrText: DeserializeOwned + Default + JsonSchema {
 }
 
 /// What may be written as a text, too.
+#[derive(Clone)]
 pub(in crate::config) struct TextOr<T>(pub(in crate::config) T);
 
 impl<'de, T: OrText> Deserialize<'de> for TextOr<T> {

@@ -78,7 +78,7 @@ pub(super) struct Defaults {
 }
 
 /// One source repository, one target repository, and the tags to keep in it.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(
     default,
     deny_unknown_fields,
@@ -94,9 +94,17 @@ pub(super) struct Mirror {
     pub(super) name: Option<String>,
     /// The repository to read, HOST[:PORT]/PATH. Without a host Docker Hub's rules apply: `nginx` is
     /// `docker.io/library/nginx`. `oci:DIR` is a directory in the OCI image layout, `oci:DIR#NAME` one repository in it.
-    /// Or a list of several, in the order of preference.
-    #[schemars(example = "container-registry.oracle.com/java/jdk", example = "oci:./carried")]
+    /// Or a list of several, in the order of preference. `HOST/PATH/*` is every repository that the registry lists under
+    /// the path: each becomes a mirror.
+    #[schemars(
+        example = "container-registry.oracle.com/java/jdk",
+        example = "oci:./carried",
+        example = "cgr.dev/acme/*"
+    )]
     pub(super) source: Option<OneOrMore>,
+    /// With a source such as `HOST/PATH/*`: leave out repositories whose path matches this regular expression.
+    #[schemars(example = "-dev$")]
+    pub(super) except: Option<String>,
     /// The repository to write, HOST[:PORT]/PATH, or a directory as for `source`; `{host}`, `{path}` and `{name}` in it are
     /// those of the source. Or a list of several: further ones are filled from the first. Default: `defaults.target`.
     #[schemars(
@@ -125,7 +133,7 @@ pub(super) struct Mirror {
 }
 
 /// One way of choosing tags: by `match`, or by name with `tag`, `digest` or both. A text is a tag by its name.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a tag, or a mapping such as `match: ^21$`")]
 #[schemars(extend("anyOf" = [{"required": ["match"]}, {"required": ["tag"]}, {"required": ["digest"]}]))]
 pub(super) struct Rule {
@@ -170,7 +178,7 @@ pub(super) struct Rule {
 /// When `tagferry serve` runs.
 ///
 /// Where daylight time skips an hour, a time in it runs when the hour would have begun; where it doubles one, once.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `{cron: \"0 */6 * * *\"}`")]
 #[schemars(extend("required" = ["cron"]))]
 pub(super) struct Schedule {
@@ -290,6 +298,10 @@ pub(super) struct Repository {
     pub(super) tags: BTreeMap<String, String>,
     /// ECR's lifecycle policy, as a mapping or as JSON text.
     pub(super) lifecycle_policy: Option<Policy>,
+    /// The repository's policy, as a mapping or as JSON text: who else may do what with it.
+    pub(super) policy: Option<Policy>,
+    /// Whether ECR scans each image when it is pushed. Default: false.
+    pub(super) scan_on_push: Option<bool>,
 }
 
 /// Whether a repository's tags may move.

@@ -45,13 +45,16 @@ pub enum NoticeKind {
     Recovered,
     /// A success was due and did not come.
     Late,
+    /// A reload of a daemon found repositories that were not there before.
+    Discovered,
     /// A new configuration of a daemon is faulty, and was not taken.
     ReloadRefused,
 }
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Copied, Self::Failed, Self::Recovered, Self::Late, Self::ReloadRefused];
+    pub const ALL: [Self; 6] =
+        [Self::Copied, Self::Failed, Self::Recovered, Self::Late, Self::Discovered, Self::ReloadRefused];
     /// Those that are told where nothing else is said.
     pub const DEFAULT: [Self; 3] = [Self::Copied, Self::Failed, Self::Recovered];
 
@@ -62,6 +65,7 @@ impl NoticeKind {
             Self::Failed => "failed",
             Self::Recovered => "recovered",
             Self::Late => "late",
+            Self::Discovered => "discovered",
             Self::ReloadRefused => "reload_refused",
         }
     }

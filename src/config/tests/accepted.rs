@@ -197,6 +197,9 @@ fn settings_of_repositories() {
     assert_eq!(settings.tags["cost-center"], "0042");
     let policy: serde_json::Value = serde_json::from_str(&settings.lifecycle_policy.unwrap()).unwrap();
     assert_eq!(policy["rules"][0]["selection"]["countNumber"], 14);
+    let policy: serde_json::Value = serde_json::from_str(&settings.policy.unwrap()).unwrap();
+    assert_eq!(policy["Statement"][0]["Effect"], "Allow");
+    assert!(settings.scan_on_push);
 }
 
 #[test]

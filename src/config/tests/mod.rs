@@ -2,6 +2,7 @@
 
 mod accepted;
 mod daylight;
+mod discovery;
 mod images;
 mod limits;
 mod mirrors;

@@ -286,6 +286,29 @@ fn exclusions_need_their_mode_and_the_mode_them() {
 }
 
 #[test]
+fn a_policy_is_a_json_object_of_some_size() {
+    check_registries(
+        &[
+            "  123456789012.dkr.ecr.us-east-1.amazonaws.com: {ecr: {repository: {policy: [], scan_on_push: often}}}",
+        ],
+        &[
+            r#"6:77: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.policy: expected the repository's policy, as a mapping that starts with `Statement:` or as JSON text"#,
+            r#"6:95: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.scan_on_push: expected true or false"#,
+        ],
+    );
+    let long = format!(
+        "  123456789012.dkr.ecr.us-east-1.amazonaws.com: {{ecr: {{repository: {{policy: {{Statement: [{}]}}}}}}}}",
+        "x".repeat(10_240)
+    );
+    check_registries(
+        &[&long],
+        &[
+            r#"6:77: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.policy: as JSON this has to have 2 to 10240 characters"#,
+        ],
+    );
+}
+
+#[test]
 fn a_lifecycle_policy_is_a_json_object() {
     check_registries(
         &[

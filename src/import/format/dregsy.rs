@@ -46,15 +46,13 @@ pub(in crate::import) fn read(mut file: Fields) -> Result<Draft, String> {
         let schedule = schedule.map(|cron| cron.expression);
         for mapping in Fields::list(&task.path_of("mappings"), task.take("mappings"))? {
             let settings = Settings { schedule: schedule.clone(), ..Settings::default() };
-            if ["from", "to"].iter().any(|key| mapping.peek(key).is_some_and(|text| text.starts_with(REGEX)))
-            {
-                draft.note(format!(
-                    "left out: {}: a pattern: write a mirror for each repository",
-                    mapping.path()
-                ));
-                continue;
+            let place = mapping.path().to_owned();
+            match mirror(mapping, &source, &target, settings)? {
+                Some(mirror) => draft.mirrors.push(mirror),
+                None => {
+                    draft.note(format!("left out: {place}: a pattern: write a mirror for each repository"))
+                }
             }
-            draft.mirrors.push(mirror(mapping, &source, &target, settings)?);
         }
         task.left_out(ADVICE, IGNORED).into_iter().for_each(|note| draft.note(note));
     }
@@ -90,12 +88,13 @@ fn username(auth: &str) -> Option<String> {
     login.get("username")?.as_str().map(str::to_owned)
 }
 
+/// Reads a mapping; none of a pattern that cannot be said here.
 fn mirror(
     mut mapping: Fields,
     source: &Location,
     target: &Location,
     mut settings: Settings,
-) -> Result<Mirror, String> {
+) -> Result<Option<Mirror>, String> {
     let from = mapping.required("from")?;
     let to = mapping.text("to").filter(|to| !to.is_empty());
     settings.platforms = mapping.text("platform").filter(|platform| platform != "all").into_iter().collect();
@@ -106,12 +105,30 @@ fn mirror(
     }
     // It takes what there is, but for tags by their names.
     settings.at_least = rules.iter().any(|rule| !rule.is_name()).then_some(0);
+    let place = mapping.path_of("from");
+    let notes = mapping.left_out(ADVICE, IGNORED);
+    let to = to.as_deref().map(|to| to.trim_start_matches('/'));
+    if to.is_some_and(|to| to.starts_with(REGEX)) {
+        return Ok(None);
+    }
+    if let Some(pattern) = from.strip_prefix(REGEX) {
+        // `{path}` is the whole path: it says no other base.
+        let below = patterns::below(pattern).filter(|_| source.path.is_empty());
+        let below = below.map(|path| literal(&source.join(&path)));
+        let Some(source) = below.and_then(|below| Repository::all_below(below.trim_end_matches('/'))) else {
+            return Ok(None);
+        };
+        let to = to.map(|to| format!("{to}/")).unwrap_or_default();
+        let targets = vec![literal(&target.join(&to)) + "{path}"];
+        settings.at_least = Some(0);
+        let rules = patterns::without_names(rules);
+        return Ok(Some(Mirror { notes, source, targets, rules, settings, ..Mirror::default() }));
+    }
     let from = from.trim_start_matches('/');
     let repository = Repository::parse(&literal(&source.join(from)));
-    let source = repository.ok_or_else(|| format!("`{}` is no repository", mapping.path_of("from")))?;
-    let target = literal(&target.join(to.as_deref().unwrap_or(from).trim_start_matches('/')));
-    let notes = mapping.left_out(ADVICE, IGNORED);
-    Ok(Mirror { notes, source, targets: vec![target], rules, settings, ..Mirror::default() })
+    let source = repository.ok_or_else(|| format!("`{place}` is no repository"))?;
+    let target = literal(&target.join(to.unwrap_or(from)));
+    Ok(Some(Mirror { notes, source, targets: vec![target], rules, settings, ..Mirror::default() }))
 }
 
 impl Location {

@@ -213,7 +213,7 @@ fn repository(entry: &mut Fields, source: &str, target: &str) -> Result<Mirror, 
     Ok(Mirror { source, targets: vec![target.to_string()], rules: rules(entry)?, ..Mirror::default() })
 }
 
-/// Of a whole registry, the repositories that are named: none are looked up in its catalogue.
+/// Of a whole registry, the repositories that are named, and all under a path.
 fn registries(
     entry: &mut Fields,
     source: &str,
@@ -222,21 +222,38 @@ fn registries(
 ) -> Result<Vec<Mirror>, String> {
     let rules = rules(entry)?;
     let place = entry.path_of("repos.allow");
-    let allowed = entry.map("repos").texts("allow").unwrap_or_default();
+    let mut repos = entry.map("repos");
+    let allowed = repos.texts("allow").unwrap_or_else(|| vec![".*".to_owned()]);
+    let denied: Vec<_> =
+        repos.texts("deny").unwrap_or_default().iter().map(|deny| patterns::whole(deny)).collect();
+    let except = patterns::any_of(&denied);
     let mut mirrors = Vec::new();
     for allow in &allowed {
-        match patterns::path(allow).and_then(|path| Repository::parse(&format!("{source}/{path}"))) {
-            Some(repository) => mirrors.push(Mirror {
-                targets: vec![format!("{target}/{}", repository.path)],
-                source: repository,
+        let named = patterns::path(allow);
+        if named.as_ref().is_some_and(|path| patterns::is_excepted(path, except.as_deref())) {
+            continue;
+        }
+        let under = patterns::below(allow).filter(|_| !source.contains('/'));
+        let under = under.map(|path| format!("{source}/{path}"));
+        let under = under.and_then(|under| Repository::all_below(under.trim_end_matches('/')));
+        if let Some(source) = under {
+            mirrors.push(Mirror {
+                source,
+                except: except.clone(),
+                targets: vec![format!("{target}/{{path}}")],
+                rules: patterns::without_names(rules.clone()),
+                ..Mirror::default()
+            });
+        } else if let Some(source) = named.and_then(|path| Repository::parse(&format!("{source}/{path}"))) {
+            mirrors.push(Mirror {
+                targets: vec![format!("{target}/{}", source.path)],
+                source,
                 rules: rules.clone(),
                 ..Mirror::default()
-            }),
-            None => notes.push(format!("left out: {place}: `{allow}`: write a mirror for each repository")),
+            });
+        } else {
+            notes.push(format!("left out: {place}: `{allow}`: write a mirror for each repository"));
         }
-    }
-    if allowed.is_empty() {
-        notes.push(format!("left out: {}: write a mirror for each repository", entry.path()));
     }
     Ok(mirrors)
 }

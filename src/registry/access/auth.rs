@@ -34,11 +34,17 @@ pub(in crate::registry) struct Scope {
     pub(in crate::registry) access: Access,
 }
 
-/// Reading, or reading and writing.
+/// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::registry) enum Access {
+    /// Reading.
     Pull,
+    /// Reading and writing.
     PullPush,
+    /// The list of all repositories. The repository says for which part of the registry the login is.
+    Catalogue,
+    /// The same by the login itself, whatever challenges say.
+    CatalogueByPassword,
 }
 
 impl Scope {
@@ -53,6 +59,7 @@ impl fmt::Display for Scope {
         let actions = match self.access {
             Access::Pull => "pull",
             Access::PullPush => "pull,push",
+            Access::Catalogue | Access::CatalogueByPassword => return f.write_str("registry:catalog:*"),
         };
         write!(f, "repository:{}:{actions}", self.repository)
     }
@@ -126,7 +133,12 @@ impl Auth {
         freshness: Freshness,
     ) -> Result<Option<HeaderValue>, Error> {
         let scheme = self.lock().scheme.clone();
-        let unasked = self.is_unasked();
+        let by_password = scope.access == Access::CatalogueByPassword;
+        if by_password && self.token_service.is_some() {
+            // The login may go there alone.
+            return Ok(None);
+        }
+        let unasked = self.is_unasked() || by_password;
         if scheme.is_none() && !unasked {
             return Ok(None);
         }
@@ -191,6 +203,11 @@ impl Auth {
             return Ok(Some(word.unwrap_or_else(|| scope.to_string())));
         }
         Ok(None)
+    }
+
+    /// Whether it has logins turned into tokens.
+    pub(in crate::registry) fn takes_tokens(&self) -> bool {
+        matches!(self.lock().scheme, Some(Scheme::Bearer { .. })) && !self.is_unasked()
     }
 
     /// Whether the registry has said how it wants to be asked.

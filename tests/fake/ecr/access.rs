@@ -83,7 +83,7 @@ fn actions(head: &Head, route: &Route) -> Vec<&'static str> {
         (Kind::UploadStart, _) => vec!["ecr:InitiateLayerUpload"],
         (Kind::Upload, Method::PUT) => vec!["ecr:UploadLayerPart", "ecr:CompleteLayerUpload"],
         (Kind::Upload, _) => vec!["ecr:UploadLayerPart"],
-        (Kind::Ping | Kind::Api | Kind::Other, _) => vec![],
+        (Kind::Ping | Kind::Catalogue | Kind::Api | Kind::Other, _) => vec![],
     }
 }
 

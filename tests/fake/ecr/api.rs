@@ -53,6 +53,7 @@ impl Service {
             "ecr:DescribeRepositories" => self.describe_repositories(input),
             "ecr:CreateRepository" => self.create_repository(input),
             "ecr:PutLifecyclePolicy" => self.put_lifecycle_policy(input),
+            "ecr:SetRepositoryPolicy" => self.set_repository_policy(input),
             "ecr:PutImageTagMutability" => self.put_image_tag_mutability(input),
             "ecr:TagResource" => self.tag_resource(input),
             "ecr:DescribeImages" => self.describe_images(input),

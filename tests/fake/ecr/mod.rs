@@ -52,6 +52,7 @@ fn quirks() -> Quirks {
         single_post: false,
         mount: Mount::Never,
         create_on_push: false,
+        catalogue: false,
         ..Quirks::default()
     }
 }

@@ -13,8 +13,22 @@ impl Service {
     pub(super) fn describe_repositories(&self, input: &Value) -> Outcome {
         let store = self.v2.store.lock().unwrap();
         let Some(names) = input["repositoryNames"].as_array() else {
-            let all = store.repositories.iter();
-            return Ok(json!({"repositories": all.map(|(n, r)| describe(n, r)).collect::<Vec<_>>()}));
+            // 100 where nothing is said. The token is the last name of the page before.
+            let size = input["maxResults"].as_u64().unwrap_or(100);
+            if !(1..=1000).contains(&size) {
+                return fail(
+                    "InvalidParameterException",
+                    format!("Invalid parameter at 'maxResults': {size}"),
+                );
+            }
+            let last = input["nextToken"].as_str();
+            let mut rest =
+                store.repositories.iter().filter(|(name, _)| last.is_none_or(|last| *name.as_str() > *last));
+            let page: Vec<_> = rest.by_ref().take(usize::try_from(size).unwrap()).collect();
+            let next = page.last().map(|(name, _)| (*name).clone()).filter(|_| rest.next().is_some());
+            let page: Vec<_> =
+                page.into_iter().map(|(name, repository)| describe(name, repository)).collect();
+            return Ok(json!({"repositories": page, "nextToken": next}));
         };
         if names.len() > 100 {
             return fail("InvalidParameterException", "at most 100 repository names");
@@ -65,6 +79,17 @@ impl Service {
         self.in_repository(input, |name, repository| {
             repository.settings.lifecycle_policy = Some(text.to_owned());
             Ok(json!({"registryId": ACCOUNT, "repositoryName": name, "lifecyclePolicyText": text}))
+        })
+    }
+
+    pub(super) fn set_repository_policy(&self, input: &Value) -> Outcome {
+        let text = input["policyText"].as_str().unwrap_or_default();
+        if text.len() > 10_240 || serde_json::from_str::<Value>(text).is_err() {
+            return fail("InvalidParameterException", "Invalid parameter at 'PolicyText'");
+        }
+        self.in_repository(input, |name, repository| {
+            repository.settings.policy = Some(text.to_owned());
+            Ok(json!({"registryId": ACCOUNT, "repositoryName": name, "policyText": text}))
         })
     }
 

@@ -15,6 +15,8 @@ pub struct Settings {
     pub kms_key: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub lifecycle_policy: Option<String>,
+    pub policy: Option<String>,
+    pub scan_on_push: bool,
 }
 
 /// Whether tags can be moved.
@@ -99,6 +101,7 @@ impl Settings {
         let mut settings = Self::default();
         settings.read_mutability(input)?;
         settings.read_tags(input);
+        settings.scan_on_push = input["imageScanningConfiguration"]["scanOnPush"] == true;
         let encryption = &input["encryptionConfiguration"];
         encryption["encryptionType"].as_str().unwrap_or("AES256").clone_into(&mut settings.encryption);
         settings.kms_key = encryption["kmsKey"].as_str().map(str::to_owned);

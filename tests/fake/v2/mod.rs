@@ -1,9 +1,9 @@
 //! The Registry API, `/v2/`, over a store and as the quirks want it. One verb a file.
 
 mod blobs;
+mod lists;
 mod manifests;
 mod referrers;
-mod tags;
 mod uploads;
 
 use std::sync::{Arc, Mutex};
@@ -46,6 +46,7 @@ impl V2 {
             (Kind::Ping, Method::GET) => {
                 Reply::status(200).named("docker-distribution-api-version", "registry/2.0")
             }
+            (Kind::Catalogue, Method::GET) if self.quirks.catalogue => self.catalogue(head),
             (Kind::Tags, Method::GET) => self.tags(head, &route.name),
             (Kind::Manifest, Method::GET | Method::HEAD) => self.manifest(head, route),
             (Kind::Manifest, Method::PUT) => self.put_manifest(head, route, payload).await,
@@ -54,7 +55,7 @@ impl V2 {
             (Kind::UploadStart, Method::POST) => self.start_upload(head, route, payload).await,
             (Kind::Upload, Method::PATCH) => self.patch_upload(head, route, payload).await,
             (Kind::Upload, Method::PUT) => self.put_upload(head, route, payload).await,
-            (Kind::Ping | Kind::Other | Kind::Api | Kind::Referrers, _) => {
+            (Kind::Ping | Kind::Catalogue | Kind::Other | Kind::Api | Kind::Referrers, _) => {
                 Reply::status(404).body("404 page not found\n")
             }
             _ => Reply::error(405, "UNSUPPORTED", "The operation is unsupported."),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use futures_util::stream;
+use futures_util::{FutureExt, future, stream};
 use serde_json::Value;
 use tagferry::config::Config;
 use tagferry::daemon::{Daemon, Options};
@@ -106,7 +106,7 @@ async fn a_daemon_goes_on_after_a_panic() {
     let (first, loads) = (config().unwrap(), AtomicUsize::default());
     let reload = move || {
         assert!(loads.fetch_add(1, Relaxed) > 0, "a mistake of ours");
-        config()
+        future::ready(config()).boxed_local()
     };
     let options = Options {
         app: tagferry::app::Options::default(),

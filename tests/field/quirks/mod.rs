@@ -4,6 +4,7 @@
 //! A kind of quirk is a file: a type of row, the rows, and the test that reads them. A new sample of a known kind is one
 //! row more.
 
+mod catalogues;
 mod challenges;
 mod content;
 mod credentials;

@@ -407,7 +407,7 @@ const NOWHERE: &str = "mirrors: [{source: quay.io/a/b, target: registry.test/b, 
 #[tokio::test]
 async fn a_test_sends_one_of_each_kind_that_a_destination_wants() {
     let (mut hook, mut slack) = (Receiver::start(Vec::new()).await, Receiver::start(Vec::new()).await);
-    let all = "[copied, failed, recovered, late, reload_refused]";
+    let all = "[copied, failed, recovered, late, discovered, reload_refused]";
     let notices = format!(
         "public_url: https://tagferry.example.com\nnotices:\n  - webhook: {{url: '{}'}}\n    on: {all}\n  - slack: {{url: '{}'}}\n",
         hook.url(),
@@ -415,10 +415,10 @@ async fn a_test_sends_one_of_each_kind_that_a_destination_wants() {
     );
     let program = Program::configured(&(NOWHERE.to_owned() + &notices));
     let ran = program.run_online(&["notices", "--test"]).await;
-    for kind in ["copied", "failed", "recovered", "late", "reload_refused"] {
+    for kind in ["copied", "failed", "recovered", "late", "discovered", "reload_refused"] {
         let json = hook.next().await.json;
         assert_eq!((&json["kind"], &json["test"]), (&kind.into(), &true.into()));
-        let url = if kind == "reload_refused" { "" } else { "?mirror=a%2Fb" };
+        let url = if ["discovered", "reload_refused"].contains(&kind) { "" } else { "?mirror=a%2Fb" };
         assert_eq!(json["url"], format!("https://tagferry.example.com/{url}"));
     }
     hook.assert_empty();
@@ -428,7 +428,7 @@ async fn a_test_sends_one_of_each_kind_that_a_destination_wants() {
         assert!(text.starts_with(&told), "{text}");
     }
     slack.assert_empty();
-    assert_eq!(ran.assert_code(0).stdout.matches("  sent").count(), 8, "{}", ran.stdout);
+    assert_eq!(ran.assert_code(0).stdout.matches("  sent").count(), 9, "{}", ran.stdout);
     assert!(!ran.stdout.contains("services") && !ran.stderr.contains("services"), "{}", ran.stderr);
 }
 

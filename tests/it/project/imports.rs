@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use tagferry::config::Config;
+use tagferry::config::{Config, Discovery, Found};
 use tagferry::import::{Draft, To, import, write};
 use tagferry::oci::Digest;
 use tagferry::select::{Wish, select};
@@ -88,12 +88,16 @@ fn expected(target: &BTreeMap<String, BTreeMap<String, String>>) -> Held {
 /// What is wrong with the configuration that a job's files become, if anything is.
 fn fault(job: &Job, files: &Import) -> Option<String> {
     let text = imported(job, files);
-    if !job.catalogue.is_empty() {
-        // Repositories that a catalogue lists are left out, which is told.
-        return (!text.contains("write a mirror for each repository")).then_some(text);
-    }
     let variable = |name: &str| Some(OsString::from(job.env.get(name).map_or("some-text", String::as_str)));
-    let config = match Config::parse(&job.name, &text, &variable) {
+    let listed = |discovery: &Discovery| {
+        let all = job.catalogue.get(discovery.host.as_str()).map(Vec::as_slice).unwrap_or_default();
+        (discovery.source.clone(), all.iter().map(|path| path.parse().unwrap()).collect())
+    };
+    let config = Config::parse(&job.name, &text, &variable).and_then(|config| {
+        let found: Found = config.discoveries.iter().map(listed).collect();
+        Config::parse_found(&job.name, &text, &variable, &found)
+    });
+    let config = match config {
         Ok(config) => config,
         Err(faults) => return Some(format!("{faults}\n{text}")),
     };

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
-use tagferry::app::{App, Options};
+use tagferry::app::{App, Options, discover};
 use tagferry::config::Config;
 use tagferry::event::{
     Event, EventKind, MirrorSummary, Observer, RunOutcome, RunSummary, TagOutcome, TagSummary,
@@ -43,9 +43,17 @@ pub(crate) fn silent() -> Arc<dyn Observer> {
 
 /// The program, ready to run.
 pub(crate) async fn app(config: &str, observer: Arc<dyn Observer>) -> App {
-    let config = Config::parse("test.yaml", config, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let aws = SharedCredentialsProvider::new(Credentials::new(ACCESS_KEY, "secret", None, None, "test"));
-    App::new(config, Options { retry: RETRY, aws: Some(aws), ..Options::default() }, observer).await.unwrap()
+    let options = Options { retry: RETRY, aws: Some(aws), ..Options::default() };
+    let config = configured(config, options.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+    App::new(config, options, observer).await.unwrap()
+}
+
+/// A configuration with what there is to discover, or what stands in the way.
+pub(crate) async fn configured(text: &str, options: Options) -> Result<Config, String> {
+    let config = Config::parse("test.yaml", text, &|_| None).map_err(|faults| faults.to_string())?;
+    let found = discover(config, options).await.map_err(|error| error.to_string())?;
+    Config::parse_found("test.yaml", text, &|_| None, &found).map_err(|faults| faults.to_string())
 }
 
 /// All tags of `app`, to a repository of the same name.

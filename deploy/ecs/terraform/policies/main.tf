@@ -85,7 +85,7 @@ locals {
       for resources in var.create_repositories ? [var.target_repository_arns] : [] : {
         Sid      = "Create"
         Effect   = "Allow"
-        Action   = ["ecr:CreateRepository", "ecr:PutLifecyclePolicy", "ecr:TagResource"]
+        Action   = ["ecr:CreateRepository", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy", "ecr:TagResource"]
         Resource = resources
       }
     ]

@@ -1,46 +1,53 @@
-//! The names of a tag list while it is read, in bounded memory.
+//! The names of a list while it is read, in bounded memory.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::oci::Tag;
-
-/// The most tags that are accepted.
-pub(super) const TAGS_MAX: usize = 200_000;
 /// A longer name is none by which a list could be asked to go on.
 const LAST_MAX_BYTES: usize = 1024;
 
-/// The tags of the pages so far, each once, in the order of the registry.
+/// The names of the pages so far that are a `T`, each once, in the order of the registry.
 ///
 /// Of each name two hashes say whether it came before: names may be as long as a page, and most pages are read to the
 /// end of the list just to find no new ones.
-#[derive(Debug, Default)]
-pub(super) struct Listing {
-    pub(super) tags: Vec<Tag>,
+#[derive(Debug)]
+pub(in crate::registry) struct Listing<T> {
+    pub(in crate::registry) names: Vec<T>,
+    /// The member of a page that holds them.
+    member: &'static str,
+    /// The most names that are accepted.
+    max: usize,
     seen: HashSet<u128>,
     hashes: [RandomState; 2],
     /// The entries of the page at hand.
-    pub(super) count: usize,
+    pub(in crate::registry) count: usize,
     /// The last of them.
     pub(super) last: Option<String>,
 }
 
-impl Listing {
+impl<T: FromStr> Listing<T> {
+    /// One without names. Pages have them in this member, and there may be so many.
+    pub(in crate::registry) fn new(member: &'static str, max: usize) -> Self {
+        let (names, seen, hashes) = Default::default();
+        Self { names, member, max, seen, hashes, count: 0, last: None }
+    }
+
     /// How many different names there were.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::registry) fn len(&self) -> usize {
         self.seen.len()
     }
 
     /// Whether there are more than are accepted.
     pub(super) fn is_too_long(&self) -> bool {
-        self.seen.len() > TAGS_MAX
+        self.seen.len() > self.max
     }
 
     /// Takes in a page, name by name.
-    pub(super) fn read(&mut self, page: &[u8]) -> serde_json::Result<()> {
+    pub(in crate::registry) fn read(&mut self, page: &[u8]) -> serde_json::Result<()> {
         (self.count, self.last) = (0, None);
         let mut deserializer = serde_json::Deserializer::from_slice(page);
         deserializer.deserialize_map(Page(self))?;
@@ -51,38 +58,31 @@ impl Listing {
         self.count += 1;
         let [high, low] = self.hashes.each_ref().map(|hashes| hashes.hash_one(name));
         if !self.is_too_long() && self.seen.insert(u128::from(high) << 64 | u128::from(low)) {
-            self.tags.extend(name.parse::<Tag>().ok());
+            self.names.extend(name.parse::<T>().ok());
         }
-    }
-
-    /// What all of it holds on the heap, in bytes.
-    #[cfg(test)]
-    fn bytes(&self) -> usize {
-        let names: usize = self.tags.iter().map(|tag| tag.as_str().len()).sum();
-        names + self.tags.capacity() * size_of::<Tag>() + self.seen.capacity() * (size_of::<u128>() + 1)
     }
 }
 
 /// Reads the object of a page. What is not asked for is passed over.
-struct Page<'a>(&'a mut Listing);
+struct Page<'a, T>(&'a mut Listing<T>);
 
 /// Reads the names in it. Some registries send null for none.
-struct Names<'a>(&'a mut Listing);
+struct Names<'a, T>(&'a mut Listing<T>);
 
-impl<'de> Visitor<'de> for Page<'_> {
+impl<'de, T: FromStr> Visitor<'de> for Page<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `tags`")
+        write!(f, "an object with `{}`", self.0.member)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<(), A::Error> {
-        let mut has_tags = false;
+        let (member, mut has_names) = (self.0.member, false);
         while let Some(key) = page.next_key::<String>()? {
-            if key != "tags" {
+            if key != member {
                 page.next_value::<IgnoredAny>()?;
-            } else if std::mem::replace(&mut has_tags, true) {
-                return Err(A::Error::duplicate_field("tags"));
+            } else if std::mem::replace(&mut has_names, true) {
+                return Err(A::Error::duplicate_field(member));
             } else {
                 page.next_value_seed(Names(self.0))?;
             }
@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for Page<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Names<'_> {
+impl<'de, T: FromStr> DeserializeSeed<'de> for Names<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -99,7 +99,7 @@ impl<'de> DeserializeSeed<'de> for Names<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Names<'_> {
+impl<'de, T: FromStr> Visitor<'de> for Names<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,10 +128,22 @@ impl<'de> Visitor<'de> for Names<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::Tag;
 
+    const TAGS_MAX: usize = 200_000;
     const PAGE_BYTES: usize = 8 * 1024 * 1024;
     /// What a list may take: two hundred thousand of the longest tags.
     const BYTES_MAX: usize = 48 * 1024 * 1024;
+
+    fn listing() -> Listing<Tag> {
+        Listing::new("tags", TAGS_MAX)
+    }
+
+    /// What all of it holds on the heap.
+    fn bytes(Listing { names, seen, .. }: &Listing<Tag>) -> usize {
+        let letters: usize = names.iter().map(|tag| tag.as_str().len()).sum();
+        letters + names.capacity() * size_of::<Tag>() + seen.capacity() * (size_of::<u128>() + 1)
+    }
 
     fn page(name: impl Fn(usize) -> String) -> Vec<u8> {
         let mut page = br#"{"name":"a","tags":[""#.to_vec();
@@ -148,9 +160,9 @@ mod tests {
 
     #[test]
     fn names_come_once_and_what_is_no_tag_is_left_out() {
-        let mut listing = Listing::default();
+        let mut listing = listing();
         listing.read(br#"{"tags":["b","a","b","not a tag","\u0061"],"name":"x"}"#).unwrap();
-        let tags: Vec<_> = listing.tags.iter().map(Tag::as_str).collect();
+        let tags: Vec<_> = listing.names.iter().map(Tag::as_str).collect();
         assert_eq!((tags, listing.count, listing.len()), (vec!["b", "a"], 5, 3));
         assert_eq!(listing.last.as_deref(), Some("a"));
         listing.read(br#"{"tags":null}"#).unwrap();
@@ -165,11 +177,11 @@ mod tests {
 
     #[test]
     fn a_page_of_one_letter_names_is_as_large_as_its_letters() {
-        let mut listing = Listing::default();
+        let mut listing = listing();
         let page = page(|number| ["a", "b", "c"][number % 3].to_owned());
         listing.read(&page).unwrap();
         assert!(listing.count > 2_000_000, "{}", listing.count);
-        assert!(listing.bytes() < 4096, "{}", listing.bytes());
+        assert!(bytes(&listing) < 4096, "{}", bytes(&listing));
     }
 
     #[test]
@@ -177,18 +189,18 @@ mod tests {
         let (short, long) = (|number| format!("{number:x}"), |number| format!("{number:0128}"));
         let names: [&dyn Fn(usize) -> String; 3] = [&short, &long, &|number| "é".repeat(1 + number % 50_000)];
         for name in names {
-            let mut listing = Listing::default();
+            let mut listing = listing();
             let page = page(name);
             listing.read(&page).unwrap();
-            assert!(listing.bytes() <= BYTES_MAX, "{}", listing.bytes());
+            assert!(bytes(&listing) <= BYTES_MAX, "{}", bytes(&listing));
         }
         // The longest tags, as many as are accepted and one more.
-        let mut listing = Listing::default();
+        let mut listing = listing();
         (0..=TAGS_MAX).for_each(|number| listing.add(&long(number)));
         assert!(listing.is_too_long());
-        assert!(listing.bytes() <= BYTES_MAX, "{}", listing.bytes());
-        let full = listing.bytes();
+        assert!(bytes(&listing) <= BYTES_MAX, "{}", bytes(&listing));
+        let full = bytes(&listing);
         (0..TAGS_MAX).for_each(|number| listing.add(&short(number)));
-        assert_eq!(listing.bytes(), full);
+        assert_eq!(bytes(&listing), full);
     }
 }

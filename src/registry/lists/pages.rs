@@ -25,7 +25,7 @@ const PAGES_MAX: usize = 2000;
 const CUT: usize = 50;
 
 /// A walk over the pages of a list. It never leaves the address where it began: only queries change.
-pub(super) struct Pages<'a> {
+pub(in crate::registry) struct Pages<'a> {
     client: &'a Client,
     request: Request,
     /// What the list is called in errors.
@@ -76,20 +76,25 @@ enum Reason {
 }
 
 /// What a page brought.
-pub(super) struct Brought<'a> {
+pub(in crate::registry) struct Brought<'a> {
     /// How many entries it has.
-    pub(super) count: usize,
+    pub(in crate::registry) count: usize,
     /// How many of them no page before had.
-    pub(super) new: usize,
+    pub(in crate::registry) new: usize,
     /// The query behind the last entry.
-    pub(super) after: &'a dyn Fn() -> Option<String>,
+    pub(in crate::registry) after: &'a dyn Fn() -> Option<String>,
     /// How many were asked for.
-    pub(super) asked: usize,
+    pub(in crate::registry) asked: usize,
 }
 
 impl<'a> Pages<'a> {
     /// The list at the request's address, with this query for the first page. `what` names it in errors.
-    pub(super) fn new(client: &'a Client, request: Request, what: &'static str, query: String) -> Self {
+    pub(in crate::registry) fn new(
+        client: &'a Client,
+        request: Request,
+        what: &'static str,
+        query: String,
+    ) -> Self {
         let page = Page { query, reason: Reason::Named };
         Self {
             client,
@@ -108,7 +113,7 @@ impl<'a> Pages<'a> {
 
     /// The next page as it came, none after the last. Then either [`Pages::go_on`] or [`Pages::follow`] has to be asked how
     /// it goes on.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(in crate::registry) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let Some(page) = self.next.take() else { return Ok(None) };
         // A page that leads back to one before brings nothing new.
         if !self.asked.add(&page.query) {
@@ -135,7 +140,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Goes on where the page says.
-    pub(super) fn follow(&mut self) -> Result<(), Error> {
+    pub(in crate::registry) fn follow(&mut self) -> Result<(), Error> {
         let link = self.link.take().unwrap_or_default();
         self.next = match std::mem::replace(&mut self.named, Next::None) {
             Next::None => None,
@@ -148,7 +153,7 @@ impl<'a> Pages<'a> {
 
     /// The same for a list that can be asked for what is behind an entry. Where a page says that it goes on and not how,
     /// and where it looks cut off, this is done; a page that brings nothing new is the last.
-    pub(super) fn go_on(&mut self, brought: &Brought<'_>) -> Result<(), Error> {
+    pub(in crate::registry) fn go_on(&mut self, brought: &Brought<'_>) -> Result<(), Error> {
         let &Brought { count, new, after, asked } = brought;
         let is_repeated = count > 0 && new == 0;
         match &self.page.reason {
@@ -184,7 +189,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The page at hand is no page of this list.
-    pub(super) fn unreadable(&self, page: &[u8], error: &serde_json::Error) -> Error {
+    pub(in crate::registry) fn unreadable(&self, page: &[u8], error: &serde_json::Error) -> Error {
         if self.is_web_page {
             let kind = Kind::WebPage("a web page".to_owned());
             return Error::new(&self.request.method, &self.request.url, kind);
@@ -201,7 +206,7 @@ impl<'a> Pages<'a> {
     }
 
     /// A failure of this list.
-    pub(super) fn fail(&self, why: String) -> Error {
+    pub(in crate::registry) fn fail(&self, why: String) -> Error {
         Error::new(&self.request.method, &self.request.url, Kind::Protocol(why))
     }
 }
@@ -225,7 +230,7 @@ fn is_web_page(headers: &HeaderMap) -> bool {
 
 /// Whether a registry that refuses pages of this size may give smaller ones (google/go-containerregistry#1963, #681,
 /// distribution/distribution#4844).
-pub(super) fn is_about_size(error: &Error) -> bool {
+pub(in crate::registry) fn is_about_size(error: &Error) -> bool {
     let statuses = [
         StatusCode::BAD_REQUEST,
         StatusCode::METHOD_NOT_ALLOWED,

@@ -1,9 +1,9 @@
-//! `GET /v2/NAME/tags/list`, page by page.
+//! `GET /v2/NAME/tags/list` and `GET /v2/_catalog`, page by page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::LINK;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fake::quirks::LinkStyle;
 use crate::fake::wire::{Head, Reply};
@@ -12,6 +12,19 @@ use super::V2;
 
 impl V2 {
     pub(super) fn tags(&self, head: &Head, name: &str) -> Reply {
+        match self.with(name, |repository| repository.tags.keys().cloned().collect()) {
+            Err(refusal) => refusal,
+            Ok(tags) => self.page(head, &json!({"name": name}), "tags", tags),
+        }
+    }
+
+    pub(super) fn catalogue(&self, head: &Head) -> Reply {
+        let repositories = self.store.lock().unwrap().repositories.keys().cloned().collect();
+        self.page(head, &json!({}), "repositories", repositories)
+    }
+
+    /// One page of these names, as this member of the document.
+    fn page(&self, head: &Head, document: &Value, member: &str, names: Vec<String>) -> Reply {
         let quirks = &self.quirks;
         let asked = head.query("n").and_then(|n| n.parse::<usize>().ok());
         if let (Some(limit), Some(asked)) = (quirks.page_refused_above, asked)
@@ -24,28 +37,24 @@ impl V2 {
             return Reply::error(405, "UNSUPPORTED", &message);
         }
         let size = asked.unwrap_or(quirks.page_default).min(quirks.page_max);
+        let mut document = document.clone();
         if quirks.link == LinkStyle::Endless {
-            return endless(head, name);
+            return endless(head, document, member);
         }
         let last = match head.query("next_page") {
             Some(cursor) => URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|text| String::from_utf8(text).ok()),
             None => head.query("last"),
         };
-        let page = self.with(name, |repository| {
-            let after = |tag: &&String| last.as_ref().is_none_or(|last| *tag > last);
-            let rest: Vec<String> = repository.tags.keys().filter(after).cloned().collect();
-            (rest.len() > size, rest.into_iter().take(size).collect::<Vec<_>>())
-        });
-        match page {
-            Err(refusal) => refusal,
-            Ok((has_more, tags)) => {
-                let reply = Reply::json(200, &json!({"name": name, "tags": tags}));
-                let link = tags.last().filter(|_| has_more);
-                match link.and_then(|last_of_page| self.link(head, last.as_deref(), last_of_page, size)) {
-                    Some(link) => reply.header(LINK, format!(r#"<{link}>; rel="next""#)),
-                    None => reply,
-                }
-            }
+        let after = |name: &String| last.as_ref().is_none_or(|last| name > last);
+        let mut names: Vec<String> = names.into_iter().filter(after).collect();
+        let has_more = names.len() > size;
+        names.truncate(size);
+        document[member] = json!(names);
+        let reply = Reply::json(200, &document);
+        let last_of_page = names.last().filter(|_| has_more);
+        match last_of_page.and_then(|name| self.link(head, last.as_deref(), name, size)) {
+            Some(link) => reply.header(LINK, format!(r#"<{link}>; rel="next""#)),
+            None => reply,
         }
     }
 
@@ -65,9 +74,9 @@ impl V2 {
     }
 }
 
-/// A page of one tag, and always one more page.
-fn endless(head: &Head, name: &str) -> Reply {
+/// A page of one name, and always one more page.
+fn endless(head: &Head, mut document: Value, member: &str) -> Reply {
     let number: u64 = head.query("last").and_then(|last| last.parse().ok()).unwrap_or(0) + 1;
-    Reply::json(200, &json!({"name": name, "tags": [number.to_string()]}))
-        .header(LINK, format!(r#"<{}?last={number}&n=1>; rel="next""#, head.path))
+    document[member] = json!([number.to_string()]);
+    Reply::json(200, &document).header(LINK, format!(r#"<{}?last={number}&n=1>; rel="next""#, head.path))
 }

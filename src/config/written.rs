@@ -1,0 +1,49 @@
+//! Mirrors as they are written, on their way to what they become.
+
+use crate::config::raw;
+use crate::config::schedule::Schedule;
+use crate::yaml::Path;
+
+/// Ends a source that stands for all repositories under it.
+pub(super) const MARK: &str = "/*";
+
+/// What goes for mirrors that do not say otherwise.
+pub(super) struct Common<'a> {
+    pub(super) defaults: &'a raw::Defaults,
+    pub(super) schedule: Option<&'a Schedule>,
+}
+
+/// A mirror as it is written: a mapping, or one or more texts that name images of one repository.
+pub(super) struct Written {
+    pub(super) mirror: raw::Mirror,
+    pub(super) path: Path,
+    /// The items of `tags`, each with its place.
+    pub(super) tags: Option<Vec<(Path, raw::Rule)>>,
+    pub(super) form: Form,
+}
+
+/// How a mirror came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Mapping,
+    /// Texts, which can have no name of their own.
+    Images,
+    /// One of several that one mapping stands for, whose source this is.
+    Discovered(String),
+}
+
+impl Written {
+    /// Whether it stands for all repositories under a path.
+    pub(super) fn is_discovery(&self) -> bool {
+        matches!(&self.mirror.source, Some(raw::OneOrMore::One(text)) if text.ends_with(MARK))
+    }
+
+    /// The mirror of one repository of those.
+    pub(super) fn of(&self, repository: &str, form: Form) -> Option<Self> {
+        let Some(raw::OneOrMore::One(text)) = &self.mirror.source else { return None };
+        let under = text.strip_suffix(MARK)?;
+        let source = Some(raw::OneOrMore::One(format!("{under}/{repository}")));
+        let mirror = raw::Mirror { name: None, source, except: None, ..self.mirror.clone() };
+        Some(Self { mirror, path: self.path.clone(), tags: self.tags.clone(), form })
+    }
+}
