@@ -213,7 +213,7 @@ impl Supervisor {
         match error {
             None => info!("Took the new configuration"),
             Some(error) => {
-                error!(error, "Did not take the new configuration; the one before stays:\n{error}")
+                error!(error, "Did not take the new configuration; the one before stays:\n{error}");
             }
         }
     }

@@ -50,7 +50,7 @@ pub(in crate::import) fn read(mut file: Fields) -> Result<Draft, String> {
             match mirror(mapping, &source, &target, settings)? {
                 Some(mirror) => draft.mirrors.push(mirror),
                 None => {
-                    draft.note(format!("left out: {place}: a pattern: write a mirror for each repository"))
+                    draft.note(format!("left out: {place}: a pattern: write a mirror for each repository"));
                 }
             }
         }
@@ -205,7 +205,7 @@ fn keep(rules: &mut [Rule], pattern: &str) {
     for rule in rules {
         let Choice::Matching(matching) = &mut rule.choice else { continue };
         if is_inverted {
-            matching.except = either(matching.except.take(), &pattern);
+            matching.except = Some(either(matching.except.take(), &pattern));
         } else if matching.regex == "." {
             matching.regex.clone_from(&pattern);
         } else {
@@ -221,9 +221,9 @@ fn limit(rules: &mut Vec<Rule>, newest: u64) {
         let Choice::Matching(pattern) = &mut rule.choice else { continue };
         // A range takes versions alone.
         if pattern.range.is_none() {
-            let except = either(pattern.except.clone(), VERSION);
+            let except = Some(either(pattern.except.clone(), VERSION));
             let mut other = Rule::of(Pattern { except, ..(**pattern).clone() });
-            other.remark = "dregsy keeps all that is no version".to_owned();
+            "dregsy keeps all that is no version".clone_into(&mut other.remark);
             others.push(other);
         }
         if pattern.regex == "." {
@@ -236,8 +236,8 @@ fn limit(rules: &mut Vec<Rule>, newest: u64) {
 }
 
 /// What one pattern or another matches.
-fn either(one: Option<String>, other: &str) -> Option<String> {
-    Some(one.map_or_else(|| other.to_owned(), |one| format!("{one}|{other}")))
+fn either(one: Option<String>, other: &str) -> String {
+    one.map_or_else(|| other.to_owned(), |one| format!("{one}|{other}"))
 }
 
 /// The anchors are put where there are none.
