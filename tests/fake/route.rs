@@ -40,7 +40,8 @@ pub struct Route {
 /// Where uploads go on that leave `/v2/`: `OUTSIDE NAME/uploads/ID`.
 pub const OUTSIDE: &str = "/artifacts-uploads/";
 
-/// The separators between a repository and what is asked of it, longest first.
+/// The separators between a repository and what is asked of it; the last one in an address counts, and of those that end
+/// there the longest.
 const SEPARATORS: &[(&str, Kind)] = &[
     ("/blobs/uploads/", Kind::Upload),
     ("/manifests/", Kind::Manifest),
@@ -78,16 +79,20 @@ impl Route {
         if let Some(name) = path.strip_suffix("/tags/list") {
             return route(Kind::Tags, name, "");
         }
-        for &(separator, kind) in SEPARATORS {
-            match path.rsplit_once(separator) {
-                Some((name, "")) if kind == Kind::Upload => return route(Kind::UploadStart, name, ""),
-                Some((name, reference)) => return route(kind, name, reference),
-                None => {}
+        // A repository may be called `manifests`, too.
+        let found = SEPARATORS
+            .iter()
+            .filter_map(|&(separator, kind)| Some((path.rfind(separator)?, separator, kind)));
+        match found.rev().max_by_key(|(at, ..)| *at) {
+            Some((at, separator, kind)) => {
+                let (name, reference) = (&path[..at], &path[at + separator.len()..]);
+                let is_start = kind == Kind::Upload && reference.is_empty();
+                route(if is_start { Kind::UploadStart } else { kind }, name, reference)
             }
-        }
-        match path.strip_suffix("/blobs/uploads") {
-            Some(name) => route(Kind::UploadStart, name, ""),
-            None => route(Kind::Other, "", ""),
+            None => match path.strip_suffix("/blobs/uploads") {
+                Some(name) => route(Kind::UploadStart, name, ""),
+                None => route(Kind::Other, "", ""),
+            },
         }
     }
 }

@@ -4,6 +4,7 @@
 //! a proxy that knows no others.
 #![expect(clippy::print_stdout, reason = "the figures are what these tests are run for")]
 
+mod host;
 mod job;
 mod stage;
 mod tunnel;
@@ -16,12 +17,17 @@ use serde_json::Value;
 pub(crate) use self::job::{Import, Job, jobs};
 use self::stage::Stage;
 
-/// Jobs that need what is on its way: repositories found by a catalogue, and `scan_on_push`. They count as done, and are not run.
+/// Jobs that need what is on its way: repositories found by a catalogue, and `policy` and `scan_on_push` of those that are made.
+/// They count as what can be done, and are not run.
 const AWAITED: &[&str] = &[
     "dregsy-all-of-a-project-out-of-ecr",
     "lambda-all-of-a-group-as-it-is-pushed",
     "regsync-whole-registry",
+    "script-backfill-of-a-region",
+    "script-buildkite-bases-with-pull-policy",
     "script-govcloud-list-by-registry",
+    "script-several-clouds-at-once",
+    "terraform-list-into-immutable-repositories",
     "zot-migrate-a-whole-registry",
 ];
 
@@ -59,38 +65,44 @@ fn failed(document: &Value) -> BTreeSet<(String, String)> {
     failed
 }
 
-/// Does the jobs of a folder. Fails where other ones than these do not come out as they have to, or fewer than nine of
-/// ten can be done.
-async fn check(folder: &str, known: &[&str]) {
+/// Whether there is a way to do it.
+fn is_possible(job: &Job) -> bool {
+    job.cannot.is_none()
+}
+
+/// Does the jobs of a folder. Fails where one of those that can be done does not come out as it has to.
+async fn check(folder: &str) {
     let jobs = jobs(folder);
-    let possible: Vec<_> = jobs.iter().filter(|job| job.cannot.is_none()).collect();
-    let run = possible.iter().filter(|job| !AWAITED.contains(&&*job.name));
-    let faults: Vec<(&str, String)> = stream::iter(run)
-        .map(|job| async { Some((&*job.name, fault_of(job).await?)) })
+    let run = jobs.iter().filter(|job| is_possible(job) && !AWAITED.contains(&&*job.name));
+    let faults: Vec<String> = stream::iter(run)
+        .map(|job| async { Some(format!("{}: {}", job.name, fault_of(job).await?)) })
         .buffered(AT_A_TIME)
         .filter_map(|fault| async { fault })
         .collect()
         .await;
-    let done = possible.len() - faults.len();
-    let percent = done * 100 / jobs.len();
-    println!("{done} of {} jobs in `{folder}` can be done, {percent} %", jobs.len());
-    let unknown = faults.iter().filter(|(name, _)| !known.contains(name));
-    let unknown: Vec<_> = unknown.map(|(name, fault)| format!("{name}: {fault}")).collect();
-    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
-    let names: BTreeSet<&str> = faults.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, known.iter().copied().collect(), "these come out right now");
-    assert!(percent >= 90, "{done} of {} jobs can be done", jobs.len());
+    assert!(faults.is_empty(), "{} of {} jobs:\n{}", faults.len(), jobs.len(), faults.join("\n"));
 }
 
 #[tokio::test]
-async fn nine_of_ten_jobs_can_be_done() {
-    check("", &[]).await;
+async fn what_can_be_done_is_done() {
+    check("").await;
 }
 
-/// Jobs that nothing was made to fit.
+/// Jobs that nothing was made to fit. At the first look 32 of 45 came out right. Four needed [what is on its way](AWAITED), and
+/// two were more than these registries could do then: one without TLS, and a repository whose path has the word `manifests`.
 #[tokio::test]
-async fn so_can_those_that_were_set_aside() {
-    check("aside", &[]).await;
+async fn so_it_is_of_what_was_set_aside() {
+    check("aside").await;
+}
+
+#[test]
+fn nine_of_ten_jobs_can_be_done() {
+    let (worked_on, aside) = (jobs(""), jobs("aside"));
+    let count = |jobs: &[Job]| (jobs.iter().filter(|job| is_possible(job)).count(), jobs.len());
+    let ((one, of_one), (other, of_other)) = (count(&worked_on), count(&aside));
+    println!("{one} of {of_one} jobs can be done, of those that were set aside {other} of {of_other}");
+    assert!(one * 10 >= of_one * 9, "{one} of {of_one}");
+    assert!((one + other) * 10 >= (of_one + of_other) * 9, "{one} of {of_one}, {other} of {of_other}");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::fs;
 use serde_json::{Value, json};
 use tagferry::oci::Digest;
 
-use crate::fake::{Draft, Ecr, Face, Format, Image, Location, Registry, Repository, artifact, index};
+use crate::fake::{Draft, Format, Image, Repository, artifact, index};
+use crate::jobs::host::Host;
 use crate::jobs::job::{Job, Repositories};
 use crate::jobs::tunnel::Tunnel;
 use crate::world::program::{Program, Ran};
@@ -24,50 +25,6 @@ pub(super) struct Stage<'a> {
     hosts: BTreeMap<String, Host>,
     program: Program,
     _tunnel: Tunnel,
-}
-
-enum Host {
-    Registry(Registry),
-    Ecr(Ecr),
-}
-
-impl Host {
-    async fn start(name: &str) -> Self {
-        if name.contains(".dkr.ecr.") {
-            // Behind TLS, which the fake does not know of.
-            Self::Ecr(Ecr::builder().quirks(|quirks| quirks.location = Location::WithoutScheme).start().await)
-        } else {
-            Self::Registry(Registry::start(Face::Open).await)
-        }
-    }
-
-    fn address(&self) -> String {
-        match self {
-            Self::Registry(registry) => registry.host(),
-            Self::Ecr(ecr) => ecr.host(),
-        }
-    }
-
-    fn edit(&self, repository: &str, change: impl FnOnce(&mut Repository)) {
-        match self {
-            Self::Registry(registry) => registry.edit(repository, change),
-            Self::Ecr(ecr) => ecr.edit(repository, change),
-        }
-    }
-
-    fn repositories(&self) -> BTreeMap<String, Repository> {
-        match self {
-            Self::Registry(registry) => registry.repositories(),
-            Self::Ecr(ecr) => ecr.repositories(),
-        }
-    }
-
-    fn assert_consistent(&self) {
-        match self {
-            Self::Registry(registry) => registry.assert_consistent(),
-            Self::Ecr(ecr) => ecr.assert_consistent(),
-        }
-    }
 }
 
 impl<'a> Stage<'a> {

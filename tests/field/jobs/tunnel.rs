@@ -1,4 +1,4 @@
-//! A proxy that leads each name of a host to a server on loopback, and nowhere else.
+//! A proxy that leads each name of a host to a server on loopback, and nowhere else, with TLS or without.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,8 +13,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// The port that a name without one means.
-const HTTPS: u16 = 443;
+/// The ports that a name without one means.
+const PORTS: [u16; 2] = [80, 443];
 
 /// A running proxy. It speaks TLS in the name of the hosts. It and all its connections end when this is dropped.
 pub(super) struct Tunnel {
@@ -32,10 +32,12 @@ impl Tunnel {
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let config = ServerConfig::builder().with_no_client_auth();
         let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        let with_port = |(host, server): (String, String)| {
-            (if host.contains(':') { host } else { format!("{host}:{HTTPS}") }, server)
+        let with_ports = |(host, server): (String, String)| {
+            let ports: &[u16] = if host.contains(':') { &[] } else { &PORTS };
+            let all = ports.iter().map(|port| format!("{host}:{port}")).chain([host.clone()]);
+            all.map(|host| (host, server.clone())).collect::<Vec<_>>()
         };
-        let servers = servers.into_iter().map(with_port).collect();
+        let servers = servers.into_iter().flat_map(with_ports).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
@@ -65,7 +67,8 @@ async fn accept(listener: TcpListener, servers: Arc<BTreeMap<String, String>>, t
     }
 }
 
-/// Answers `CONNECT HOST:PORT`, and is the other end of TLS then.
+/// Passes on what comes after `CONNECT HOST:PORT`, of which it is the other end of TLS, or a request for `http://HOST/…` and those
+/// after it, which are for the same host.
 async fn lead(
     mut client: TcpStream,
     servers: &BTreeMap<String, String>,
@@ -73,21 +76,27 @@ async fn lead(
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if client.read_buf(&mut head).await? == 0 {
             return Ok(());
         }
     }
-    let head = String::from_utf8_lossy(&head);
-    let mut words = head.split(' ');
-    let server = words.next().filter(|method| *method == "CONNECT").and(words.next());
-    let Some(server) = server.and_then(|host| servers.get(host)) else {
+    let text = String::from_utf8_lossy(&head);
+    let mut words = text.split(' ');
+    let (method, address) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let host =
+        address.strip_prefix("http://").map_or(address, |rest| rest.split('/').next().unwrap_or_default());
+    let Some(server) = servers.get(host) else {
         return client.write_all(b"HTTP/1.1 502 Nobody Is There\r\n\r\n").await;
     };
-    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-    let mut client = tls.accept(client).await?;
     let mut server = TcpStream::connect(server).await?;
     server.set_nodelay(true)?;
-    copy_bidirectional(&mut client, &mut server).await?;
+    if method == "CONNECT" {
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+        copy_bidirectional(&mut tls.accept(client).await?, &mut server).await?;
+    } else {
+        server.write_all(&head).await?;
+        copy_bidirectional(&mut client, &mut server).await?;
+    }
     Ok(())
 }
