@@ -332,14 +332,26 @@ mappings:
             newest: 10   # of each variant: ocync counts all tags together
           - latest
           - match: -slim$
+            range: '>=1.0'
+            prereleases: true
+            newest: 10   # of each variant: ocync counts all tags together
       - source: docker.io/library/redis
         target:
           - ${ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/redis
           - ${ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/redis
-        at_least: 0   # no tag is no failure
+        at_least: 2
         tags:
           - match: ^1\.
             except: -debug$|(?i)-(rc|alpha|beta|pre|snapshot|nightly)
+            range: '>=1.0'
+            prereleases: true
+            newest: 10   # of each variant: ocync counts all tags together
+          - latest
+          - match: -slim$
+            except: -debug$
+            range: '>=1.0'
+            prereleases: true
+            newest: 10   # of each variant: ocync counts all tags together
     registries:
       docker.io:
         limits:

@@ -26,9 +26,21 @@ struct Defaults {
     source: Option<String>,
     targets: Vec<String>,
     platforms: Vec<String>,
-    tags: Option<Vec<Rule>>,
-    at_least: u64,
+    tags: Tags,
     artifacts: bool,
+}
+
+/// What is said of tags. A mapping replaces each key of the defaults by itself.
+#[derive(Clone, Default)]
+struct Tags {
+    globs: Option<Vec<String>>,
+    included: Option<Vec<String>>,
+    range: Option<Pattern>,
+    prereleases: Option<bool>,
+    newest: Option<u64>,
+    at_least: Option<u64>,
+    /// What a mapping leaves out, whatever it includes.
+    excluded: Vec<String>,
 }
 
 /// Reads a file.
@@ -47,14 +59,12 @@ pub(in crate::import) fn read(mut file: Fields) -> Result<Draft, String> {
         groups.insert(name, members);
     }
     let mut fields = file.map("defaults");
-    let (tags, at_least) = tags(&mut fields, &mut draft)?;
     let defaults = Defaults {
         source: fields.text("source"),
         targets: fields.texts("targets").unwrap_or_default(),
         platforms: fields.texts("platforms").unwrap_or_default(),
         artifacts: artifacts(&mut fields, &mut draft).unwrap_or(true),
-        tags,
-        at_least,
+        tags: Tags::read(&mut fields, &mut draft)?,
     };
     fields.left_out(ADVICE, IGNORED).into_iter().for_each(|note| draft.note(note));
     for mapping in Fields::list("mappings", file.take("mappings"))? {
@@ -132,9 +142,9 @@ fn mirror(
         targets.iter().flat_map(|name| groups.get(name).cloned().unwrap_or_else(|| vec![name.clone()]));
     let targets =
         targets.map(|name| Ok(format!("{}/{to}", host(&name)?))).collect::<Result<Vec<_>, String>>()?;
-    let (own, at_least) = tags(&mut mapping, draft)?;
-    let at_least = if own.is_some() { at_least } else { defaults.at_least };
-    let rules = own.or_else(|| defaults.tags.clone()).unwrap_or_else(|| vec![all()]);
+    let tags = Tags::read(&mut mapping, draft)?.over(&defaults.tags);
+    let at_least = tags.at_least.unwrap_or(0);
+    let rules = tags.rules(&defaults.tags.excluded);
     let settings = Settings {
         platforms: mapping.texts("platforms").unwrap_or_else(|| defaults.platforms.clone()),
         referrers: artifacts(&mut mapping, draft).unwrap_or(defaults.artifacts),
@@ -156,81 +166,94 @@ fn artifacts(fields: &mut Fields, draft: &mut Draft) -> Option<bool> {
     Some(is_enabled)
 }
 
-/// The rules of `tags`, and how many tags there have to be. None where there is no such key.
-fn tags(fields: &mut Fields, draft: &mut Draft) -> Result<(Option<Vec<Rule>>, u64), String> {
-    if !fields.has("tags") {
-        return Ok((None, 0));
-    }
-    let mut tags = fields.map("tags");
-    let at_least = tags.number("min_tags").unwrap_or(0);
-    let rules = rules(&mut tags, draft)?;
-    tags.left_out(ADVICE, IGNORED).into_iter().for_each(|note| draft.note(note));
-    Ok((Some(rules), at_least))
-}
-
-/// Every tag, but for those that are always left out.
-fn all() -> Rule {
-    Rule::of(Pattern { regex: ".".to_owned(), except: Some(LEFT_OUT.to_owned()), ..Pattern::default() })
-}
-
-fn rules(tags: &mut Fields, draft: &mut Draft) -> Result<Vec<Rule>, String> {
-    let globs = tags.texts("glob").unwrap_or_default();
-    let excluded: Vec<String> =
-        tags.texts("exclude").unwrap_or_default().iter().map(|glob| patterns::glob(glob)).collect();
-    let included = tags.texts("include").unwrap_or_default();
-    let range_path = tags.path_of("semver");
-    let range = match tags.text("semver") {
-        Some(range) => {
-            let mut rules = semver::rules(&range, semver::NUMBERS, Suffixes::Always)
-                .filter(|rules| rules.len() == 1)
-                .ok_or_else(|| format!("cannot read `{range_path}`: no requirement such as `>=1.0, <2.0`"))?;
-            match rules.remove(0).choice {
-                Choice::Matching(pattern) => Some(*pattern),
-                Choice::Named { .. } => None,
-            }
+impl Tags {
+    /// Reads `tags`, where there is such a key.
+    fn read(fields: &mut Fields, draft: &mut Draft) -> Result<Self, String> {
+        if !fields.has("tags") {
+            return Ok(Self::default());
         }
-        None => None,
-    };
-    let prereleases = tags.text("semver_prerelease");
-    if prereleases.as_deref() == Some("only") {
-        draft
-            .note(format!("left out: {}: narrow `match` to pre-releases", tags.path_of("semver_prerelease")));
+        let mut tags = fields.map("tags");
+        let range =
+            tags.text("semver").map(|range| read_range(&range, &tags.path_of("semver"))).transpose()?;
+        let prereleases = tags.text("semver_prerelease");
+        if prereleases.as_deref() == Some("only") {
+            let path = tags.path_of("semver_prerelease");
+            draft.note(format!("left out: {path}: narrow `match` to pre-releases"));
+        }
+        let newest = tags.number("latest");
+        if tags.text("sort").as_deref() == Some("alpha") && newest.is_some() {
+            let path = tags.path_of("sort");
+            draft.note(format!("{path}: `newest` compares versions, never names by their letters"));
+        }
+        let read = Self {
+            globs: tags.texts("glob"),
+            included: tags.texts("include"),
+            range,
+            prereleases: prereleases.map(|wish| wish != "exclude"),
+            newest,
+            at_least: tags.number("min_tags"),
+            excluded: as_patterns(&tags.texts("exclude").unwrap_or_default()),
+        };
+        tags.left_out(ADVICE, IGNORED).into_iter().for_each(|note| draft.note(note));
+        Ok(read)
     }
-    let newest = tags.number("latest");
-    if tags.text("sort").as_deref() == Some("alpha") && newest.is_some() {
-        draft.note(format!(
-            "{}: `newest` compares versions, never names by their letters",
-            tags.path_of("sort")
-        ));
-    }
-    let newest = newest.map(|count| (count, "of each variant: ocync counts all tags together".to_owned()));
-    let base = Pattern {
-        except: patterns::any_of(&[&excluded[..], &[LEFT_OUT.to_owned()]].concat()),
-        range: range.as_ref().and_then(|range| range.range.clone()),
-        prereleases: prereleases.is_some_and(|wish| wish != "exclude"),
-        newest,
-        ..Pattern::default()
-    };
-    let user_excluded = patterns::any_of(&excluded);
-    let is_filtered = base.range.is_some() || base.newest.is_some();
-    let mut rules: Vec<Rule> = if globs.is_empty() {
-        vec![Rule::of(Pattern { regex: ".".to_owned(), ..base })]
-    } else if !is_filtered && globs.iter().all(|glob| patterns::is_literal(glob)) {
-        let kept = globs.iter().filter(|name| !patterns::is_excepted(name, base.except.as_deref()));
-        kept.map(Rule::tag).collect()
-    } else {
-        let globs: Vec<_> = globs.iter().map(|glob| patterns::glob(glob)).collect();
-        // Together, as `newest` counts over all of them.
-        vec![Rule::of(Pattern { regex: globs.join("|"), ..base })]
-    };
-    for glob in included {
-        if !patterns::is_literal(&glob) {
-            let pattern =
-                Pattern { regex: patterns::glob(&glob), except: user_excluded.clone(), ..Pattern::default() };
-            rules.push(Rule::of(pattern));
-        } else if !patterns::is_excepted(&glob, user_excluded.as_deref()) {
-            rules.push(Rule::tag(glob));
+
+    /// What a mapping says, and the defaults where it says nothing.
+    fn over(self, defaults: &Self) -> Self {
+        let defaults = defaults.clone();
+        Self {
+            globs: self.globs.or(defaults.globs),
+            included: self.included.or(defaults.included),
+            range: self.range.or(defaults.range),
+            prereleases: self.prereleases.or(defaults.prereleases),
+            newest: self.newest.or(defaults.newest),
+            at_least: self.at_least.or(defaults.at_least),
+            excluded: self.excluded,
         }
     }
-    Ok(rules)
+
+    /// The rules. `unless_included` are the patterns that the defaults leave out.
+    fn rules(&self, unless_included: &[String]) -> Vec<Rule> {
+        let remark = || "of each variant: ocync counts all tags together".to_owned();
+        let base = Pattern {
+            except: patterns::any_of(&[&self.excluded[..], unless_included, &[LEFT_OUT.to_owned()]].concat()),
+            range: self.range.as_ref().and_then(|pattern| pattern.range.clone()),
+            prereleases: self.prereleases.unwrap_or(false),
+            newest: self.newest.map(|count| (count, remark())),
+            ..Pattern::default()
+        };
+        let globs = self.globs.as_deref().unwrap_or_default();
+        let is_filtered = base.range.is_some() || base.newest.is_some();
+        let mut rules: Vec<Rule> = if globs.is_empty() {
+            vec![Rule::of(Pattern { regex: ".".to_owned(), ..base.clone() })]
+        } else if !is_filtered && globs.iter().all(|glob| patterns::is_literal(glob)) {
+            let kept = globs.iter().filter(|name| !patterns::is_excepted(name, base.except.as_deref()));
+            kept.map(Rule::tag).collect()
+        } else {
+            // Together, as `newest` counts over all of them.
+            vec![Rule::of(Pattern { regex: as_patterns(globs).join("|"), ..base.clone() })]
+        };
+        for glob in self.included.iter().flatten() {
+            rules.push(if patterns::is_literal(glob) {
+                Rule::tag(glob)
+            } else {
+                let except = patterns::any_of(&self.excluded);
+                Rule::of(Pattern { regex: patterns::glob(glob), except, ..base.clone() })
+            });
+        }
+        rules
+    }
+}
+
+fn as_patterns(globs: &[String]) -> Vec<String> {
+    globs.iter().map(|glob| patterns::glob(glob)).collect()
+}
+
+/// The pattern of a requirement.
+fn read_range(text: &str, path: &str) -> Result<Pattern, String> {
+    let rules = semver::rules(text, semver::NUMBERS, Suffixes::Always).filter(|rules| rules.len() == 1);
+    match rules.into_iter().flatten().next().map(|rule| rule.choice) {
+        Some(Choice::Matching(pattern)) => Ok(*pattern),
+        _ => Err(format!("cannot read `{path}`: no requirement such as `>=1.0, <2.0`")),
+    }
 }
