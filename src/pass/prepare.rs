@@ -2,6 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
 use crate::event::{EventKind, MirrorSummary, TagSummary, Warning};
 use crate::oci::{Platform, Reference, Tag};
 use crate::pass::{Error, Names, Pass, TooFew};
@@ -101,17 +104,16 @@ impl Pass<'_> {
     }
 
     /// Looks at what other mirrors into this target want, where nothing is known of them yet and they may want a name that
-    /// is to be set: nothing has moved then.
+    /// is to be set: nothing has moved then. Those that do not answer in time hold up nothing.
     async fn look_ahead(&self, names: &Names, steps: &[Step]) {
-        let copied = || steps.iter().filter(|step| step.action == Action::Copy);
-        for rival in &self.rivals {
-            let rules = &rival.mirror.rules;
-            let may_name = |name: &Tag| rules.iter().any(|rule| rule.may_name(name));
-            if copied().filter_map(|step| step.tag.tag()).any(may_name) && !names.know(&rival.mirror.name) {
-                // What goes wrong is for its own pass to tell.
-                let _ = rival.claim(names).await;
-            }
-        }
+        let copied: Vec<&Step> = steps.iter().filter(|step| step.action == Action::Copy).collect();
+        let may_want = |rival: &&Pass<'_>| {
+            let may_name = |name: &Tag| rival.mirror.rules.iter().any(|rule| rule.may_name(name));
+            copied.iter().filter_map(|step| step.tag.tag()).any(may_name) && !names.know(&rival.mirror.name)
+        };
+        let claims = self.rivals.iter().filter(may_want).map(|rival| rival.claim(names));
+        // What goes wrong is for their own passes to tell.
+        let _ = timeout(self.patience, join_all(claims)).await;
     }
 
     /// Notes which names in the target this mirror wants, and for what. Tells nobody.

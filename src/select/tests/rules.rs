@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::{apply, everything, newest, selected, tags};
+use crate::oci::Digest;
 use crate::select::{Reason, Rule, RuleError, Spec, select};
 
 fn matching(pattern: &str) -> Spec {
@@ -37,6 +38,23 @@ fn every_fault_is_reported() {
             ("except", "not a regular expression: unclosed group, at character 1, `(`"),
         ],
     );
+}
+
+#[test]
+fn which_names_a_rule_may_give_is_known_without_a_tag() {
+    let named = |spec: Spec, name: &str| Spec { names: vec![name.to_owned()], ..spec };
+    let latest = Spec { tag: "latest".parse().ok(), ..Spec::default() };
+    let check = |spec: Spec, may: &str, may_not: &str| {
+        let rule = Rule::new(spec).unwrap();
+        assert!(tags(may).iter().all(|name| rule.may_name(name)), "{may}");
+        assert!(!tags(may_not).iter().any(|name| rule.may_name(name)), "{may_not}");
+    };
+    check(Spec { except: Some("-rc".to_owned()), ..matching("^1") }, "1.2", "2.0 1.2-rc1");
+    check(named(matching("."), "b-{tag}"), "b-1 b-", "a-1 1");
+    check(named(matching("^(?<line>21)"), "{line}-newest"), "21-newest", "21-old 21");
+    check(latest.clone(), "latest", "1.2");
+    check(named(latest, "stable"), "stable", "latest");
+    check(Spec { digest: Some(Digest::of(b"x")), ..Spec::default() }, "", "latest");
 }
 
 #[test]

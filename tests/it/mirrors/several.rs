@@ -145,6 +145,17 @@ async fn a_first_target_that_fails_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn a_mirror_that_cannot_be_looked_at_holds_up_none_that_shares_its_target() {
+    let (one, two, target) = (registry().await, registry().await, registry().await);
+    one.push("app", "1", &of("1"));
+    two.fault(Fault::new(Match::tags(), Action::status(403)));
+    let mirrors = "  - {name: a, source: HOST0/app, target: HOST2/app, tags: [{match: .}]}\n\
+                   \x20 - {name: b, source: HOST1/app, target: HOST2/app, tags: [{match: .}]}\n";
+    let summary = sync(&config(&[&one, &two, &target], mirrors)).await;
+    assert_eq!(told(&summary), [(RunOutcome::Succeeded, 1), (RunOutcome::Failed, 0)]);
+}
+
+#[tokio::test]
 async fn mirrors_that_share_a_target_do_not_take_each_others_names() {
     let (one, two, target) = (registry().await, registry().await, registry().await);
     for (source, tag) in [(&one, "1"), (&one, "2"), (&two, "2"), (&two, "3")] {
