@@ -49,8 +49,9 @@ impl Repository {
 
     /// All repositories under `HOST` or `HOST/PATH`. None where the registry lists them to nobody.
     pub(super) fn all_below(text: &str) -> Option<Self> {
-        let Self { host, path } = Self::parse(&format!("{text}/{ALL}"))?;
-        let under = path.strip_suffix(ALL)?;
+        const ONE: &str = "one";
+        let Self { host, path } = Self::parse(&format!("{text}/{ONE}"))?;
+        let under = path.strip_suffix(ONE)?;
         (!Host::lists_nothing(&host)).then(|| Self { path: format!("{under}{ALL}"), host })
     }
 

@@ -72,7 +72,7 @@ fn notices_about_what_is_not_there_now_are_a_warning() {
     assert_eq!(
         warnings,
         [
-            "4:55: notices[0].mirrors[0]: no mirror has this name now: no repository of this path was discovered"
+            "4:57: notices[0].mirrors[0]: no mirror has this name now: no repository of this path was discovered"
         ]
     );
 }
@@ -143,6 +143,6 @@ fn what_has_no_meaning_is_told() {
     );
     check(
         &["mirrors:", "  - {source: c.test/*, target: 'c.test/{path}', tags: [latest]}"],
-        &["2:31: mirrors[0].target: the source itself: write the repository that is to hold the copies"],
+        &["2:32: mirrors[0].target: the source itself: write the repository that is to hold the copies"],
     );
 }

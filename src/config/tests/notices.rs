@@ -70,7 +70,7 @@ fn words_and_names_are_those_that_there_are() {
             "  - {slack: {url: 'https://a.b/c'}, on: [], mirrors: []}",
         ],
         &[
-            "6:50: notices[0].on[1]: expected one of copied, failed, recovered, late, reload_refused",
+            "6:50: notices[0].on[1]: expected one of copied, failed, recovered, late, discovered, reload_refused",
             "6:78: notices[0].mirrors[1]: no mirror is named `java/jkd`, did you mean `java/jdk`?",
             "7:41: notices[1].on: empty: leave it out to be told of copied, failed and recovered",
             "7:54: notices[1].mirrors: empty: leave it out to be told of all mirrors",

@@ -293,7 +293,7 @@ fn a_policy_is_a_json_object_of_some_size() {
         ],
         &[
             r#"6:77: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.policy: expected the repository's policy, as a mapping that starts with `Statement:` or as JSON text"#,
-            r#"6:95: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.scan_on_push: expected true or false"#,
+            r#"6:95: registries["123456789012.dkr.ecr.us-east-1.amazonaws.com"].ecr.repository.scan_on_push: expected true or false, found a text"#,
         ],
     );
     let long = format!(

@@ -8,7 +8,7 @@ use serde_json::json;
 use tagferry::app::Options;
 
 use super::answer;
-use crate::fake::{Action, Builder, Face, Fault, Head, Match, Registry, Reply, image};
+use crate::fake::{Action, Bearer, Builder, Face, Fault, Head, Match, Registry, Reply, Scope, image};
 use crate::world::{RETRY, assert_says, assert_succeeded, configured, mirror, sync};
 
 /// All repositories of the source.
@@ -192,6 +192,7 @@ async fn the_login_for_a_list_is_made_as_the_registry_wants_it() {
             None => return None,
         })
     }
+    let quay = Bearer { realm: "/v2/auth".to_owned(), scope: Scope::Absent, ..Bearer::default() };
     let no_scope =
         Reply::error(400, "INVALID_REQUEST", "Unable to decode repository and actions: registry:catalog:*");
     check(vec![
@@ -204,7 +205,7 @@ async fn the_login_for_a_list_is_made_as_the_registry_wants_it() {
             },
             Finds(named(["team/web"])),
         )
-        .source(Registry::builder(Face::Quay)),
+        .source(Registry::builder(Face::Quay).bearer(quay)),
         row(
             "no token does",
             "goharbor/harbor#13573",
@@ -299,5 +300,5 @@ async fn what_is_listed_and_has_no_tag_is_empty() {
     let summary = sync(&mirror(&source, &target, ALL)).await;
     let failed: Vec<_> = summary.mirrors.iter().filter_map(|mirror| mirror.error.as_ref()).collect();
     assert_eq!(failed.len(), 1);
-    assert_says(failed[0].to_string(), &["matches no tag"]);
+    assert_says(failed[0].to_string(), &["the source has no tags"]);
 }
