@@ -177,8 +177,9 @@ fn templates(mirror: &Mirror) -> Vec<String> {
     if source.is_all() {
         return vec![target.clone()];
     }
-    let ways = [(source.path.as_str(), "{path}"), (source.name(), "{name}")];
-    let ways = ways.into_iter().filter(|(text, _)| !text.is_empty());
+    let whole = format!("{}/{}", source.host.replace(':', "-"), source.path);
+    let ways = [(source.path.as_str(), "{path}"), (source.name(), "{name}"), (&whole, "{host}/{path}")];
+    let ways = ways.into_iter().filter(|(text, _)| !text.is_empty() && !text.starts_with('/'));
     let template = |(text, word): (&str, &str)| {
         let prefix = target.strip_suffix(text).filter(|prefix| prefix.ends_with(['/', '#']))?;
         Some(format!("{prefix}{word}"))

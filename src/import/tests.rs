@@ -50,6 +50,13 @@ fn what_no_tool_has_written_is_refused() {
 }
 
 #[test]
+fn lines_of_a_list_that_are_no_images_are_told_by_their_numbers() {
+    let text = "nginx:1\nFROM alpine\nquay.io/a/b:1 # ours\nhttps://quay.io/a/c:1\nquay.io/a/d:1";
+    let error = import(text, None, &To::default()).err();
+    assert_eq!(error.as_deref(), Some("2, 4: no image reference such as `quay.io/a/b:1.2`"));
+}
+
+#[test]
 fn regsync_keeps_its_settings_and_what_has_no_equal_is_a_comment() {
     let text = r#"
 version: 1
@@ -141,11 +148,9 @@ fn mirrors_of_one_name_get_names_of_their_own() {
     let sync = "sync: [{source: 'quay.io/a/b:2', target: 'other.test/b:2', type: image}]";
     insta::assert_snapshot!(imported(Some("registry.test/{host}/{path}"), &[list, sync]), @"
     defaults:
-      target: registry.test/quay.io/{path}
+      target: registry.test/{host}/{path}
     mirrors:
-      - source: docker.io/library/nginx
-        target: registry.test/docker.io/library/nginx
-        tags: ['1']
+      - docker.io/library/nginx:1
       - source: quay.io/library/nginx
         name: quay.io/library/nginx
         tags: ['1']

@@ -4,19 +4,24 @@ use crate::import::draft::{Choice, Draft, Mirror, Rule};
 use crate::import::image::Image;
 use crate::import::to::To;
 
-/// Whether a text is a list: every line a reference, or a remark.
+/// Whether a text is a list: most lines are references, and none is a key. What the others are is for [`read`] to tell.
 pub(in crate::import) fn is_list(text: &str) -> bool {
-    let mut lines = lines(text).peekable();
-    lines.peek().is_some() && lines.all(|(_, line)| !line.ends_with(':') && Image::parse(line).is_some())
+    let (images, others): (Vec<_>, Vec<_>) = lines(text).partition(|(_, line)| Image::parse(line).is_some());
+    images.len() > others.len() && !lines(text).any(|(_, line)| line.ends_with(':'))
 }
 
 /// Reads a list. Each image goes below `to`.
 pub(in crate::import) fn read(text: &str, to: &To) -> Result<Draft, String> {
     let mut draft = Draft::default();
+    let mut faulty = Vec::new();
     for (number, line) in lines(text) {
-        let image = Image::parse(line)
-            .ok_or_else(|| format!("{number}: no image reference such as `quay.io/a/b:1.2`"))?;
-        draft.mirrors.push(mirror(image, to));
+        match Image::parse(line) {
+            Some(image) => draft.mirrors.push(mirror(image, to)),
+            None => faulty.push(number.to_string()),
+        }
+    }
+    if !faulty.is_empty() {
+        return Err(format!("{}: no image reference such as `quay.io/a/b:1.2`", faulty.join(", ")));
     }
     Ok(draft)
 }
