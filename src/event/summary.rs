@@ -10,7 +10,7 @@ use crate::event::Fault;
 use crate::oci::{Digest, Reference, Tag};
 use crate::plan::Action;
 use crate::select;
-use crate::select::Selection;
+use crate::select::{Note, Selection};
 
 /// What became of a run. With its mirrors this is the document that `sync --output json` and `plan --output json` print.
 #[derive(Clone, Debug, Serialize)]
@@ -94,6 +94,9 @@ pub struct MirrorSummary {
     /// All tags of a plan with the reasons why they are kept or left out; none where the list could not be read.
     #[serde(skip)]
     pub selection: Option<Selection>,
+    /// What a plan has to say of the rules.
+    #[serde(skip)]
+    pub notes: Vec<Note>,
     /// How far the pass went.
     #[serde(skip)]
     pub ending: Ending,

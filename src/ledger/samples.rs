@@ -59,6 +59,7 @@ pub(crate) fn finished(outcome: RunOutcome) -> MirrorSummary {
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,
+        notes: Vec::new(),
         ending: Ending::Finished,
     }
 }

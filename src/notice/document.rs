@@ -361,6 +361,7 @@ pub(super) mod tests {
             tags: tags.chain(failed.iter().map(|(name, error)| tag(name, Some(error)))).collect(),
             warnings: Vec::new(),
             selection: None,
+            notes: Vec::new(),
             ending: Ending::Finished,
         }
     }

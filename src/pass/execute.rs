@@ -21,6 +21,8 @@ impl Pass<'_> {
     /// Puts the plan into the summary as it is.
     pub(super) fn show(&self, planned: Planned, summary: &mut MirrorSummary) -> Result<(), Error> {
         let is_copied = planned.steps.iter().any(|step| step.action == Action::Copy);
+        let selection = summary.selection.as_ref();
+        summary.notes = selection.map(|selection| selection.notes(&self.mirror.rules)).unwrap_or_default();
         summary.tags = planned.failed;
         for tag in &mut summary.tags {
             tag.outcome = None;

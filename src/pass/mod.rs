@@ -224,6 +224,7 @@ impl Pass<'_> {
             tags: Vec::new(),
             warnings: Vec::new(),
             selection: None,
+            notes: Vec::new(),
             ending,
         }
     }

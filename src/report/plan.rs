@@ -10,7 +10,7 @@ use crate::oci::Tag;
 use crate::report::errors;
 use crate::report::run::RunReport;
 use crate::report::table::{Look, Table};
-use crate::select::{Reason, Selection, Verdict};
+use crate::select::{Note, Reason, Selection, Verdict};
 
 /// Which tags of a source are worth a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ impl RunReport for PlanTables {
                 count_left_out(out, selection)?;
             }
             write_decisions(out, selection)?;
+            write_notes(out, &mirror.notes)?;
         }
         self.counts.left_out += selection.iter().map(left_out).sum::<usize>();
         mirror.tags.retain(|tag| tag.error.is_some());
@@ -65,7 +66,7 @@ impl RunReport for PlanTables {
 }
 
 /// Writes what a rule says of every tag, in the order of versions.
-pub fn explain(out: &mut dyn Write, selection: &Selection, look: Look) -> io::Result<()> {
+pub fn explain(out: &mut dyn Write, selection: &Selection, notes: &[Note], look: Look) -> io::Result<()> {
     let mut table = Table::new(look, ["TAG", "VERSION", "REVISION", "VARIANT", "KEPT", "REASON"]);
     for verdict in &selection.verdicts {
         let kept = if verdict.is_selected() { "yes" } else { "no" };
@@ -73,7 +74,12 @@ pub fn explain(out: &mut dyn Write, selection: &Selection, look: Look) -> io::Re
         table.row([tag, version, revision, variant, kept.to_owned(), verdict.reason.to_string()]);
     }
     table.write(out)?;
-    write_decisions(out, selection)
+    write_decisions(out, selection)?;
+    write_notes(out, notes)
+}
+
+fn write_notes(out: &mut dyn Write, notes: &[Note]) -> io::Result<()> {
+    notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
 
 /// Writes what the list of tags had to tell for reading those that a rule matches.
@@ -274,7 +280,7 @@ mod tests {
 
     #[test]
     fn an_explanation_keeps_the_order_of_versions() {
-        insta::assert_snapshot!(text(|out| explain(out, &samples::selection(), Look::Plain)), @"
+        insta::assert_snapshot!(text(|out| explain(out, &samples::selection(), &[], Look::Plain)), @"
         TAG                  VERSION    REVISION  VARIANT       KEPT  REASON
         21.0.8-ea            21.0.8-ea  -         -             no    pre-release: needs `prereleases: true`
         21.0.7               21.0.7     -         -             yes   newest 2 of 3

@@ -54,6 +54,7 @@ pub(super) fn mirror(name: &str) -> MirrorSummary {
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,
+        notes: Vec::new(),
         ending: Ending::Finished,
     }
 }

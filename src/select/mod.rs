@@ -50,7 +50,7 @@ mod tests;
 
 pub use decision::Decision;
 pub use family::{Families, Family, Kind, examples, families};
-pub use pattern::{PatternError, compile, escape};
+pub use pattern::{Note, PatternError, Unanchored, compile, escape};
 pub use pick::{Pick, Wish};
 pub use reason::{Group, Reason};
 pub use rule::{Rule, RuleError, Spec};

@@ -198,6 +198,12 @@ impl Rule {
         self.what.pattern().map(Regex::as_str)
     }
 
+    /// Whether `match` finds this text and `except` does not.
+    pub(super) fn finds(&self, text: &str) -> bool {
+        let is_match = |pattern: &Regex| pattern.is_match(text.as_bytes());
+        self.what.pattern().is_some_and(is_match) && !self.except.as_ref().is_some_and(is_match)
+    }
+
     /// The tag that it names.
     pub fn tag(&self) -> Option<&Tag> {
         match &self.what {

@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
-
 use crate::oci::Tag;
+use crate::select::pattern::sample;
 use crate::select::reason::Reason;
 use crate::select::rule::Rule;
 
 /// So many tags are named.
 const NEAREST: usize = 3;
-/// Longer texts are no tags.
-const SAMPLE_MAX_BYTES: usize = 128;
 
 /// What a rule makes of the tags, counted alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,10 +100,7 @@ impl fmt::Display for Shortfall {
 
 /// The tags that differ least from what a pattern matches.
 fn nearest(pattern: &str, tags: &[&Tag]) -> Vec<Tag> {
-    let Ok(hir) = regex_syntax::parse(pattern) else { return Vec::new() };
-    let mut sample = String::new();
-    write_sample(&hir, &mut sample);
-    near(&sample, tags)
+    sample(pattern).map_or_else(Vec::new, |sample| near(&sample, tags))
 }
 
 /// The tags that differ least from one that is not there.
@@ -121,29 +115,4 @@ fn near(sample: &str, tags: &[&Tag]) -> Vec<Tag> {
     let mut near: Vec<_> = distances.filter(|(distance, _)| *distance <= bound).collect();
     near.sort_unstable();
     near.into_iter().take(NEAREST).map(|(_, tag)| tag.clone()).collect()
-}
-
-/// Writes a text that the pattern matches, as short as it may be.
-fn write_sample(hir: &Hir, sample: &mut String) {
-    if sample.len() > SAMPLE_MAX_BYTES {
-        return;
-    }
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => {}
-        HirKind::Literal(literal) => sample.push_str(&String::from_utf8_lossy(&literal.0)),
-        HirKind::Class(class) => sample.extend(first(class)),
-        HirKind::Repetition(repetition) => {
-            (0..repetition.min).for_each(|_| write_sample(&repetition.sub, sample));
-        }
-        HirKind::Capture(capture) => write_sample(&capture.sub, sample),
-        HirKind::Concat(parts) => parts.iter().for_each(|part| write_sample(part, sample)),
-        HirKind::Alternation(ways) => ways.iter().take(1).for_each(|way| write_sample(way, sample)),
-    }
-}
-
-fn first(class: &Class) -> Option<char> {
-    match class {
-        Class::Unicode(class) => class.ranges().first().map(ClassUnicodeRange::start),
-        Class::Bytes(class) => class.ranges().first().map(|range| char::from(range.start())),
-    }
 }

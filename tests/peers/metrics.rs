@@ -73,6 +73,7 @@ fn ledger_after_a_pass() -> Ledger {
         tags: vec![summary.clone()],
         warnings: Vec::new(),
         selection: None,
+        notes: Vec::new(),
         ending: Ending::Finished,
     };
     let story = [

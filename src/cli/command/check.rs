@@ -19,6 +19,7 @@ use crate::event::Warning;
 use crate::oci::Tag;
 use crate::report::{Look, Table};
 use crate::select;
+use crate::select::Unanchored;
 use crate::text::chain;
 
 /// How many of a schedule's next times are shown.
@@ -165,6 +166,9 @@ fn describe_settings(out: &mut dyn Write, mirror: &Mirror, now: Timestamp) -> io
     let Mirror { rules, schedule, platforms, referrers, at_least, .. } = mirror;
     for (index, rule) in rules.iter().enumerate() {
         writeln!(out, "  {:<9}  {rule}", if index == 0 { "tags" } else { "" })?;
+        if let Some(what) = Unanchored::find(rule) {
+            writeln!(out, "  {:<9}  note: {what}", "")?;
+        }
     }
     if !platforms.is_empty() {
         let platforms: Vec<_> = platforms.iter().map(ToString::to_string).collect();
@@ -227,6 +231,10 @@ fn show_rules(out: &mut dyn Write, mirror: &Mirror, tags: &[Tag]) -> io::Result<
             choice.selected,
             tags.len()
         )?;
+    }
+    // What is said of a pattern alone stands above.
+    for note in selection.notes(&mirror.rules).iter().filter(|note| !note.selected.is_empty()) {
+        writeln!(out, "note: {name}: {note}")?;
     }
     for warning in &selection.warnings {
         writeln!(out, "warning: {name}: {}", Warning::from(warning))?;

@@ -113,8 +113,9 @@ impl Tags {
             report::families(&mut terminal.out, &select::families(&tags), terminal.look)?;
             return Ok(ExitCode::Success);
         }
-        let selection = select::select(&tags, &[rule]);
-        self.write(&selection, terminal)?;
+        let rules = [rule];
+        let selection = select::select(&tags, &rules);
+        self.write(&selection, &rules, terminal)?;
         for warning in &selection.warnings {
             warn!(code = warning.code(), "{}: {warning}", self.repository);
         }
@@ -160,10 +161,11 @@ impl Tags {
     fn write(
         &self,
         selection: &Selection,
+        rules: &[Rule],
         Terminal { out, look, .. }: &mut Terminal,
     ) -> Result<(), ExitError> {
         if self.explain {
-            return Ok(report::explain(out, selection, *look)?);
+            return Ok(report::explain(out, selection, &selection.notes(rules), *look)?);
         }
         let tags: Vec<_> = selection.selected().map(|verdict| &verdict.tag).collect();
         match self.output {

@@ -1,5 +1,6 @@
 //! Rules against real tags, and the properties that hold for all.
 
+mod anchors;
 mod lists;
 mod oracle;
 mod order;

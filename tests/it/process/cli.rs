@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::fake::{Action, Face, Fault, Match, Registry, image};
 use crate::world::program::{Program, Ran};
-use crate::world::{APP, Side, mirror};
+use crate::world::{APP, Side, assert_says, mirror};
 
 const FIVE_FAULTS: &str = "\
 mirrors:
@@ -387,6 +387,32 @@ async fn both_sides_are_asked_where_check_is_online() {
     source.fault(Fault::new(Match::tags(), Action::error(404, "NAME_UNKNOWN", "no such repository")));
     let ran = program.run_online(&["check", "--online"]).await;
     assert!(ran.assert_code(1).stdout.contains("error: java/jdk: source: "), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn a_pattern_without_its_anchors_is_a_note_that_names_what_came_in_by_that() {
+    let (source, target) = (source().await, Registry::start(Face::Token).await);
+    let unanchored = MIRROR.replace(r"^21\.0\.[0-9]+$", "21.0.1");
+    let program = Program::configured(&mirror(&source, &target, &unanchored));
+    let note =
+        r"not anchored: it also matches `121.0.1`, `21.0.11`, `21.0.1.1`; `^21\.0\.1$` matches none of these";
+    let checked = program.run_online(&["check", "--strict", "--online"]).await;
+    let came_in = "; selected by that: 21.0.11, 21.0.10, 21.0.11-oraclelinux9\n";
+    assert_says(
+        &checked.assert_code(0).stdout,
+        &[
+            &format!("\n             note: {note}\n"),
+            &format!("\nnote: java/jdk: tags[0] (match 21.0.1) is {note}{came_in}"),
+        ],
+    );
+    let repository = format!("{}/java/jdk", source.host());
+    for command in [&["plan"][..], &["tags", &repository, "--match", "21.0.1", "--explain"]] {
+        let ran = program.run_online(command).await;
+        assert_says(
+            &ran.assert_code(0).stdout,
+            &[&format!("\nnote: tags[0] (match 21.0.1) is {note}{came_in}")],
+        );
+    }
 }
 
 #[tokio::test]

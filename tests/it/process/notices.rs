@@ -63,6 +63,7 @@ fn pass(ledger: &Ledger, notifier: &Notifier, error: Option<&str>) {
         tags: Vec::new(),
         warnings: Vec::new(),
         selection: None,
+        notes: Vec::new(),
         ending: Ending::Finished,
     };
     let pair = Pair::new(&summary.name, &summary.target);
