@@ -113,3 +113,28 @@ async fn a_token_is_typed_once_and_a_wrong_one_is_refused_in_words() {
     browser.click(BUTTON).await;
     browser.sees(CARD, "fresh").await;
 }
+
+#[tokio::test]
+async fn thirty_fresh_mirrors_fit_two_screens() {
+    let source = Registry::start(Face::Open).await;
+    let host = source.host();
+    let mut yaml = format!("registries: {{'{host}': {{plain_http: true}}}}\nmirrors:\n");
+    for team in 1..=30 {
+        let name = format!("team-{team}/service-with-an-ordinary-name");
+        source.push(&name, "21.0.11-oraclelinux9", &image(&["shared by all"]));
+        let schedule = "{cron: '0 */6 * * *', timezone: Asia/Tokyo, on_start: true}";
+        yaml += &format!(
+            "  - {{source: {host}/{name}, target: 'oci:carried#{name}', tags: [{{match: ., newest: 3}}], schedule: {schedule}}}\n"
+        );
+    }
+    let daemon = Tagferry::configured(&yaml).serve(&[]).await;
+    let browser = Browser::start(Scripts::On).await;
+    browser.resize(1280, 800).await;
+    browser.open(daemon.url()).await;
+    browser.sees("#verdict", "All 30 mirrors are fresh").await;
+    let lines = browser.run("return document.querySelectorAll('.mirror.line').length").await;
+    assert_eq!(lines, 30);
+    let sizes = browser.run("return [document.documentElement.scrollHeight, window.innerHeight]").await;
+    let [page, window] = [0, 1].map(|index| sizes[index].as_u64().unwrap());
+    assert!(page <= 2 * window, "the page is {page} high, the window {window}");
+}

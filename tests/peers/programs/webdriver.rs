@@ -75,6 +75,16 @@ impl Browser {
         Self { session, _driver: driver, _profile: profile }
     }
 
+    /// Makes the window of this size, with whatever the browser has around the page.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        self.session.set_window_rect(0, 0, width, height).await.unwrap();
+    }
+
+    /// What the window shows, as PNG.
+    pub(crate) async fn picture(&self) -> Vec<u8> {
+        self.session.screenshot_as_png().await.unwrap()
+    }
+
     pub(crate) async fn open(&self, url: &str) {
         self.leave_page(self.session.goto(url)).await;
     }
