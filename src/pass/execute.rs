@@ -51,7 +51,7 @@ impl Pass<'_> {
     }
 
     /// Waits for an image that the pass into the first target is to bring, as it need not be read from the source again
-    /// then. Whoever waited in vain once waits for no other.
+    /// then. After one wait that timed out, all others are read from the source.
     async fn await_first(&self, image: Digest, stop: &Stop, in_vain: &AtomicBool) {
         let Some(first) = self.first.filter(|_| !in_vain.load(Relaxed)) else { return };
         tokio::select! {

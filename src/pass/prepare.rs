@@ -103,24 +103,31 @@ impl Pass<'_> {
         Ok(Listed { tags, origins: Origins::default(), failed: None })
     }
 
-    /// Looks at what other mirrors into this target want, where nothing is known of them yet and they may want a name that
-    /// is to be set: nothing has moved then. Those that do not answer in time hold up nothing.
+    /// Looks at what other mirrors into this target want under the names that are to be set, where nothing is known of
+    /// them yet: nothing has moved then. One that fails or does not answer in time holds up nothing, and is not asked again.
     async fn look_ahead(&self, names: &Names, steps: &[Step]) {
-        let copied: Vec<&Step> = steps.iter().filter(|step| step.action == Action::Copy).collect();
+        let copied = steps.iter().filter(|step| step.action == Action::Copy).map(|step| &step.tag);
+        let copied: HashSet<&Reference> = copied.collect();
         let may_want = |rival: &&Pass<'_>| {
             let may_name = |name: &Tag| rival.mirror.rules.iter().any(|rule| rule.may_name(name));
-            copied.iter().filter_map(|step| step.tag.tag()).any(may_name) && !names.know(&rival.mirror.name)
+            copied.iter().filter_map(|name| name.tag()).any(may_name) && !names.know(&rival.mirror.name)
         };
-        let claims = self.rivals.iter().filter(may_want).map(|rival| rival.claim(names));
-        // What goes wrong is for their own passes to tell.
-        let _ = timeout(self.patience, join_all(claims)).await;
+        let looks = self.rivals.iter().filter(may_want).map(|rival| async {
+            // What goes wrong is for its own pass to tell.
+            let claimed = timeout(self.patience, rival.claim(names, &copied)).await;
+            if !matches!(claimed, Ok(Ok(()))) {
+                rival.settle(names, &mut []);
+            }
+        });
+        join_all(looks).await;
     }
 
-    /// Notes which names in the target this mirror wants, and for what. Tells nobody.
-    async fn claim(&self, names: &Names) -> Result<(), Error> {
+    /// Notes for what this mirror wants these names. Emits no event.
+    async fn claim(&self, names: &Names, wanted: &HashSet<&Reference>) -> Result<(), Error> {
         let rules = &self.mirror.rules;
         let Listed { tags, origins, .. } = self.listed(rules.iter().any(Rule::needs_list)).await?;
-        let picks = select::select(&tags, rules).picks(rules);
+        let mut picks = select::select(&tags, rules).picks(rules);
+        picks.retain(|pick| pick.name.as_ref().is_ok_and(|name| wanted.contains(name)));
         let answers = self.ask_source(&picks, &Held::default(), &origins).await?;
         let mut steps = plan::plan(&answers.wanted, |_| None, |_| false);
         self.settle(names, &mut steps);
