@@ -222,9 +222,9 @@ fn limit(rules: &mut Vec<Rule>, newest: u64) {
         // A range takes versions alone.
         if pattern.range.is_none() {
             let except = Some(either(pattern.except.clone(), VERSION));
-            let mut other = Rule::of(Pattern { except, ..(**pattern).clone() });
-            "dregsy keeps all that is no version".clone_into(&mut other.remark);
-            others.push(other);
+            let other = Rule::of(Pattern { except, ..(**pattern).clone() });
+            let remark = "dregsy keeps all that is no version".to_owned();
+            others.push(Rule { remark, ..other });
         }
         if pattern.regex == "." {
             VERSION.clone_into(&mut pattern.regex);
