@@ -118,15 +118,18 @@ async fn a_token_is_typed_once_and_a_wrong_one_is_refused_in_words() {
 async fn thirty_fresh_mirrors_fit_two_screens() {
     let source = Registry::start(Face::Open).await;
     let host = source.host();
-    let mut yaml = format!("registries: {{'{host}': {{plain_http: true}}}}\nmirrors:\n");
-    for team in 1..=30 {
+    let mirrors = (1..=30).map(|team| {
         let name = format!("team-{team}/service-with-an-ordinary-name");
         source.push(&name, "21.0.11-oraclelinux9", &image(&["shared by all"]));
-        let schedule = "{cron: '0 */6 * * *', timezone: Asia/Tokyo, on_start: true}";
-        yaml += &format!(
-            "  - {{source: {host}/{name}, target: 'oci:carried#{name}', tags: [{{match: ., newest: 3}}], schedule: {schedule}}}\n"
-        );
-    }
+        format!(
+            "  - {{source: '{host}/{name}', target: 'oci:carried#{name}', tags: [{{match: ., newest: 3}}]}}\n"
+        )
+    });
+    let yaml = format!(
+        "registries: {{'{host}': {{plain_http: true}}}}\n\
+         schedule: {{cron: '0 */6 * * *', timezone: Asia/Tokyo, on_start: true}}\nmirrors:\n{}",
+        mirrors.collect::<String>()
+    );
     let daemon = Tagferry::configured(&yaml).serve(&[]).await;
     let browser = Browser::start(Scripts::On).await;
     browser.resize(1280, 800).await;
