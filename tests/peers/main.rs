@@ -20,6 +20,7 @@ mod layouts;
 mod metrics;
 mod notices;
 mod openapi;
+mod picture;
 mod programs;
 mod sync;
 mod tls;
