@@ -1,11 +1,12 @@
 //! Mirrors of all repositories under a path of a registry. Which these are is found out when a configuration is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use regex::bytes::Regex;
 
 use crate::config::mirror::{Endpoint, Mirror, Mirrors};
-use crate::config::written::{Common, Form, Written};
+use crate::config::raw;
+use crate::config::written::{Common, MARK, Written};
 use crate::oci::{Host, Repository};
 use crate::select;
 use crate::yaml::{Document, Path};
@@ -35,32 +36,38 @@ pub struct Discovery {
     pub except: Option<Regex>,
     /// A path begins with this; empty for all of the registry.
     prefix: String,
+    /// Where it is written.
+    path: Path,
+    /// The source as it is written, without the mark.
+    under: String,
+    /// The targets, its own or those of `defaults`.
+    target: Option<raw::OneOrMore>,
 }
 
 impl Discovery {
-    /// Reads such a mirror; none where it is faulty.
-    pub(super) fn read(written: &Written, common: &Common<'_>, document: &mut Document) -> Option<Self> {
-        let (mirror, path) = (&written.mirror, &written.path);
-        if mirror.name.is_some() {
-            document.report(
-                &path.key("name"),
-                "has no meaning here: each repository is a mirror, and called by its path",
-            );
+    /// Reads a mirror that stands for all repositories under a path; none where it is faulty.
+    pub(super) fn read(mut written: Written, common: &Common<'_>, document: &mut Document) -> Option<Self> {
+        let (mirror, path) = (&mut written.mirror, written.path.clone());
+        if mirror.name.take().is_some() {
+            let what = "has no meaning here: each repository is a mirror, and called by its path";
+            document.report(&path.key("name"), what);
         }
         let except_path = path.key("except");
-        let except = mirror.except.as_ref().and_then(|pattern| {
-            let compiled = select::compile(pattern);
+        let except = mirror.except.take().and_then(|pattern| {
+            let compiled = select::compile(&pattern);
             compiled.map_err(|error| document.report(&except_path, error.to_string())).ok()
         });
-        let targets = mirror.target.as_ref().or(common.defaults.target.as_ref());
-        let targets = targets.map(|targets| targets.clone().placed(&path.key("target"))).unwrap_or_default();
+        let target = mirror.target.clone().or_else(|| common.defaults.target.clone());
+        let targets = target.clone().map(|target| target.placed(&path.key("target"))).unwrap_or_default();
         for (path, text) in &targets {
             if !["{path}", "{name}"].iter().any(|part| text.contains(part)) {
                 document.report(path, "one target for all repositories: write `{path}` or `{name}` in it");
             }
         }
-        let example = written.of(EXAMPLE, Form::Mapping)?;
-        let Mirrors { first, .. } = Mirrors::new(example, common, document)?;
+        let Some(raw::OneOrMore::One(text)) = mirror.source.take() else { return None };
+        let under = text.strip_suffix(MARK)?.to_owned();
+        mirror.source = Some(raw::OneOrMore::One(format!("{under}/{EXAMPLE}")));
+        let Mirrors { first, .. } = Mirrors::new(written, common, document)?;
         let source_path = path.key("source");
         let Endpoint::Registry(name) = &first.source else {
             document.report(&source_path, "a directory lists no repositories: write a mirror for each");
@@ -68,10 +75,9 @@ impl Discovery {
         };
         let host = name.host.clone();
         if Host::lists_nothing(host.as_str()) {
-            document.report_shown(
-                &source_path,
-                format!("{host} lists its repositories to nobody: write a mirror for each that you want"),
-            );
+            let what =
+                format!("{host} lists its repositories to nobody: write a mirror for each that you want");
+            document.report_shown(&source_path, what);
             return None;
         }
         let prefix = name.repository.as_str().strip_suffix(EXAMPLE).unwrap_or_default().to_owned();
@@ -82,12 +88,41 @@ impl Discovery {
             example: first,
             targets: targets.into_iter().map(|(_, text)| text).collect(),
             except,
+            path,
+            under,
             prefix,
+            target,
         })
     }
 
-    /// Those of the repositories that are meant, in the order of their paths, without what all begin with.
-    pub(super) fn meant<'a>(&self, found: &'a Found, path: &Path, document: &mut Document) -> Vec<&'a str> {
+    /// The mirrors of those repositories that are meant, by their paths, as far as they are without fault.
+    pub(super) fn mirrors(&self, found: &Found, document: &mut Document) -> Vec<Mirrors> {
+        let mut targets = HashSet::new();
+        let mut mirrors = Vec::new();
+        for repository in self.meant(found, document) {
+            document.about = Some(repository.to_owned());
+            let source = format!("{}/{repository}", self.under);
+            let (by, target) = (&self.source, self.target.clone());
+            if let Some(read) =
+                Mirrors::of_discovered(&self.example, by, source, target, &self.path, document)
+            {
+                for Mirror { target, .. } in std::iter::once(&read.first).chain(&read.others) {
+                    if !targets.insert(target.place()) {
+                        let what =
+                            format!("its target {target} is that of another one too: write `{{path}}`");
+                        document.report(&self.path.key("target"), what);
+                    }
+                }
+                mirrors.push(read);
+            }
+            document.about = None;
+        }
+        mirrors
+    }
+
+    /// Those of the repositories that are meant, by their paths, without what all begin with.
+    fn meant<'a>(&self, found: &'a Found, document: &mut Document) -> Vec<&'a str> {
+        let source_path = self.path.key("source");
         let all = found.get(&self.source).map(Vec::as_slice).unwrap_or_default();
         let under = all.iter().map(Repository::as_str).filter(|path| path.starts_with(&self.prefix));
         let mut under: Vec<&str> = under.collect();
@@ -103,14 +138,14 @@ impl Discovery {
             };
             let what =
                 format!("no repository is under {source} {left_out}; `at_least: 0` where that is right");
-            document.report_shown(path, what);
+            document.report_shown(&source_path, what);
         }
         if count > REPOSITORIES_MAX {
             let what = format!(
                 "{count} repositories are under {source}, of {REPOSITORIES_MAX} at the most: leave some out by `except`, or name \
                  a longer path"
             );
-            document.report_shown(path, what);
+            document.report_shown(&source_path, what);
             return Vec::new();
         }
         under.iter().map(|path| &path[self.prefix.len()..]).collect()

@@ -1,6 +1,6 @@
 //! The list of mirrors: images as texts, what all have in common, and what holds between them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::config::discovery::{Discovery, Found};
 use crate::config::mirror::{Endpoint, Mirror, Mirrors, repository};
@@ -39,15 +39,22 @@ pub(super) fn mirrors(
         gather(raw, path, document).into_iter().partition(Written::is_discovery);
     read.mirrors.reserve(written.len());
     for written in written {
-        read.add(written, common, document);
+        let (path, form) = (written.path.clone(), written.form);
+        let name_path = path.key(if written.mirror.name.is_some() { "name" } else { "source" });
+        let is_known = form == Form::Mapping || written.tags.is_some();
+        match is_known.then(|| Mirrors::new(written, common, document)).flatten() {
+            Some(mirrors) => read.add(mirrors, form, &path, &name_path, document),
+            None => read.is_whole = false,
+        }
     }
     for written in discoveries {
-        let Some(discovery) = Discovery::read(&written, common, document) else {
+        let path = written.path.clone();
+        let Some(discovery) = Discovery::read(written, common, document) else {
             read.is_whole = false;
             continue;
         };
-        if let Some(found) = found {
-            read.add_found(&written, &discovery, found, common, document);
+        for mirrors in found.map(|found| discovery.mirrors(found, document)).unwrap_or_default() {
+            read.add(mirrors, Form::Discovered, &path, &path.key("source"), document);
         }
         read.discoveries.push(discovery);
     }
@@ -56,18 +63,9 @@ pub(super) fn mirrors(
 }
 
 impl Read {
-    /// Adds a mirror, once for each of its targets.
-    fn add(&mut self, written: Written, common: &Common<'_>, document: &mut Document) {
-        let (path, form) = (written.path.clone(), written.form.clone());
-        if form == Form::Images && written.tags.is_none() {
-            self.is_whole = false;
-            return;
-        }
-        let name_path = path.key(if written.mirror.name.is_some() { "name" } else { "source" });
-        let Some(Mirrors { mut name, first, others }) = Mirrors::new(written, common, document) else {
-            self.is_whole = false;
-            return;
-        };
+    /// Adds a mirror under a name of its own.
+    fn add(&mut self, mirrors: Mirrors, form: Form, path: &Path, name_path: &Path, document: &mut Document) {
+        let Mirrors { mut name, first, others } = mirrors;
         if form != Form::Mapping && self.names.contains_key(&name) {
             // There is no place for a name. The same path on two hosts is common.
             name = first.source.to_string();
@@ -75,45 +73,16 @@ impl Read {
         if let Some(other) = self.names.get(&name) {
             let other = document.shown(other);
             let advice = match form {
-                Form::Discovered(_) => "leave it out here by `except`",
+                Form::Discovered => "leave it out here by `except`",
                 Form::Mapping | Form::Images => "give this one another `name`",
             };
-            document.report(&name_path, format!("`{name}` is the name of {other} too: {advice}"));
+            document.report(name_path, format!("`{name}` is the name of {other} too: {advice}"));
             self.is_whole = false;
             return;
         }
-        self.names.insert(name.clone(), path);
+        self.names.insert(name.clone(), path.clone());
         let all = std::iter::once(first).chain(others);
         self.mirrors.extend(all.map(|mirror| Mirror { name: name.clone(), ..mirror }));
-    }
-
-    /// Adds a mirror for each repository that was found.
-    fn add_found(
-        &mut self,
-        written: &Written,
-        discovery: &Discovery,
-        found: &Found,
-        common: &Common<'_>,
-        document: &mut Document,
-    ) {
-        let repositories = discovery.meant(found, &written.path.key("source"), document);
-        let mut targets = HashSet::new();
-        for repository in repositories {
-            let Some(one) = written.of(repository, Form::Discovered(discovery.source.clone())) else {
-                continue;
-            };
-            let before = self.mirrors.len();
-            document.about = Some(repository.to_owned());
-            self.add(one, common, document);
-            for mirror in &self.mirrors[before..] {
-                if !targets.insert(mirror.target.place()) {
-                    let what =
-                        format!("its target {} is that of another one too: write `{{path}}`", mirror.target);
-                    document.report(&written.path.key("target"), what);
-                }
-            }
-            document.about = None;
-        }
     }
 }
 

@@ -23,27 +23,18 @@ pub(super) struct Written {
 }
 
 /// How a mirror came to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Mapping,
     /// Texts, which can have no name of their own.
     Images,
-    /// One of several that one mapping stands for, whose source this is.
-    Discovered(String),
+    /// One of several that one mapping stands for, which have none either.
+    Discovered,
 }
 
 impl Written {
     /// Whether it stands for all repositories under a path.
     pub(super) fn is_discovery(&self) -> bool {
         matches!(&self.mirror.source, Some(raw::OneOrMore::One(text)) if text.ends_with(MARK))
-    }
-
-    /// The mirror of one repository of those.
-    pub(super) fn of(&self, repository: &str, form: Form) -> Option<Self> {
-        let Some(raw::OneOrMore::One(text)) = &self.mirror.source else { return None };
-        let under = text.strip_suffix(MARK)?;
-        let source = Some(raw::OneOrMore::One(format!("{under}/{repository}")));
-        let mirror = raw::Mirror { name: None, source, except: None, ..self.mirror.clone() };
-        Some(Self { mirror, path: self.path.clone(), tags: self.tags.clone(), form })
     }
 }

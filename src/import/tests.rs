@@ -231,20 +231,19 @@ tasks:
 ";
     insta::assert_snapshot!(imported(None, &[regsync, dregsy]), @r"
     # left out: sync[0].repos.allow: `lib/(x|y)`: write a mirror for each repository
-    # left out: sync[1].repos.allow: `.*`: write a mirror for each repository
     # A tag by its name fails here where it is not there: where that is right, write it as `match` with `at_least: 0`
+    # left out: sync[1].repos.allow: `.*`: write a mirror for each repository
     # dregsy copies the platform of its own machine where a mapping names none: here all are copied, or those in `platforms`
     defaults:
+      target: b.test/a/{path}
       at_least: 0   # no tag is no failure
     mirrors:
       - source: a.test/team/*
         except: -dev$|^team/dev$
-        target: b.test/a/{path}
         tags:
           - match: ^latest$
           - match: ^[0-9.]+$
       - source: a.test/ops/db
-        target: b.test/a/ops/db
         tags:
           - latest
           - match: ^[0-9.]+$

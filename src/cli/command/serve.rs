@@ -41,8 +41,9 @@ What it answers:
 /// Also answers over HTTP: how fresh every mirror is, metrics, and "sync now". A mirror never overlaps itself: what
 /// triggers it during a pass means one more pass. Without a schedule a mirror runs when it is asked to.
 ///
-/// SIGHUP reads the configuration again; a faulty one is reported, and the one before stays. SIGTERM and SIGINT take
-/// no new work and give the copies in flight `shutdown_grace` (25 s) to finish; a second signal drops them at once.
+/// SIGHUP reads the configuration again, and finds out anew which repositories there are; a faulty one is reported, and the
+/// one before stays. SIGTERM and SIGINT take no new work and give the copies in flight `shutdown_grace` (25 s) to finish; a
+/// second signal drops them at once.
 ///
 /// Looking is free to whoever can connect. To start a run takes the token in the environment variable
 /// `TAGFERRY_API_TOKEN`, of 16 characters or more; where there is none, only this machine may, not by way of a proxy, and

@@ -1,20 +1,22 @@
 //! Mirrors: a source, a target and the rules between them.
 
+mod sides;
 mod target;
 
 use std::fmt;
 use std::path::{Component, PathBuf};
 use std::time::Duration;
 
-use crate::config::ecr;
 use crate::config::raw;
-use crate::config::registry::normal;
 use crate::config::rule::rules;
 use crate::config::schedule::Schedule;
-use crate::config::written::{Common, Form, MARK, Written};
+use crate::config::written::{Common, Form, Written};
 use crate::oci::{Host, LayoutName, Name, Platform, Tag};
 use crate::select;
 use crate::yaml::{Document, Path};
+
+pub(super) use self::sides::repository;
+use self::sides::{Sides, sides};
 
 /// Marks a directory in the OCI image layout where a repository may stand.
 const LAYOUT_PREFIX: &str = "oci:";
@@ -172,29 +174,17 @@ impl Mirrors {
         let is_image = form == Form::Images;
         let raw::Defaults { target, at_least, platforms, referrers, fresh_within } = common.defaults;
         let name = name(raw.name, &path.key("name"), document);
-        // What is wrong with a text is told of itself.
-        let source_path = if is_image { path.clone() } else { path.key("source") };
-        let hint = "write the repository to read, such as `source: container-registry.oracle.com/java/jdk`";
-        let sources = all(raw.source, &source_path, hint, document, source);
-        let target_path = path.key("target");
-        let hint = "write the repository to fill, such as \
-                    `target: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/oracle/jdk`, here or in `defaults`";
         if raw.except.is_some() {
             document.report_key(
                 &path.key("except"),
                 "has no meaning without a source such as `HOST/PATH/*`; rules of `tags` have an `except` of their own",
             );
         }
-        let of = sources.as_ref().and_then(|sources| sources.first());
-        let read =
-            |text: &str, path: &Path, document: &mut Document| self::target::target(text, of, path, document);
-        let targets = all(raw.target.or_else(|| target.clone()), &target_path, hint, document, read);
-        let is_source =
-            |target: &Endpoint| sources.iter().flatten().any(|source| source.place() == target.place());
-        if targets.iter().flatten().any(is_source) {
-            document
-                .report(&target_path, "the source itself: write the repository that is to hold the copies");
-        }
+        // What is wrong with a text is told of itself.
+        let source_path = if is_image { path.clone() } else { path.key("source") };
+        let target_path = path.key("target");
+        let target = raw.target.or_else(|| target.clone());
+        let Sides { sources, targets } = sides(raw.source, target, &source_path, &target_path, document);
         let at_least = raw.at_least.or(*at_least);
         let tags_path = if is_image { path.clone() } else { path.key("tags") };
         let rules = rules(tags, at_least, &tags_path, document);
@@ -219,7 +209,7 @@ impl Mirrors {
         let name = name.unwrap_or_else(|| source.path());
         let first = Mirror {
             name: name.clone(),
-            shard: name.clone(),
+            shard: name,
             source,
             other_sources: sources.collect(),
             target,
@@ -230,43 +220,43 @@ impl Mirrors {
             referrers: raw.referrers.or(*referrers).unwrap_or(false),
             schedule,
             fresh_within,
-            discovered_by: match form {
-                Form::Discovered(source) => Some(source),
-                Form::Mapping | Form::Images => None,
-            },
+            discovered_by: None,
             only: None,
         };
-        let further = |target| Mirror { target, first_target: Some(first.target.clone()), ..first.clone() };
-        let others = targets.map(further).collect();
-        Some(Self { name, first, others })
+        Some(Self::new_for(first, targets))
     }
-}
 
-/// Reads one or several repositories; none where any of them is faulty.
-fn all(
-    raw: Option<raw::OneOrMore>,
-    path: &Path,
-    hint: &str,
-    document: &mut Document,
-    read: impl Fn(&str, &Path, &mut Document) -> Option<Endpoint>,
-) -> Option<Vec<Endpoint>> {
-    let placed = document.required(raw, path, hint)?.placed(path);
-    if placed.is_empty() {
-        document.report(path, format!("empty: {hint}"));
-        return None;
+    /// The same mirror of another source, which `by` discovered.
+    pub(super) fn of_discovered(
+        example: &Mirror,
+        by: &str,
+        source: String,
+        target: Option<raw::OneOrMore>,
+        path: &Path,
+        document: &mut Document,
+    ) -> Option<Self> {
+        let source = Some(raw::OneOrMore::One(source));
+        let Sides { sources, targets } =
+            sides(source, target, &path.key("source"), &path.key("target"), document);
+        let (source, mut targets) = (sources?.into_iter().next()?, targets?.into_iter());
+        let name = source.path();
+        let first = Mirror {
+            name: name.clone(),
+            shard: name,
+            source,
+            target: targets.next()?,
+            discovered_by: Some(by.to_owned()),
+            ..example.clone()
+        };
+        Some(Self::new_for(first, targets))
     }
-    let mut all: Vec<Option<Endpoint>> = Vec::with_capacity(placed.len());
-    for (path, text) in &placed {
-        let endpoint = read(text, path, document);
-        let is_known = endpoint.as_ref().is_some_and(|endpoint| {
-            all.iter().flatten().any(|known: &Endpoint| known.place() == endpoint.place())
-        });
-        if is_known {
-            document.report(path, "is in the list twice");
-        }
-        all.push(endpoint);
+
+    /// A mirror into its first target, and into further ones.
+    fn new_for(first: Mirror, further: impl Iterator<Item = Endpoint>) -> Self {
+        let of = |target| Mirror { target, first_target: Some(first.target.clone()), ..first.clone() };
+        let others = further.map(of).collect();
+        Self { name: first.name.clone(), first, others }
     }
-    all.into_iter().collect()
 }
 
 fn fresh_within(text: Option<String>, path: &Path, document: &mut Document) -> Option<Duration> {
@@ -295,66 +285,4 @@ fn name(name: Option<String>, path: &Path, document: &mut Document) -> Option<St
         return None;
     }
     Some(name)
-}
-
-fn source(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
-    if text.ends_with(MARK) {
-        document.report(path, "a source such as `HOST/PATH/*` stands alone: write a mirror for each");
-        return None;
-    }
-    match Endpoint::layout(text) {
-        Some(layout) => layout.map_err(|fault| document.report(path, fault)).ok(),
-        None => repository(text, path, document),
-    }
-}
-
-pub(super) fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        // What follows is not repeated: a user name and password may be in it.
-        let hint = if names_user(rest) { ", and who we are in `registries`" } else { "" };
-        let scheme: String = scheme.chars().take(10).collect();
-        document.report(path, format!("write HOST/PATH without `{scheme}://`{hint}"));
-        return None;
-    }
-    if names_user(text) {
-        document.report(path, "write HOST/PATH alone, and who we are under `registries`, `credentials`");
-        return None;
-    }
-    if text.trim().is_empty() {
-        document.report_empty(path);
-        return None;
-    }
-    if let Some(fault) = slip(text) {
-        document.report(path, fault);
-        return None;
-    }
-    let mut name: Name = document.parsed(text, path)?;
-    name.host = normal(name.host);
-    ecr::check_host(&name.host, path, document);
-    Some(Endpoint::Registry(name))
-}
-
-/// What cannot be a name, though a part of it may look like one.
-fn slip(text: &str) -> Option<String> {
-    if let Some(quote) = text.chars().find(|c| "\u{201c}\u{201d}\u{2018}\u{2019}".contains(*c)) {
-        return Some(format!("a typographic quote (`{quote}`) is part of it: leave it out, or use \" or '"));
-    }
-    if text.contains(['<', '>']) {
-        return Some("`<` and `>` stand around a placeholder: write what is meant by it".to_owned());
-    }
-    // Docker Hub has no repository of such a name, and would be meant by Docker's rules.
-    let is_host = !text.contains(['/', '@'])
-        && (text.contains('.') && !text.contains(':') || text == "localhost" || has_port(text));
-    is_host.then(|| format!("is a host without a repository: write `{text}/PATH`"))
-}
-
-/// Whether it ends in a port rather than in a tag: `registry:5000`.
-fn has_port(text: &str) -> bool {
-    text.split_once(':')
-        .is_some_and(|(host, port)| (host.contains('.') || port.len() >= 3) && port.parse::<u16>().is_ok())
-}
-
-/// Whether it is `USER@HOST/…` rather than `PATH@DIGEST`.
-fn names_user(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(host, _)| host.contains('@'))
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::config::ecr;
-use crate::config::mirror::{Endpoint, repository};
+use crate::config::mirror::Endpoint;
+use crate::config::mirror::sides::repository;
 use crate::yaml::{Document, Path};
 
 /// Reads a target; `{host}`, `{path}` and `{name}` in it are those of the source.

@@ -20,7 +20,6 @@ pub(in crate::config) trait OrText: DeserializeOwned + Default + JsonSchema {
 }
 
 /// What may be written as a text, too.
-#[derive(Clone)]
 pub(in crate::config) struct TextOr<T>(pub(in crate::config) T);
 
 impl<'de, T: OrText> Deserialize<'de> for TextOr<T> {
@@ -64,7 +63,7 @@ impl<T: OrText> JsonSchema for TextOr<T> {
 }
 
 /// A text, or a list of texts.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(in crate::config) enum OneOrMore {
     One(String),
     More(Vec<String>),

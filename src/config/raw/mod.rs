@@ -78,7 +78,7 @@ pub(super) struct Defaults {
 }
 
 /// One source repository, one target repository, and the tags to keep in it.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(
     default,
     deny_unknown_fields,
@@ -133,7 +133,7 @@ pub(super) struct Mirror {
 }
 
 /// One way of choosing tags: by `match`, or by name with `tag`, `digest` or both. A text is a tag by its name.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a tag, or a mapping such as `match: ^21$`")]
 #[schemars(extend("anyOf" = [{"required": ["match"]}, {"required": ["tag"]}, {"required": ["digest"]}]))]
 pub(super) struct Rule {
@@ -178,7 +178,7 @@ pub(super) struct Rule {
 /// When `tagferry serve` runs.
 ///
 /// Where daylight time skips an hour, a time in it runs when the hour would have begun; where it doubles one, once.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `{cron: \"0 */6 * * *\"}`")]
 #[schemars(extend("required" = ["cron"]))]
 pub(super) struct Schedule {

@@ -88,7 +88,7 @@ fn two_that_overlap_are_told() {
     let faults = found(&thrice, &[("cgr.dev/acme/*", listed), ("cgr.dev/*", listed)]).unwrap_err();
     assert_eq!(
         faults.to_string(),
-        "tagferry.yaml:5:14: mirrors[2].source: acme/web: `cgr.dev/acme/web` is the name of mirrors[1] too: leave it out here \
+        "tagferry.yaml:5:14: mirrors[2].source: `cgr.dev/acme/web` is the name of mirrors[1] too: leave it out here \
          by `except`"
     );
 }

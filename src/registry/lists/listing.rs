@@ -128,7 +128,7 @@ impl<'de, T: FromStr> Visitor<'de> for Names<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::Tag;
+    use crate::oci::{Repository, Tag};
 
     const TAGS_MAX: usize = 200_000;
     const PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -140,9 +140,9 @@ mod tests {
     }
 
     /// What all of it holds on the heap.
-    fn bytes(Listing { names, seen, .. }: &Listing<Tag>) -> usize {
-        let letters: usize = names.iter().map(|tag| tag.as_str().len()).sum();
-        letters + names.capacity() * size_of::<Tag>() + seen.capacity() * (size_of::<u128>() + 1)
+    fn bytes<T: ToString>(Listing { names, seen, .. }: &Listing<T>) -> usize {
+        let letters: usize = names.iter().map(|name| name.to_string().len()).sum();
+        letters + names.capacity() * size_of::<T>() + seen.capacity() * (size_of::<u128>() + 1)
     }
 
     fn page(name: impl Fn(usize) -> String) -> Vec<u8> {
@@ -202,5 +202,13 @@ mod tests {
         let full = bytes(&listing);
         (0..TAGS_MAX).for_each(|number| listing.add(&short(number)));
         assert_eq!(bytes(&listing), full);
+    }
+
+    #[test]
+    fn so_has_a_list_of_repositories() {
+        let mut listing = Listing::<Repository>::new("repositories", 100_000);
+        (0..=100_000).for_each(|number| listing.add(&format!("{number:0255}")));
+        assert!(listing.is_too_long());
+        assert!(listing.names.len() > 100_000 && bytes(&listing) <= BYTES_MAX, "{}", bytes(&listing));
     }
 }

@@ -99,6 +99,23 @@ async fn the_sdk_makes_repositories_with_their_settings() {
 }
 
 #[tokio::test]
+async fn the_sdk_lists_repositories_in_pages_and_sets_their_policies() {
+    let ecr = Ecr::start().await;
+    for number in 0..150 {
+        ecr.create(&format!("r/{number:03}"), Settings::default());
+    }
+    let first = sdk(&ecr).describe_repositories().send().await.unwrap();
+    assert_eq!((first.repositories().len(), first.next_token()), (100, Some("r/099")));
+    let rest = sdk(&ecr).describe_repositories().next_token("r/099").max_results(50).send().await.unwrap();
+    assert_eq!((rest.repositories().len(), rest.next_token()), (50, None));
+    assert_eq!(rest.repositories()[0].repository_name(), Some("r/100"));
+    let policy = r#"{"Statement": []}"#;
+    let set = sdk(&ecr).set_repository_policy().repository_name("r/000").policy_text(policy).send();
+    set.await.unwrap();
+    assert_eq!(ecr.repository("r/000").unwrap().settings.policy.as_deref(), Some(policy));
+}
+
+#[tokio::test]
 async fn the_sdk_asks_for_images_and_layers_in_batches() {
     let ecr = Ecr::start().await;
     let image = fake::image(&["layer"]);

@@ -43,6 +43,21 @@ async fn the_last_page_has_no_link_and_a_cursor_leads_to_it() {
 }
 
 #[tokio::test]
+async fn repositories_come_in_pages_too_unless_there_is_no_list() {
+    let registry = Registry::start(Face::Open).await;
+    for repository in ["a", "b/c", "d"] {
+        registry.push(repository, "1", &fake::image(&[]));
+    }
+    let url = format!("http://{}/v2/_catalog", registry.host());
+    let answer = get(&format!("{url}?n=2")).await;
+    assert_eq!(answer.json()["repositories"], serde_json::json!(["a", "b/c"]));
+    assert_eq!(answer.header("link"), r#"</v2/_catalog?last=b/c&n=2>; rel="next""#);
+    assert_eq!(get(&format!("{url}?n=2&last=b/c")).await.json()["repositories"], serde_json::json!(["d"]));
+    let silent = Registry::builder(Face::Open).quirks(|quirks| quirks.catalogue = false).start().await;
+    assert_eq!(get(&format!("http://{}/v2/_catalog", silent.host())).await.status, 404);
+}
+
+#[tokio::test]
 async fn blobs_are_read_in_part() {
     let registry = Registry::start(Face::Open).await;
     registry.push("a", "1", &fake::image(&["0123456789"]));
