@@ -96,6 +96,7 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
         tag: tag.clone(),
         source_tag: tag.tag().cloned(),
         root: Root::Source(digest),
+        previous: None,
         action: Action::Copy,
         reason: "missing in target".to_owned(),
     };
@@ -112,6 +113,7 @@ fn change(ledger: &Ledger, is_over: &AtomicBool) {
                 tag: tag.clone(),
                 source_tag: None,
                 digest: Some(digest),
+                previous_digest: None,
                 action: Some(Action::Copy),
                 outcome: Some(TagOutcome::Copied),
                 reason: String::new(),

@@ -48,6 +48,7 @@ fn ledger_after_a_pass() -> Ledger {
         tag: tag.clone(),
         source_tag: None,
         digest: Some(digest),
+        previous_digest: None,
         action: Some(Action::Copy),
         outcome: Some(TagOutcome::Copied),
         reason: "missing in target".to_owned(),
@@ -59,6 +60,7 @@ fn ledger_after_a_pass() -> Ledger {
         tag: tag.clone(),
         source_tag: tag.tag().cloned(),
         root: Root::Source(digest),
+        previous: None,
         action: Action::Copy,
         reason: summary.reason.clone(),
     };
