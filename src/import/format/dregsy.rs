@@ -47,11 +47,10 @@ pub(in crate::import) fn read(mut file: Fields) -> Result<Draft, String> {
         for mapping in Fields::list(&task.path_of("mappings"), task.take("mappings"))? {
             let settings = Settings { schedule: schedule.clone(), ..Settings::default() };
             let place = mapping.path().to_owned();
-            match mirror(mapping, &source, &target, settings)? {
-                Some(mirror) => draft.mirrors.push(mirror),
-                None => {
-                    draft.note(format!("left out: {place}: a pattern: write a mirror for each repository"));
-                }
+            if let Some(mirror) = mirror(mapping, &source, &target, settings)? {
+                draft.mirrors.push(mirror);
+            } else {
+                draft.note(format!("left out: {place}: a pattern: write a mirror for each repository"));
             }
         }
         task.left_out(ADVICE, IGNORED).into_iter().for_each(|note| draft.note(note));

@@ -49,7 +49,8 @@ impl Row {
         let (source, target) = (self.source.start().await, Registry::start(Face::Open).await);
         (self.given)(&source);
         let config = mirror(&source, &target, ALL);
-        let found = configured(&config, Options { retry: RETRY, ..Options::default() }).await;
+        // Boxed, so that the futures of tests stay small.
+        let found = Box::pin(configured(&config, Options { retry: RETRY, ..Options::default() })).await;
         match (self.ends, found) {
             (Finds(expected), Ok(config)) => {
                 let names: Vec<_> = config.mirrors.into_iter().map(|mirror| mirror.name).collect();
@@ -68,7 +69,7 @@ async fn check(rows: Vec<Row>) {
     let mut faults = Vec::new();
     for row in rows {
         let (id, seen) = (row.id, row.seen);
-        if let Err(panic) = AssertUnwindSafe(row.run()).catch_unwind().await {
+        if let Err(panic) = AssertUnwindSafe(Box::pin(row.run())).catch_unwind().await {
             let words = panic.downcast_ref::<String>().map_or("it panics", String::as_str);
             faults.push(format!("{id} ({seen}): {words}"));
         }
