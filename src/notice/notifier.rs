@@ -276,10 +276,10 @@ mod tests {
     fn what_waits_for_a_destination_is_bounded_in_bytes() {
         let told = Told::new(SLACK);
         let error = "é".repeat(2000);
-        let failed: Vec<_> = (0..10_000).map(|number| (format!("21.0.{number}"), error.as_str())).collect();
+        let failed: Vec<_> = (0..1000).map(|number| (format!("21.0.{number}"), error.as_str())).collect();
         let failed: Vec<_> = failed.iter().map(|(tag, error)| (tag.as_str(), *error)).collect();
         let copied: Vec<_> = failed.iter().map(|(tag, _)| *tag).collect();
-        for _ in 0..30 {
+        for _ in 0..12 {
             told.pass(&mirror(&copied, &failed));
             told.pass(&mirror(&[], &[]));
         }
