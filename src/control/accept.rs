@@ -133,13 +133,17 @@ async fn accept_all(
     let mut arriving = FuturesUnordered::new();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
+            // Whoever is here has a turn before somebody new takes a place.
             Some(_) = arriving.next() => {}
             accepted = accept(listener), if arriving.len() <= ARRIVING_MAX => {
                 if let Some((stream, peer)) = accepted {
                     let arrives = arrive(stream, peer, clients.welcome(), handed, pulse);
                     arriving.push(AssertUnwindSafe(arrives).catch_unwind());
                 }
+                // Sees what was sent meanwhile.
+                tokio::task::yield_now().await;
             }
         }
     }
