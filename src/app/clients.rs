@@ -90,6 +90,7 @@ impl Clients {
         match endpoint {
             Endpoint::Registry(name) => Ok(Source::Registry(self.repository(config, name).await?)),
             Endpoint::Layout { dir, name } => Ok(Source::Layout(self.layout(dir, name.as_ref()))),
+            Endpoint::Pattern { example, .. } => Box::pin(self.source(config, example)).await,
         }
     }
 
@@ -98,6 +99,7 @@ impl Clients {
         let name = match endpoint {
             Endpoint::Registry(name) => name,
             Endpoint::Layout { dir, name } => return Ok(Target::Layout(self.layout(dir, name.as_ref()))),
+            Endpoint::Pattern { example, .. } => return Box::pin(self.target(config, example)).await,
         };
         let data = self.repository(config, name).await?;
         let Some(settings) = config.registry(&name.host).ecr else { return Ok(Target::Registry(data)) };

@@ -1,7 +1,7 @@
 //! The composition root: turns configuration into clients, targets and passes.
 
 mod clients;
-mod discover;
+pub mod discover;
 mod order;
 mod passes;
 mod shared;
@@ -31,7 +31,6 @@ use crate::slots::{Slot, Slots};
 use crate::source::{Source, Sources};
 
 use self::clients::Clients;
-pub use self::discover::discover;
 use self::order::{Waiting, in_order};
 use self::passes::Sides;
 use self::shared::SharedState;
@@ -95,14 +94,6 @@ pub enum Error {
     /// A client that cannot be made.
     #[error(transparent)]
     Client(#[from] registry::BuildError),
-    /// A registry that does not tell which repositories it has.
-    #[error("cannot discover the repositories of {what}: {why}")]
-    Discovery {
-        /// What was to be discovered: `HOST/PATH/*`.
-        what: String,
-        /// Why not, and what to do.
-        why: String,
-    },
     /// A target in AWS, and no credentials for it.
     #[error("{}", aws::NO_CREDENTIALS)]
     NoCredentials(#[source] CredentialsError),
@@ -282,7 +273,6 @@ impl App {
     pub async fn probe(&self) -> Vec<Probe> {
         let probes = self.config.mirrors.iter().zip(&self.sides).map(
             |(mirror, Sides { sources, target, .. })| async move {
-                let found = target.probe().await.map_err(|error| error.told());
                 let probe = |side, place: &Endpoint, result| Probe {
                     mirror: mirror.name.clone(),
                     side,
@@ -290,6 +280,10 @@ impl App {
                     result,
                     tags: Vec::new(),
                 };
+                if let Some(why) = &mirror.undiscovered {
+                    return vec![probe("source", &mirror.source, Err(why.clone()))];
+                }
+                let found = target.probe().await.map_err(|error| error.told());
                 let mut probes = Vec::new();
                 // The sources of a mirror with several targets are those of the first.
                 let asked = mirror.sources().zip(sources.all()).filter(|_| mirror.first_target.is_none());

@@ -11,7 +11,8 @@ use tracing::{info, warn};
 use crate::app;
 use crate::app::Options;
 use crate::cli::exit::{ExitCode, ExitError};
-use crate::config::{Config, Faults, Mirror, Warning};
+use crate::config::{Config, Faults, Found, Mirror, Warning};
+use crate::pass::Stop;
 
 /// Read where nothing else is said.
 const DEFAULT_PATH: &str = "tagferry.yaml";
@@ -49,19 +50,36 @@ fn tell<'a>(origin: &str, warnings: impl IntoIterator<Item = &'a Warning>) {
 }
 
 impl Loaded {
-    /// With a mirror for each repository that is to be discovered. What cannot be is a failure with this code.
-    pub(super) async fn discovered(self, options: Options, code: ExitCode) -> Result<Config, ExitError> {
+    /// With a mirror for each repository that is to be discovered, and one that fails for what cannot be. `known` is what was
+    /// found before, and then what is found now.
+    pub(super) async fn discovered(
+        self,
+        options: Options,
+        known: &mut Found,
+        stop: &Stop,
+    ) -> Result<Config, ExitError> {
         let Self { config: written, origin, text } = self;
         if written.discoveries.is_empty() {
             return Ok(written);
         }
-        let found = Box::pin(app::discover(written.clone(), options)).await;
-        let found = found.map_err(|error| ExitError::of(code, &error))?;
+        let mut found = Box::pin(app::discover::repositories(&written, options, stop)).await;
+        for discovery in &written.discoveries {
+            if let (Some(now), Some(before)) =
+                (found.get_mut(&discovery.source), known.get(&discovery.source))
+            {
+                *now = discovery.keep(before, std::mem::take(now));
+            }
+        }
         let config = Config::parse_found(&origin, &text, &|name| std::env::var_os(name), &found);
+        *known = found;
         let config = config.map_err(|faults| faulty(&origin, &faults))?;
         tell(&origin, config.warnings.iter().filter(|warning| !written.warnings.contains(warning)));
         for discovery in &written.discoveries {
             let source = &discovery.source;
+            if config.mirrors.iter().any(|mirror| mirror.name == *source) {
+                // Its pass says why.
+                continue;
+            }
             let of = |mirror: &&Mirror| {
                 mirror.first_target.is_none() && mirror.discovered_by.as_ref() == Some(source)
             };

@@ -16,9 +16,9 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::shard::Sharding;
-use crate::cli::signals;
+use crate::cli::signals::Stopping;
 use crate::cli::terminal::Terminal;
-use crate::config::Config;
+use crate::config::{Config, Found};
 use crate::event::{Observer, Observers, RunOutcome, RunSummary};
 use crate::ledger::Ledger;
 use crate::metrics::{Destination, Exporter, Scope};
@@ -83,11 +83,15 @@ impl Run {
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
         let loaded = config::load(global.config.as_deref())?;
+        let mut stopping = Stopping::new()?;
         let mut config = if loaded.config.has_all(&self.mirrors) {
             // Whatever there is besides does not matter.
             loaded.config
         } else {
-            loaded.discovered(self.sharding.options()?, ExitCode::NotStarted).await?
+            let options = Options { deadline: extras.deadline, ..self.sharding.options()? };
+            let (grace, stop, mut known) =
+                (loaded.config.shutdown_grace, stopping.stop.clone(), Found::new());
+            stopping.heed(|| grace, loaded.discovered(options, &mut known, &stop)).await?
         };
         config.keep_named(&self.mirrors).map_err(|error| ExitError::of(ExitCode::Usage, &error))?;
         if let Some(tag) = &self.tag {
@@ -95,7 +99,7 @@ impl Run {
         }
         self.sharding.keep(&mut config)?;
         // All that a run does is a large future.
-        Box::pin(self.over(config, mode, table, extras, terminal)).await
+        Box::pin(self.over(config, mode, table, extras, stopping, terminal)).await
     }
 
     /// A run that takes nothing from its arguments but how the result is written.
@@ -110,6 +114,7 @@ impl Run {
         mode: Mode,
         table: Box<dyn RunReport>,
         extras: Extras,
+        mut stopping: Stopping,
         terminal: &mut Terminal,
     ) -> Result<ExitCode, ExitError> {
         let grace = config.shutdown_grace;
@@ -135,10 +140,7 @@ impl Run {
         let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
         let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         app.check_credentials().await.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
-        let stop = Stop::default();
-        let signals = signals::signals().map_err(|error| {
-            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
-        })?;
+        let stop = stopping.stop.clone();
         // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
         let mut report = match self.output {
             Output::Json => Box::new(report::Document::default()),
@@ -168,7 +170,7 @@ impl Run {
             summary
         });
         let work = deliver_meanwhile(delivery, work, &stop);
-        let summary = signals::heed(signals, &stop, || grace, work).await;
+        let summary = stopping.heed(|| grace, work).await;
         if let Some(bars) = bars {
             bars.clear();
         }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future;
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use futures_util::{Stream, StreamExt};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
+use crate::cli::exit::{ExitCode, ExitError};
 use crate::pass::Stop;
 use crate::report::Span;
 
 /// The signals that ask the program to end, by name, as they come. From here on they end nothing by themselves.
-pub(super) fn signals() -> io::Result<impl Stream<Item = &'static str>> {
+fn signals() -> io::Result<impl Stream<Item = &'static str>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(poll_fn(move |context| {
@@ -28,6 +29,34 @@ pub(super) fn signals() -> io::Result<impl Stream<Item = &'static str>> {
     }))
 }
 
+/// Who was asked to end, from the start of a command on.
+pub(super) struct Stopping {
+    signals: Pin<Box<dyn Stream<Item = &'static str>>>,
+    pub(super) stop: Stop,
+}
+
+impl Stopping {
+    /// From here on, signals end nothing by themselves.
+    pub(super) fn new() -> Result<Self, ExitError> {
+        let signals = signals().map_err(|error| unheard(&error))?;
+        Ok(Self { signals: Box::pin(signals), stop: Stop::default() })
+    }
+
+    /// Does a part of the work as [`heed`] does.
+    pub(super) async fn heed<T>(
+        &mut self,
+        grace: impl FnOnce() -> Duration,
+        work: impl Future<Output = T>,
+    ) -> T {
+        heed(&mut self.signals, &self.stop, grace, work).await
+    }
+}
+
+/// The failure of a command that cannot listen for signals.
+pub(super) fn unheard(error: &io::Error) -> ExitError {
+    ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
+}
+
 /// The signal that asks to read the configuration again, by name, as it comes.
 pub(super) fn reloads() -> io::Result<impl Stream<Item = &'static str>> {
     let mut hangup = signal(SignalKind::hangup())?;
@@ -36,7 +65,7 @@ pub(super) fn reloads() -> io::Result<impl Stream<Item = &'static str>> {
 
 /// Does the work to its end. The first signal asks it to take nothing new; the second one, or the end of `grace`, to
 /// drop what is in flight. `grace` is asked at the first signal and dropped then: what it knows does not outlive that.
-pub(super) async fn heed<T>(
+async fn heed<T>(
     signals: impl Stream<Item = &'static str>,
     stop: &Stop,
     grace: impl FnOnce() -> Duration,

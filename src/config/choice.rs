@@ -13,12 +13,14 @@ const LISTED_MAX: usize = 20;
 
 /// A mirror that is not configured.
 #[derive(Debug, thiserror::Error)]
-#[error("no mirror is named `{name}`; there are: {}", listed(known))]
+#[error("no mirror is named `{name}`; {}", there_are(known, more))]
 pub struct UnknownMirror {
     /// What was asked for.
     pub name: String,
     /// What there is.
     pub known: Vec<String>,
+    /// What is still to be discovered: it may be one of these.
+    pub more: Vec<String>,
 }
 
 /// One of several equal parts of the mirrors. Each mirror is in exactly one, by a hash of its name that never changes:
@@ -53,6 +55,14 @@ fn listed(known: &[String]) -> String {
     }
 }
 
+fn there_are(known: &[String], more: &[String]) -> String {
+    let named = (!known.is_empty() || more.is_empty()).then(|| format!("there are: {}", listed(known)));
+    let more = (!more.is_empty()).then(|| {
+        format!("the repositories of {} are mirrors called HOST/PATH, known with `--online`", listed(more))
+    });
+    named.into_iter().chain(more).collect::<Vec<_>>().join("; ")
+}
+
 impl UnknownMirror {
     /// Fails with the first of `names` that is none of the `known`.
     pub fn check<'a>(names: &[String], known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Self> {
@@ -61,7 +71,7 @@ impl UnknownMirror {
                 let mut known: Vec<_> = known.map(str::to_owned).collect();
                 // A mirror with several targets has its name for each.
                 known.dedup();
-                Err(Self { name: name.clone(), known })
+                Err(Self { name: name.clone(), known, more: Vec::new() })
             }
             None => Ok(()),
         }
@@ -78,10 +88,21 @@ impl Config {
     /// Leaves out the mirrors that are not named, and all heartbeats then: a part says nothing of the rest. Without a name
     /// all stay.
     pub fn keep_named(&mut self, names: &[String]) -> Result<(), UnknownMirror> {
-        UnknownMirror::check(names, self.mirrors.iter().map(|mirror| &*mirror.name))?;
+        // What may be one of those that are not known fails with the reason of that.
+        let is_known = |name: &&String| self.mirrors.iter().any(|mirror| mirror.may_be(name));
+        let unknown: Vec<_> = names.iter().filter(|name| !is_known(name)).cloned().collect();
+        let known = self.mirrors.iter().map(|mirror| &*mirror.name);
+        let more = self.discoveries.iter().map(|discovery| discovery.source.clone());
+        UnknownMirror::check(&unknown, known)
+            .map_err(|unknown| UnknownMirror { more: more.collect(), ..unknown })?;
         self.heartbeats.retain(|_| names.is_empty());
         self.discoveries.retain(|_| names.is_empty());
-        self.mirrors.retain(|mirror| names.is_empty() || names.contains(&mirror.name));
+        let found: HashSet<String> = self.mirrors.iter().map(|mirror| mirror.name.clone()).collect();
+        self.mirrors.retain(|mirror| {
+            let is_meant =
+                |name: &String| *name == mirror.name || !found.contains(name) && mirror.may_be(name);
+            names.is_empty() || names.iter().any(is_meant)
+        });
         Ok(())
     }
 
@@ -159,7 +180,7 @@ mod tests {
     #[test]
     fn of_many_mirrors_a_few_are_listed() {
         let known: Vec<_> = (0..1000).map(|number| number.to_string()).collect();
-        let error = UnknownMirror { name: "x".to_owned(), known }.to_string();
+        let error = UnknownMirror { name: "x".to_owned(), known, more: Vec::new() }.to_string();
         assert!(error.ends_with("18, 19 and 980 more"), "{error}");
     }
 

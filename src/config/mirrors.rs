@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::config::discovery::{Discovery, Found};
+use crate::config::discovered::{Found, discovered};
+use crate::config::discovery::Discovery;
 use crate::config::mirror::{Endpoint, Mirror, Mirrors, repository};
 use crate::config::raw;
 use crate::config::written::{Common, Form, Written};
@@ -48,16 +49,18 @@ pub(super) fn mirrors(
         }
     }
     for written in discoveries {
-        let path = written.path.clone();
-        let Some(discovery) = Discovery::read(written, common, document) else {
-            read.is_whole = false;
-            continue;
-        };
-        for mirrors in found.map(|found| discovery.mirrors(found, document)).unwrap_or_default() {
-            read.add(mirrors, Form::Discovered, &path, &path.key("source"), document);
+        match Discovery::read(written, common, document) {
+            Some(discovery) => read.discoveries.push(discovery),
+            None => read.is_whole = false,
         }
-        read.discoveries.push(discovery);
     }
+    let (good, failed) = match found {
+        Some(found) => discovered(&read.discoveries, found, &read.mirrors, document),
+        None => Default::default(),
+    };
+    read.mirrors
+        .extend(good.into_iter().flat_map(|mirrors| std::iter::once(mirrors.first).chain(mirrors.others)));
+    read.mirrors.extend(failed);
     group(&mut read.mirrors);
     read
 }
@@ -72,11 +75,10 @@ impl Read {
         }
         if let Some(other) = self.names.get(&name) {
             let other = document.shown(other);
-            let advice = match form {
-                Form::Discovered => "leave it out here by `except`",
-                Form::Mapping | Form::Images => "give this one another `name`",
-            };
-            document.report(name_path, format!("`{name}` is the name of {other} too: {advice}"));
+            document.report(
+                name_path,
+                format!("`{name}` is the name of {other} too: give this one another `name`"),
+            );
             self.is_whole = false;
             return;
         }

@@ -9,6 +9,7 @@
 
 mod choice;
 mod destination;
+mod discovered;
 mod discovery;
 mod ecr;
 mod mirror;
@@ -30,7 +31,8 @@ mod tests;
 
 pub use choice::{Shard, ShardError, UnknownMirror};
 pub use destination::{Destination, SecretUrl};
-pub use discovery::{Discovery, Found};
+pub use discovered::{Found, Listed};
+pub use discovery::Discovery;
 pub use ecr::Ecr;
 pub use mirror::{Endpoint, Mirror};
 pub use notice::{Heartbeat, Notice};

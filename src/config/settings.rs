@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::config::discovery::{Discovery, Found};
+use crate::config::discovered::Found;
+use crate::config::discovery::Discovery;
 use crate::config::ecr::endpoint_url;
 use crate::config::mirror::{Endpoint, Mirror};
 use crate::config::mirrors::{Read, mirrors};

@@ -28,13 +28,12 @@ pub(super) enum Form {
     Mapping,
     /// Texts, which can have no name of their own.
     Images,
-    /// One of several that one mapping stands for, which have none either.
-    Discovered,
 }
 
 impl Written {
     /// Whether it stands for all repositories under a path.
     pub(super) fn is_discovery(&self) -> bool {
-        matches!(&self.mirror.source, Some(raw::OneOrMore::One(text)) if text.ends_with(MARK))
+        let source = self.mirror.source.as_ref().and_then(raw::OneOrMore::only);
+        source.is_some_and(|text| text.ends_with(MARK))
     }
 }

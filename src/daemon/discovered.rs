@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::{Config, Endpoint, Mirror};
 use crate::notice::Notifier;
@@ -22,7 +22,7 @@ pub(super) fn tell(before: &Config, now: &Config, notifier: &Notifier) {
         notifier.discovered(source, &new, Timestamp::now());
     }
     for (source, gone) in beyond(now, before) {
-        info!(source, repositories = gone.len(), "Gone from {source}: {}", listed(&gone, NAMED_MAX));
+        warn!(source, repositories = gone.len(), "Gone from {source}: {}", listed(&gone, NAMED_MAX));
     }
 }
 

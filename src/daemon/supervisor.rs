@@ -233,7 +233,10 @@ impl Supervisor {
         self.agenda = Agenda::new(due, &self.agenda, now, jitter);
         outlook::tell(mirrors, self.agenda.first());
         for ((mirror, worker), configured) in scheduled().zip(&configured) {
-            if configured.is_new && mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start) {
+            // What could not be discovered is known already, and told by a pass that fails at once.
+            let is_due =
+                configured.is_new && mirror.schedule.as_ref().is_some_and(|schedule| schedule.on_start);
+            if is_due || mirror.undiscovered.is_some() {
                 worker.trigger.fire();
             }
         }

@@ -15,33 +15,39 @@ use crate::oci::Repository;
 
 /// ECR gives no more in one call.
 const PAGE_REPOSITORIES: i32 = 1000;
-/// The most repositories of a registry that are accepted; the quota of ECR is a tenth of this, and can be raised.
-const REPOSITORIES_MAX: usize = 1_000_000;
+/// The most repositories of a registry that are accepted, as of any catalogue; ECR's quota is as many, and can be raised.
+const REPOSITORIES_MAX: usize = 100_000;
+/// The most answers that are read: they may hold few repositories, or none.
+const PAGES_MAX: usize = 1000;
 
 impl Api {
     /// All repositories of the registry.
     pub async fn repositories(&self) -> Result<Vec<Repository>, Error> {
         let call = || self.call_on_all("DescribeRepositories");
-        let (mut all, mut next) = (Vec::new(), None);
-        loop {
+        let (mut all, mut next) = (Vec::new(), None::<String>);
+        for _ in 0..PAGES_MAX {
             let request = self
                 .client
                 .describe_repositories()
                 .registry_id(&self.account)
                 .max_results(PAGE_REPOSITORIES)
-                .set_next_token(next);
+                .set_next_token(next.clone());
             let answer = call().make(request.send()).await?;
             let names = answer.repositories().iter().filter_map(Description::repository_name);
             all.extend(names.filter_map(|name| name.parse::<Repository>().ok()));
-            next = answer.next_token.filter(|token| !token.is_empty());
+            let before = std::mem::replace(&mut next, answer.next_token.filter(|token| !token.is_empty()));
             if next.is_none() {
                 return Ok(all);
+            }
+            if next == before {
+                return Err(Error::answer(call(), "it gives the same `nextToken` twice"));
             }
             if all.len() > REPOSITORIES_MAX {
                 let why = format!("it describes more than {REPOSITORIES_MAX} repositories");
                 return Err(Error::answer(call(), why));
             }
         }
+        Err(Error::answer(call(), format!("its list does not end: {PAGES_MAX} pages were read")))
     }
 
     /// Whether the repository's tags may move; none if there is no such repository.
@@ -192,6 +198,18 @@ mod tests {
         assert_eq!(describe(400, fault("RepositoryNotFoundException")).await.unwrap(), None);
         assert!(describe(400, fault("AccessDeniedException")).await.is_err());
         assert!(describe(200, json!({"repositories": []})).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_list_of_repositories_has_an_end() {
+        let page = |token: String| json!({"repositories": [{"repositoryName": "a"}], "nextToken": token});
+        let aws = FakeAws::start(move |_, _, _| (200, page("again".to_owned()))).await;
+        let error = aws.api().repositories().await.unwrap_err();
+        assert!(error.to_string().contains("the same `nextToken` twice"), "{error}");
+        assert_eq!(aws.calls().len(), 2);
+        let aws = FakeAws::start(move |_, _, number| (200, page(number.to_string()))).await;
+        let error = aws.api().repositories().await.unwrap_err();
+        assert!(error.to_string().contains("1000 pages were read"), "{error}");
     }
 
     fn settings() -> RepositorySettings {

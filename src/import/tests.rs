@@ -238,7 +238,7 @@ tasks:
       target: b.test/a/{path}
       at_least: 0   # no tag is no failure
     mirrors:
-      - source: a.test/team/*
+      - source: a.test/team/*   # `serve` reads this list at its start and at each reload alone
         except: -dev$|^team/dev$
         tags:
           - match: ^latest$
@@ -247,11 +247,11 @@ tasks:
         tags:
           - latest
           - match: ^[0-9.]+$
-      - source: c.test/team/*
+      - source: c.test/team/*   # `serve` reads this list at its start and at each reload alone
         target: b.test/c/copies/{path}
         tags:
           - match: .
-      - source: c.test/*
+      - source: c.test/*   # `serve` reads this list at its start and at each reload alone
         target: b.test/c/{path}
         tags:
           - match: .

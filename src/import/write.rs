@@ -74,7 +74,12 @@ fn write_mirror(out: &mut dyn Write, Settled { name, mirror }: &Settled, has_tar
     if let (true, Some(image)) = (is_short && remarks.is_empty(), as_image(mirror)) {
         return writeln!(out, "  - {}", value(&image)?);
     }
-    writeln!(out, "  - source: {}", value(&source.to_string())?)?;
+    let remark = if source.is_all() {
+        "   # `serve` reads this list at its start and at each reload alone"
+    } else {
+        ""
+    };
+    writeln!(out, "  - source: {}{remark}", value(&source.to_string())?)?;
     if let Some(except) = except {
         writeln!(out, "    except: {}", value(except)?)?;
     }

@@ -67,6 +67,8 @@ pub struct Pass<'a> {
 /// Why a mirror as a whole failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
+    #[error("{0}")]
+    Undiscovered(String),
     #[error("cannot read the tags of the source")]
     Tags(#[source] source::Error),
     #[error("the source refuses to show tag {tag}")]
@@ -140,6 +142,7 @@ impl fmt::Display for TooFew {
 impl Error {
     fn fault(&self) -> Fault {
         match self {
+            Self::Undiscovered(_) => Fault::new("discover", "undiscovered", self).at(Side::Source, None),
             Self::Tags(cause) => self.at_source("list tags", cause),
             Self::Denied { cause, .. } => self.at_source("ask for tag", cause),
             Self::NotSelected { .. } => Fault::new("select", "not_selected", self).at(Side::Source, None),

@@ -141,6 +141,9 @@ impl Pass<'_> {
 
     /// Observes, selects and plans.
     pub(super) async fn prepare(&self, summary: &mut MirrorSummary) -> Result<Planned, Error> {
+        if let Some(why) = &self.mirror.undiscovered {
+            return Err(Error::Undiscovered(why.clone()));
+        }
         let rules = &self.mirror.rules;
         let needs_list = self.mirror.referrers || rules.iter().any(Rule::needs_list);
         let Listed { tags, origins, failed } = self.listed(needs_list).await?;

@@ -31,7 +31,7 @@ pub(super) fn no_catalogue(host: &Host, login: Option<&str>) -> String {
         None => format!("no credentials are configured for {host}"),
     };
     format!(
-        "some registries list their repositories to nobody (Oracle's, Docker Hub, GHCR), others to administrators alone \
+        "some registries do not offer a list of their repositories (Oracle's, Docker Hub, GHCR), others to administrators alone \
          (Harbor, GitLab), and {login}: name the repositories one by one, or use a login that may list them"
     )
 }

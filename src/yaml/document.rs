@@ -22,8 +22,6 @@ const FAULTS_MAX: usize = 100;
 /// What is reported as faulty is removed from the nodes, reads as nothing from then on, and nothing more is reported
 /// at or below it. That is how all the faults of a text are found, and each once.
 pub struct Document {
-    /// What is read, where a text stands for several: faults name it.
-    pub about: Option<String>,
     root: Node,
     schema: Schema,
     faults: Vec<Fault>,
@@ -38,7 +36,6 @@ impl Document {
     pub fn read(text: &str, schema: Value) -> Self {
         let removed = Node { kind: Kind::Removed, position: Position::START };
         let mut document = Self {
-            about: None,
             root: removed,
             schema: Schema(schema),
             faults: Vec::new(),
@@ -187,15 +184,20 @@ impl Document {
         self.warnings.push(Warning { code, fault: Fault::new(position, &self.schema.show(path), what) });
     }
 
+    /// Reads something that is not in the text itself. What is wrong with that is given back and is no fault of the text.
+    pub fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> (T, Vec<String>) {
+        let before = (std::mem::take(&mut self.faults), self.more_faults);
+        let value = read(self);
+        let faults = std::mem::replace(&mut self.faults, before.0);
+        self.more_faults = before.1;
+        (value, faults.into_iter().map(|fault| fault.what).collect())
+    }
+
     fn fault(&mut self, position: Position, path: &Path, what: &str) {
         if self.is_full() {
             self.more_faults += 1;
         } else {
-            let what = match &self.about {
-                Some(about) => format!("{about}: {what}"),
-                None => what.to_owned(),
-            };
-            self.faults.push(Fault::new(position, &self.schema.show(path), &what));
+            self.faults.push(Fault::new(position, &self.schema.show(path), what));
         }
     }
 

@@ -178,9 +178,9 @@ registries:
 "#
     ));
     let document = tagferry.run(SYNC).await.document(0);
-    let names: Vec<_> =
-        document["mirrors"].as_array().unwrap().iter().map(|mirror| &mirror["name"]).collect();
-    assert_eq!(names, ["team/api", "team/web"]);
+    let mirrors = document["mirrors"].as_array().unwrap();
+    let names: Vec<_> = mirrors.iter().filter_map(|mirror| mirror["name"].as_str()).collect();
+    assert_eq!(names, [format!("{from}/team/api"), format!("{from}/team/web")]);
     for name in ["team/api", "team/web"] {
         let tags = Skopeo::Anonymous.tags(&format!("{to}/copy/{name}")).await;
         assert_eq!(tags, BTreeSet::from(["1.0".to_owned()]));

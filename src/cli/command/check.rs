@@ -14,9 +14,10 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::{Global, Silent};
 use crate::cli::terminal::Terminal;
-use crate::config::{Config, Discovery, Mirror, Schedule};
+use crate::config::{Config, Discovery, Found, Mirror, Schedule};
 use crate::event::Warning;
 use crate::oci::Tag;
+use crate::pass::Stop;
 use crate::report::{Look, Table};
 use crate::select;
 use crate::select::Unanchored;
@@ -73,7 +74,7 @@ impl Check {
     ) -> Result<ExitCode, ExitError> {
         let loaded = config::load(global.config.as_deref())?;
         let mut config = if self.online && !loaded.config.has_all(&self.mirrors) {
-            loaded.discovered(options(), ExitCode::Incomplete).await?
+            loaded.discovered(options(), &mut Found::new(), &Stop::default()).await?
         } else {
             loaded.config
         };

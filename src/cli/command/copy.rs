@@ -7,6 +7,7 @@ use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::run::{Extras, Output, Run};
+use crate::cli::signals::Stopping;
 use crate::cli::terminal::Terminal;
 use crate::config::{Endpoint, Mirror};
 use crate::oci::{Digest, Host, Platform, Tag};
@@ -67,7 +68,8 @@ impl Copy {
         let output = self.output;
         config.mirrors = vec![self.mirror()?];
         let table = Box::new(SyncTable::new(terminal.look));
-        Box::pin(Run::of(output).over(config, Mode::Sync, table, Extras::default(), terminal)).await
+        let (run, stopping) = (Run::of(output), Stopping::new()?);
+        Box::pin(run.over(config, Mode::Sync, table, Extras::default(), stopping, terminal)).await
     }
 
     /// A mirror of this image alone.

@@ -1,22 +1,24 @@
 //! `tagferry serve`.
 
 use std::io;
-use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use futures_util::{FutureExt, StreamExt};
 use tokio::net::TcpListener;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::config;
+use crate::cli::config::Loaded;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::global::Global;
 use crate::cli::listen;
 use crate::cli::listen::Listen;
 use crate::cli::shard::Sharding;
 use crate::cli::signals;
+use crate::cli::signals::Stopping;
 use crate::cli::terminal::Terminal;
-use crate::config::Config;
+use crate::config::{Config, Found};
 use crate::daemon::{Daemon, Options};
 use crate::pass::Stop;
 
@@ -69,9 +71,17 @@ impl Serve {
         let app = sharding.options()?;
         let path = global.config.clone();
         let is_stdin = path.as_deref().is_some_and(config::is_stdin);
-        let config = load(path.clone(), sharding.clone()).await?;
+        let cannot_listen = |error: io::Error| {
+            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
+        };
+        let written = config::load(path.as_deref())?;
+        let listener = TcpListener::bind(&listen.addresses[..]).await.map_err(cannot_listen)?;
+        let mut stopping = Stopping::new()?;
+        let reloads = signals::reloads().map_err(|error| signals::unheard(&error))?;
+        let (stop, grace, known) = (stopping.stop.clone(), written.config.shutdown_grace, Known::default());
+        let config = stopping.heed(|| grace, known.discover(written, &sharding, &stop)).await?;
         let reload = move || {
-            let (path, sharding) = (path.clone(), sharding.clone());
+            let (path, sharding, known) = (path.clone(), sharding.clone(), known.clone());
             let loaded = async move {
                 // To read it again would find nothing, or wait for somebody to type, and everything with it.
                 if is_stdin {
@@ -79,38 +89,42 @@ impl Serve {
                         "standard input cannot be read again: name a file with `--config PATH`".to_owned()
                     );
                 }
-                load(path, sharding).await.map_err(|failure| failure.to_string())
+                let written = config::load(path.as_deref()).map_err(|failure| failure.to_string())?;
+                let discovered = known.discover(written, &sharding, &Stop::default()).await;
+                discovered.map_err(|failure| failure.to_string())
             };
             loaded.boxed_local()
         };
         let refused = |error: &dyn std::error::Error| ExitError::of(ExitCode::NotStarted, error);
-        let cannot_listen = |error: io::Error| {
-            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
-        };
-        let listener = TcpListener::bind(&listen.addresses[..]).await.map_err(cannot_listen)?;
         let options = Options { app, listener, token, reload: Box::new(reload) };
-        let no_signals = |error: io::Error| {
-            ExitError::new(ExitCode::NotStarted, format_args!("cannot listen for signals: {error}"))
-        };
-        let (stops, reloads) =
-            (signals::signals().map_err(no_signals)?, signals::reloads().map_err(no_signals)?);
         let daemon = Box::pin(Daemon::new(config, options, terminal.observer()));
         let daemon = daemon.await.map_err(|error| refused(&error))?;
         let address = daemon.address().map_err(|error| refused(&error))?;
         info!(%address, "Serving on http://{address}");
-        let (stop, grace) = (Stop::default(), daemon.grace());
+        let grace = daemon.grace();
         let reloads = reloads.map(|name| info!("{name}: reading the configuration again"));
         let work = Box::pin(daemon.run(stop.clone(), reloads));
-        signals::heed(stops, &stop, grace, work).await.map_err(|error| refused(&error))?;
+        stopping.heed(grace, work).await.map_err(|error| refused(&error))?;
         info!("Stopped");
         Ok(ExitCode::Success)
     }
 }
 
-/// The configuration as it is now, with what there is to discover, and without the mirrors of other shards.
-async fn load(path: Option<PathBuf>, sharding: Sharding) -> Result<Config, ExitError> {
-    let loaded = config::load(path.as_deref())?;
-    let mut config = loaded.discovered(sharding.options()?, ExitCode::NotStarted).await?;
-    sharding.keep(&mut config)?;
-    Ok(config)
+/// What registries listed when they were asked last.
+#[derive(Clone, Default)]
+struct Known(Arc<Mutex<Found>>);
+
+impl Known {
+    /// The configuration with what there is to discover, and without the mirrors of other shards.
+    async fn discover(&self, written: Loaded, sharding: &Sharding, stop: &Stop) -> Result<Config, ExitError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut config = written.discovered(sharding.options()?, &mut known, stop).await?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        // Its pass says so too, but may be hours away.
+        for why in config.mirrors.iter().filter_map(|mirror| mirror.undiscovered.as_ref()) {
+            warn!("{why}");
+        }
+        sharding.keep(&mut config)?;
+        Ok(config)
+    }
 }

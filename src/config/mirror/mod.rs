@@ -55,6 +55,8 @@ pub struct Mirror {
     pub fresh_within: Option<Duration>,
     /// The source as it is written, `HOST/PATH/*`, where this one was discovered.
     pub discovered_by: Option<String>,
+    /// Why not all repositories that the source stands for are mirrors. There is nothing to copy then: each pass fails with this.
+    pub undiscovered: Option<String>,
     /// The only tag of the source that this run is about; none for all that the rules choose.
     pub only: Option<Tag>,
 }
@@ -70,6 +72,13 @@ pub enum Endpoint {
         dir: PathBuf,
         /// Which of the repositories in it; none for the one whose tags have no name before them.
         name: Option<LayoutName>,
+    },
+    /// Repositories of which it is not known which there are.
+    Pattern {
+        /// How it is written: `HOST/PATH/*`, or a target with `{path}` in it.
+        text: String,
+        /// A place that it stands for, which need not exist.
+        example: Box<Endpoint>,
     },
 }
 
@@ -96,6 +105,7 @@ impl Endpoint {
             Self::Layout { dir, name: None } => {
                 dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned()
             }
+            Self::Pattern { text, .. } => text.clone(),
         }
     }
 
@@ -104,6 +114,7 @@ impl Endpoint {
         match self {
             Self::Registry(name) => Some(&name.host),
             Self::Layout { .. } => None,
+            Self::Pattern { example, .. } => example.host(),
         }
     }
 }
@@ -112,7 +123,7 @@ impl Endpoint {
     /// Equal for all ways to write one place: `oci:./x/` is `oci:x`.
     pub(super) fn place(&self) -> Self {
         match self {
-            Self::Registry(_) => self.clone(),
+            Self::Registry(_) | Self::Pattern { .. } => self.clone(),
             Self::Layout { dir, name } => {
                 let dir = dir.components().filter(|part| *part != Component::CurDir).collect();
                 Self::Layout { dir, name: name.clone() }
@@ -129,6 +140,7 @@ impl fmt::Display for Endpoint {
                 write!(f, "{LAYOUT_PREFIX}{}", dir.display())?;
                 name.iter().try_for_each(|name| write!(f, "{LAYOUT_NAME_MARK}{name}"))
             }
+            Self::Pattern { text, .. } => f.write_str(text),
         }
     }
 }
@@ -150,8 +162,15 @@ impl Mirror {
             schedule: None,
             fresh_within: None,
             discovered_by: None,
+            undiscovered: None,
             only: None,
         }
+    }
+
+    /// Whether it is called so, or a mirror of this name may be one of those that could not be discovered.
+    pub(super) fn may_be(&self, name: &str) -> bool {
+        let is_under = |all: &str| all.strip_suffix('*').is_some_and(|under| name.starts_with(under));
+        self.name == name || self.undiscovered.is_some() && is_under(&self.name)
     }
 
     /// Where images come from, in the order of preference.
@@ -221,12 +240,13 @@ impl Mirrors {
             schedule,
             fresh_within,
             discovered_by: None,
+            undiscovered: None,
             only: None,
         };
         Some(Self::new_for(first, targets))
     }
 
-    /// The same mirror of another source, which `by` discovered.
+    /// The same mirror of another source, which `by` discovered. It is called by host and path.
     pub(super) fn of_discovered(
         example: &Mirror,
         by: &str,
@@ -239,7 +259,8 @@ impl Mirrors {
         let Sides { sources, targets } =
             sides(source, target, &path.key("source"), &path.key("target"), document);
         let (source, mut targets) = (sources?.into_iter().next()?, targets?.into_iter());
-        let name = source.path();
+        // By the file alone: a name that depended on what other registries list would move from one mirror to another.
+        let name = source.to_string();
         let first = Mirror {
             name: name.clone(),
             shard: name,
@@ -249,6 +270,11 @@ impl Mirrors {
             ..example.clone()
         };
         Some(Self::new_for(first, targets))
+    }
+
+    /// Where it goes.
+    pub(super) fn targets(&self) -> impl Iterator<Item = Endpoint> {
+        std::iter::once(&self.first).chain(&self.others).map(|mirror| mirror.target.place())
     }
 
     /// A mirror into its first target, and into further ones.

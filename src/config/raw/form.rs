@@ -70,6 +70,14 @@ pub(in crate::config) enum OneOrMore {
 }
 
 impl OneOrMore {
+    /// The text, where there is one alone.
+    pub(in crate::config) fn only(&self) -> Option<&str> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::More(texts) => texts.iter().map(String::as_str).next().filter(|_| texts.len() == 1),
+        }
+    }
+
     /// The texts, each with its place.
     pub(in crate::config) fn placed(self, path: &Path) -> Vec<(Path, String)> {
         match self {

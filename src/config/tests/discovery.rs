@@ -1,7 +1,7 @@
 //! Sources that stand for all repositories under a path.
 
 use super::{check, check_mirror, env, parse};
-use crate::config::{Config, Faults, Found};
+use crate::config::{Config, Faults, Found, Listed};
 
 const TEAM: &str = "\
 defaults: {target: 'registry.test/{path}'}
@@ -17,6 +17,12 @@ fn found(text: &str, listed: &[(&str, &[&str])]) -> Result<Config, Faults> {
     Config::parse_found("tagferry.yaml", text, &env, &found)
 }
 
+/// What the mirror of this name fails with.
+fn failure<'a>(config: &'a Config, name: &str) -> &'a str {
+    let mirror = config.mirrors.iter().find(|mirror| mirror.name == name).unwrap();
+    mirror.undiscovered.as_deref().unwrap()
+}
+
 fn names(config: &Config) -> Vec<&str> {
     config.mirrors.iter().map(|mirror| mirror.name.as_str()).collect()
 }
@@ -30,6 +36,7 @@ fn nothing_is_a_mirror_before_it_is_found() {
         ("cgr.dev/*", "cgr.dev/*"),
         ("localhost:5000/*", "localhost:5000/*"),
         ("quay.io/a/b/*", "quay.io/a/b/*"),
+        ("[quay.io/a/b/*]", "quay.io/a/b/*"),
     ] {
         assert_eq!(parse(&TEAM.replace("cgr.dev/acme/*", source)).unwrap().discoveries[0].source, told);
     }
@@ -39,7 +46,7 @@ fn nothing_is_a_mirror_before_it_is_found() {
 fn what_is_found_is_a_mirror_each() {
     let listed: &[&str] = &["acme/web", "acme", "acme/api-dev", "acme/deep/er", "acmee/x", "acme/web"];
     let config = found(TEAM, &[("cgr.dev/acme/*", listed)]).unwrap();
-    assert_eq!(names(&config), ["acme/deep/er", "acme/web"]);
+    assert_eq!(names(&config), ["cgr.dev/acme/deep/er", "cgr.dev/acme/web"]);
     let web = &config.mirrors[1];
     assert_eq!(
         [web.source.to_string(), web.target.to_string()],
@@ -53,19 +60,19 @@ fn what_is_found_is_a_mirror_each() {
 fn what_ecr_does_not_take_is_told_of_the_repository() {
     let ecr = TEAM.replace("registry.test", "123456789012.dkr.ecr.eu-central-1.amazonaws.com");
     let long = format!("acme/{}", "x".repeat(260));
-    let faults = found(&ecr, &[("cgr.dev/acme/*", &["acme/a__b", "acme/ok"])]).unwrap_err();
+    let config = found(&ecr, &[("cgr.dev/acme/*", &["acme/a__b", "acme/ok"])]).unwrap();
+    assert_eq!(names(&config), ["cgr.dev/acme/ok", "cgr.dev/acme/*"]);
     assert_eq!(
-        faults.to_string(),
-        "tagferry.yaml:3:5: mirrors[0].target: a__b: ECR takes one `.`, `_`, `-` or `/` between letters and digits, and \
-         here are several in a row"
+        failure(&config, "cgr.dev/acme/*"),
+        "acme/a__b: ECR takes one `.`, `_`, `-` or `/` between letters and digits, and here are several in a row"
     );
     assert!(long.parse::<crate::oci::Repository>().is_err(), "a registry's own bound is below that of ECR");
 }
 
 #[test]
 fn notices_about_what_is_not_there_now_are_a_warning() {
-    let text =
-        TEAM.to_owned() + "notices: [{webhook: {url: 'https://a.test/'}, mirrors: [acme/api, acme/web]}]\n";
+    let text = TEAM.to_owned()
+        + "notices: [{webhook: {url: 'https://a.test/'}, mirrors: [cgr.dev/acme/api, cgr.dev/acme/web]}]\n";
     assert!(parse(&text).unwrap().warnings.is_empty());
     let config = found(&text, &[("cgr.dev/acme/*", &["acme/web"])]).unwrap();
     let warnings: Vec<_> = config.warnings.iter().map(|warning| warning.fault.to_string()).collect();
@@ -83,14 +90,99 @@ fn two_that_overlap_are_told() {
         TEAM.to_owned() + "  - {source: cgr.dev/*, tags: [latest], target: 'registry.test/all/{path}'}\n";
     let listed: &[&str] = &["acme/web"];
     let config = found(&both, &[("cgr.dev/acme/*", listed), ("cgr.dev/*", listed)]).unwrap();
-    assert_eq!(names(&config), ["acme/web", "cgr.dev/acme/web"]);
-    let thrice = both + "  - {source: cgr.dev/*, tags: [latest], target: 'registry.test/more/{path}'}\n";
-    let faults = found(&thrice, &[("cgr.dev/acme/*", listed), ("cgr.dev/*", listed)]).unwrap_err();
+    assert_eq!(names(&config), ["cgr.dev/acme/web", "cgr.dev/*"]);
     assert_eq!(
-        faults.to_string(),
-        "tagferry.yaml:5:14: mirrors[2].source: `cgr.dev/acme/web` is the name of mirrors[1] too: leave it out here \
-         by `except`"
+        failure(&config, "cgr.dev/*"),
+        "cgr.dev/acme/web: a mirror before has this name: leave it out here with `except`"
     );
+    let both = both.replace("registry.test/all/{path}", "registry.test/{path}");
+    let config = found(&both, &[("cgr.dev/acme/*", listed), ("cgr.dev/*", &["acme/web", "x"])]).unwrap();
+    assert_eq!(names(&config), ["cgr.dev/x", "cgr.dev/acme/*", "cgr.dev/*"]);
+    assert!(failure(&config, "cgr.dev/acme/*").contains("has the same target, registry.test/acme/web"));
+}
+
+#[test]
+fn a_name_does_not_depend_on_what_others_list() {
+    let both = TEAM.to_owned()
+        + "  - {source: quay.io/acme/*, tags: [latest], target: 'registry.test/quay/{path}'}\n";
+    let quay = |cgr: &[&str]| {
+        let config = found(&both, &[("cgr.dev/acme/*", cgr), ("quay.io/acme/*", &["acme/app"])]).unwrap();
+        let quay =
+            config.mirrors.iter().find(|mirror| mirror.source.to_string() == "quay.io/acme/app").unwrap();
+        (quay.name.clone(), quay.shard.clone())
+    };
+    assert_eq!(quay(&["acme/app"]), quay(&["acme/web"]));
+    assert_eq!(quay(&["acme/app"]).0, "quay.io/acme/app");
+}
+
+#[test]
+fn what_is_filled_is_not_copied_again() {
+    let ring = "\
+mirrors:
+  - {source: a.test/*, tags: [latest], target: 'b.test/{path}'}
+  - {source: b.test/*, tags: [latest], target: 'a.test/from-b/{path}'}
+  - {source: c.test/x, tags: [latest], target: a.test/x}
+";
+    let listed: [(&str, &[&str]); 2] =
+        [("a.test/*", &["app", "from-b/own", "x"]), ("b.test/*", &["app", "own"])];
+    let config = found(ring, &listed).unwrap();
+    assert_eq!(names(&config), ["x", "a.test/app", "b.test/own"]);
+
+    let own = TEAM.replace("registry.test/{path}", "cgr.dev/acme/copies/{path}");
+    let words = "under the source: each copy would be discovered and copied again; leave the copies out with `except`";
+    assert!(parse(&own).unwrap_err().to_string().contains(words));
+    assert!(parse(&own.replace("-dev$", "^acme/copies/")).is_ok());
+}
+
+#[test]
+fn what_was_known_stays_where_a_list_fails_or_is_empty() {
+    let discovery = &parse(TEAM).unwrap().discoveries[0];
+    let [web, other] = ["acme/web", "other/x"].map(|path| path.parse().unwrap());
+    let before = discovery.listed(&Ok(vec![web, other]));
+    let taken = |listed: &Listed| {
+        let found = Found::from([(discovery.source.clone(), listed.clone())]);
+        Config::parse_found("tagferry.yaml", TEAM, &env, &found).unwrap()
+    };
+    for (now, why) in [
+        (
+            Err("503 try later".to_owned()),
+            "cannot discover the repositories of cgr.dev/acme/*: 503 try later",
+        ),
+        (Ok(Vec::new()), "cgr.dev/acme/* has no repositories any more, of 1 before"),
+    ] {
+        let now = discovery.listed(&now);
+        assert_eq!(names(&taken(&now)), ["cgr.dev/acme/*"]);
+        let kept = discovery.keep(&before, now);
+        let config = taken(&kept);
+        assert_eq!(names(&config), ["cgr.dev/acme/web", "cgr.dev/acme/*"]);
+        assert!(failure(&config, "cgr.dev/acme/*").starts_with(why));
+        // The next list is compared with what was kept.
+        assert_eq!(names(&taken(&discovery.keep(&kept, discovery.listed(&Ok(Vec::new()))))).len(), 2);
+    }
+    let none = parse(&TEAM.replace("except:", "at_least: 0, except:")).unwrap();
+    let none = none.discoveries[0].keep(&before, discovery.listed(&Ok(Vec::new())));
+    assert_eq!(names(&taken(&none)), ["cgr.dev/acme/*"]);
+}
+
+#[test]
+fn what_is_named_and_not_known_is_told() {
+    let names = ["cgr.dev/acme/web".to_owned()];
+    let error = parse(TEAM).unwrap().keep_named(&names).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "the repositories of cgr.dev/acme/* are mirrors called HOST/PATH, known with `--online`"
+        )
+    );
+    // It may be one of those that could not be discovered.
+    let failed = |name: &str| {
+        let discovery = &parse(TEAM).unwrap().discoveries[0];
+        let listed = discovery.listed(&Err("503".to_owned()));
+        let found = Found::from([(discovery.source.clone(), listed)]);
+        let mut config = Config::parse_found("tagferry.yaml", TEAM, &env, &found).unwrap();
+        config.keep_named(&[name.to_owned()]).map(|()| config.mirrors.len())
+    };
+    assert_eq!(failed("cgr.dev/acme/web").unwrap(), 1);
+    assert!(failed("cgr.dev/other").is_err());
 }
 
 #[test]
@@ -102,7 +194,7 @@ fn who_lists_nothing_is_known_beforehand() {
         ("docker.io/*", "docker.io"),
     ] {
         let expected = format!(
-            "3:14: mirrors[0].source: {host} lists its repositories to nobody: write a mirror for each that you want"
+            "3:14: mirrors[0].source: {host} does not offer a list of its repositories: write a mirror for each that you want"
         );
         let text = TEAM.replace("cgr.dev/acme/*", source);
         check(&text.lines().collect::<Vec<_>>(), &[&expected]);
@@ -128,7 +220,7 @@ fn what_has_no_meaning_is_told() {
             "    tags: [latest]",
         ],
         &[
-            "3:11: mirrors[0].name: has no meaning here: each repository is a mirror, and called by its path",
+            "3:11: mirrors[0].name: has no meaning here: each repository is a mirror, called by its host and path",
             "4:13: mirrors[0].except: not a regular expression: unclosed group, at character 1, `(`",
             "5:13: mirrors[0].target: one target for all repositories: write `{path}` or `{name}` in it",
         ],

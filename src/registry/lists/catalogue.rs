@@ -9,7 +9,8 @@ use crate::registry::error::Error;
 use crate::registry::lists::List;
 use crate::registry::request::Request;
 
-const CATALOGUE: List = List { what: "catalogue", member: "repositories", page: 1000, max: 100_000 };
+const CATALOGUE: List =
+    List { what: "catalogue", member: "repositories", page: 1000, max: 100_000, is_strict: true };
 
 impl Client {
     /// All repositories that the registry lists, each once, in its order. Names that are none are left out.

@@ -21,6 +21,8 @@ pub(in crate::registry) struct Listing<T> {
     member: &'static str,
     /// The most names that are accepted.
     max: usize,
+    /// Whether a page without that member is none.
+    is_required: bool,
     seen: HashSet<u128>,
     hashes: [RandomState; 2],
     /// The entries of the page at hand.
@@ -33,7 +35,17 @@ impl<T: FromStr> Listing<T> {
     /// One without names. Pages have them in this member, and there may be so many.
     pub(in crate::registry) fn new(member: &'static str, max: usize) -> Self {
         let (names, seen, hashes) = Default::default();
-        Self { names, member, max, seen, hashes, count: 0, last: None }
+        Self { names, member, max, is_required: false, seen, hashes, count: 0, last: None }
+    }
+
+    /// The same of pages which have to have the member.
+    pub(super) fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+
+    /// How many of the names are no `T`.
+    pub(super) fn left_out(&self) -> usize {
+        self.seen.len() - self.names.len()
     }
 
     /// How many different names there were.
@@ -87,7 +99,7 @@ impl<'de, T: FromStr> Visitor<'de> for Page<'_, T> {
                 page.next_value_seed(Names(self.0))?;
             }
         }
-        Ok(())
+        if self.0.is_required && !has_names { Err(A::Error::missing_field(member)) } else { Ok(()) }
     }
 }
 
@@ -173,6 +185,18 @@ mod tests {
         {
             assert!(listing.read(faulty.as_bytes()).is_err(), "{faulty}");
         }
+    }
+
+    #[test]
+    fn what_has_to_be_there_is_missed() {
+        let mut listing = listing().required();
+        for page in ["{}", r#"{"name":"x","Tags":["a"]}"#] {
+            let error = listing.read(page.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("missing field `tags`"), "{error}");
+        }
+        listing.read(br#"{"tags":["a","not a tag","not a tag"]}"#).unwrap();
+        assert_eq!((listing.names.len(), listing.left_out()), (1, 1));
+        listing.read(br#"{"tags":null}"#).unwrap();
     }
 
     #[test]

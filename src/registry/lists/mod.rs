@@ -8,6 +8,7 @@ mod tags;
 use std::str::FromStr;
 
 use http::header::{ACCEPT, HeaderValue};
+use tracing::warn;
 
 use crate::registry::client::Client;
 use crate::registry::error::Error;
@@ -25,6 +26,9 @@ struct List {
     page: usize,
     /// The most names that are accepted.
     max: usize,
+    /// Whether a page without that member is an error, and names that are none are told: what is missing here would be taken
+    /// for gone.
+    is_strict: bool,
 }
 
 impl List {
@@ -45,9 +49,10 @@ impl List {
         request: Request,
         size: &str,
     ) -> Result<Vec<T>, Error> {
-        let Self { what, member, page, max } = *self;
+        let Self { what, member, page, max, is_strict } = *self;
         let mut pages = Pages::new(client, request, what, size.to_owned());
-        let mut listing = Listing::new(member, max);
+        let listing = Listing::new(member, max);
+        let mut listing = if is_strict { listing.required() } else { listing };
         while let Some(body) = pages.next().await? {
             let known = listing.len();
             listing.read(&body).map_err(|error| pages.unreadable(&body, &error))?;
@@ -60,6 +65,11 @@ impl List {
                 Some([size, &format!("last={last}")].join("&").trim_start_matches('&').to_owned())
             };
             pages.go_on(&Brought { count, new: listing.len() - known, after: &after, asked: page })?;
+        }
+        let odd = listing.left_out();
+        if is_strict && odd > 0 {
+            let host = client.host();
+            warn!(%host, odd, "Left out {odd} of the {member} that {host} lists: their names are not valid");
         }
         Ok(listing.names)
     }

@@ -8,7 +8,7 @@ use crate::registry::error::Error;
 use crate::registry::lists::List;
 
 /// ECR refuses larger pages (google/go-containerregistry#1091).
-const TAGS: List = List { what: "tag list", member: "tags", page: 1000, max: 200_000 };
+const TAGS: List = List { what: "tag list", member: "tags", page: 1000, max: 200_000, is_strict: false };
 
 impl Repository {
     /// All tags, each once, in the order of the registry. Names that are no tags are left out.

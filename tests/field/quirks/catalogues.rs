@@ -5,11 +5,10 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use http::header::LINK;
 use serde_json::json;
-use tagferry::app::Options;
 
 use super::answer;
 use crate::fake::{Action, Bearer, Builder, Face, Fault, Head, Match, Registry, Reply, Scope, image};
-use crate::world::{RETRY, assert_says, assert_succeeded, configured, mirror, sync};
+use crate::world::{assert_says, assert_succeeded, mirror, paths, sync};
 
 /// All repositories of the source.
 const ALL: &str = "  - {source: SOURCE/*, target: 'TARGET/{path}', tags: [{match: .}]}\n";
@@ -50,15 +49,11 @@ impl Row {
         (self.given)(&source);
         let config = mirror(&source, &target, ALL);
         // Boxed, so that the futures of tests stay small.
-        let found = Box::pin(configured(&config, Options { retry: RETRY, ..Options::default() })).await;
-        match (self.ends, found) {
-            (Finds(expected), Ok(config)) => {
-                let names: Vec<_> = config.mirrors.into_iter().map(|mirror| mirror.name).collect();
-                assert_eq!(names, expected);
-            }
+        match (self.ends, Box::pin(paths(&config)).await) {
+            (Finds(expected), Ok(paths)) => assert_eq!(paths, expected),
             (Fails(words), Err(error)) => assert_says(error, words),
             (Finds(_), Err(error)) => panic!("{error}"),
-            (Fails(_), Ok(config)) => panic!("{:?}", config.mirrors),
+            (Fails(_), Ok(paths)) => panic!("{paths:?}"),
         }
         let count = source.count(&Match::catalogue());
         assert!(count <= REQUESTS_MAX, "{count} requests for the list");
@@ -266,7 +261,7 @@ async fn whoever_lists_nothing_is_told_as_such() {
 #[tokio::test]
 async fn an_empty_list_is_no_success() {
     const NONE: &[&str] =
-        &["no repository is under", "of the 0 that this login may see; `at_least: 0` where"];
+        &["the registry lists no repository under", "(0 in all); if that is expected, set `at_least: 0`"];
     let listed = |id, seen, document: serde_json::Value| {
         row(
             id,

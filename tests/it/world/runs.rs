@@ -52,8 +52,17 @@ pub(crate) async fn app(config: &str, observer: Arc<dyn Observer>) -> App {
 /// A configuration with what there is to discover, or what stands in the way.
 pub(crate) async fn configured(text: &str, options: Options) -> Result<Config, String> {
     let config = Config::parse("test.yaml", text, &|_| None).map_err(|faults| faults.to_string())?;
-    let found = discover(config, options).await.map_err(|error| error.to_string())?;
+    let found = discover::repositories(&config, options, &Stop::default()).await;
     Config::parse_found("test.yaml", text, &|_| None, &found).map_err(|faults| faults.to_string())
+}
+
+/// The paths of the repositories that a configuration mirrors, or what stands in the way of any of them.
+pub(crate) async fn paths(text: &str) -> Result<Vec<String>, String> {
+    let config = configured(text, Options { retry: RETRY, ..Options::default() }).await?;
+    match config.mirrors.iter().find_map(|mirror| mirror.undiscovered.clone()) {
+        Some(why) => Err(why),
+        None => Ok(config.mirrors.iter().map(|mirror| mirror.source.path()).collect()),
+    }
 }
 
 /// All tags of `app`, to a repository of the same name.
