@@ -8,6 +8,9 @@ help: ## this list
 quickstart: ## see the main job done, with no account and no network
 	cargo run --locked --example quickstart
 
+# Tests wait more than they compute: two for each processor.
+export RUST_TEST_THREADS ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
+
 test: peers ## run every test, those against independent programs too
 	cargo test --locked --all-features
 

@@ -6,7 +6,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use aws_config::Region;
+use aws_config::SdkConfig;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds;
@@ -47,14 +47,14 @@ struct Failed {
     cause: CredentialsError,
 }
 
-/// The chain for calls in this region. Reads the profiles, and asks no source yet.
-pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsProvider {
-    let sts = match &region {
+/// The chain for calls that are made in this way. Reads the profiles, and asks no source yet.
+pub(super) async fn default_chain(calls: &SdkConfig) -> SharedCredentialsProvider {
+    let sts = match calls.region() {
         Some(region) => format!("sts.{region}.amazonaws.com"),
         None => "sts.amazonaws.com".to_owned(),
     };
     let config = ProviderConfig::without_region()
-        .with_region(region)
+        .with_region(calls.region().cloned())
         .with_behavior_version(Some(behavior()))
         .with_http_client(Http::default());
     let client = imds::Client::builder().configure(&config);
@@ -66,7 +66,7 @@ pub(super) async fn default_chain(region: Option<Region>) -> SharedCredentialsPr
 
     let chain =
         CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new());
-    let chain = if let Some(process) = credential_process::of_profile().await {
+    let chain = if let Some(process) = credential_process::of_profile(calls).await {
         chain.or_else("Profile", process)
     } else {
         let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();

@@ -20,7 +20,7 @@ use crate::aws::credentials::{Checked, Late};
 use crate::aws::http::Http;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
-const APP_NAME: &str = "tagferry";
+pub(super) const APP_NAME: &str = "tagferry";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one attempt. The largest answers are a hundred manifests, a few megabytes.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,7 +63,7 @@ pub async fn config(
     let config = loader.no_credentials().load().await;
     let inner = match credentials {
         Some(credentials) => credentials,
-        None => default_chain(config.region().cloned()).await,
+        None => default_chain(&config).await,
     };
     let checked = Checked { inner, fault: variables.err() };
     let config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build();
@@ -96,12 +96,19 @@ pub async fn check_credentials(
     let config = config(Some(region), None, caller).await;
     let Some(chain) = config.credentials_provider() else { return Ok(()) };
     match chain.provide_credentials().await {
-        Err(
-            error @ (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)),
-        ) => Err(error),
-        Err(error) if error.source().is_some_and(<dyn Error>::is::<Late>) => Err(error),
+        Err(error) if cannot_work(&error) => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whether there are no credentials, or such that cannot be sent, or none in time. A role is taken with other ones, so the
+/// deepest cause counts.
+fn cannot_work(error: &CredentialsError) -> bool {
+    use CredentialsError::{CredentialsNotLoaded, InvalidConfiguration};
+    let causes = || std::iter::successors(Some(error as &dyn Error), |&cause| cause.source());
+    let deepest = causes().filter_map(<dyn Error>::downcast_ref).last();
+    matches!(deepest, Some(CredentialsNotLoaded(_) | InvalidConfiguration(_)))
+        || error.source().is_some_and(<dyn Error>::is::<Late>)
 }
 
 /// Pinned, so that an update of the SDK changes no defaults.

@@ -1,21 +1,26 @@
 //! Credentials that a program prints, as the `credential_process` of a profile says.
 //!
-//! The SDK runs such a program without an end, and leaves it running. Where a profile takes a role and another profile has
-//! the program, it is still the SDK that runs it.
+//! The SDK runs such a program without an end, leaves it running, and panics at keys that cannot be sent. So roles that are
+//! taken with such credentials are taken here, too.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
-use aws_config::profile::Profile;
+use aws_config::SdkConfig;
+use aws_config::profile::{Profile, ProfileSet};
+use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
-use crate::aws::credentials::Late;
+use crate::aws::chain::Bounded;
+use crate::aws::config::APP_NAME;
+use crate::aws::credentials::{Checked, KEYS, Late};
 use crate::aws::profiles;
 use crate::process;
 use crate::text::excerpt;
@@ -48,17 +53,76 @@ struct Failed {
     why: String,
 }
 
-/// That of the profile that counts, where its credentials come from a program.
-pub(super) async fn of_profile() -> Option<CredentialProcess> {
+/// A role that a profile takes.
+#[derive(Debug, PartialEq, Eq)]
+struct Role {
+    arn: String,
+    external_id: Option<String>,
+    session: Option<String>,
+}
+
+/// The provider of the profile that counts, where its credentials come from a program, be it by way of roles. `config` is
+/// for calls of STS.
+pub(super) async fn of_profile(config: &SdkConfig) -> Option<SharedCredentialsProvider> {
     let profiles = profiles::load().await?;
-    let profile = profiles.get_profile(profiles.selected_profile())?;
-    let command = command(profile)?.to_owned();
-    Some(CredentialProcess { command, profile: profile.name().to_owned() })
+    let (process, roles) = way(&profiles)?;
+    let mut provider = shared(SharedCredentialsProvider::new(process));
+    for role in roles.into_iter().rev() {
+        let origin = format!("STS, which is asked for the role {} of a profile", role.arn);
+        let role = role.provider(config, provider).await;
+        provider = shared(SharedCredentialsProvider::new(Bounded::new(role, origin)));
+    }
+    Some(provider)
+}
+
+fn shared(inner: SharedCredentialsProvider) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Checked { inner, fault: None })
+}
+
+/// The program behind the profile that counts, and the roles on the way to it, that of the profile itself first. None where
+/// the SDK would not come to a program.
+fn way(profiles: &ProfileSet) -> Option<(CredentialProcess, Vec<Role>)> {
+    let (mut roles, mut seen) = (Vec::new(), HashSet::new());
+    let mut name = profiles.selected_profile();
+    while seen.insert(name) {
+        let profile = profiles.get_profile(name)?;
+        let has_keys = KEYS[..2].iter().all(|(key, _)| profile.get(key).is_some());
+        if has_keys && !roles.is_empty() {
+            return None;
+        }
+        if let Some(command) = command(profile) {
+            let process = CredentialProcess { command: command.to_owned(), profile: name.to_owned() };
+            return Some((process, roles));
+        }
+        roles.push(Role::of(profile)?);
+        name = profile.get("source_profile")?;
+    }
+    None
 }
 
 fn command(profile: &Profile) -> Option<&str> {
     let command = profile.get("credential_process")?;
     ELSEWHERE.iter().all(|key| profile.get(key).is_none()).then_some(command)
+}
+
+impl Role {
+    fn of(profile: &Profile) -> Option<Self> {
+        let is_elsewhere =
+            ["credential_source", "web_identity_token_file"].iter().any(|key| profile.get(key).is_some());
+        let text = |key| profile.get(key).map(str::to_owned);
+        let arn = text("role_arn").filter(|_| !is_elsewhere)?;
+        Some(Self { arn, external_id: text("external_id"), session: text("role_session_name") })
+    }
+
+    async fn provider(self, config: &SdkConfig, caller: SharedCredentialsProvider) -> AssumeRoleProvider {
+        let session = self.session.unwrap_or_else(|| APP_NAME.to_owned());
+        let role = AssumeRoleProvider::builder(self.arn).session_name(session).configure(config);
+        let role = match self.external_id {
+            Some(id) => role.external_id(id),
+            None => role,
+        };
+        role.build_from_provider(caller).await
+    }
 }
 
 impl CredentialProcess {

@@ -67,7 +67,8 @@ pub enum Kind {
     Throttled,
     /// There is no such repository.
     #[error(
-        "the repository does not exist: create it, or set `ecr` → `create_repositories: true` for its registry"
+        "the repository does not exist: create it (`aws ecr create-repository --repository-name NAME`), or set `ecr` → \
+         `create_repositories: true` for its registry"
     )]
     RepositoryMissing,
     /// The key of the repository cannot be used.

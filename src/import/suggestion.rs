@@ -37,6 +37,7 @@ pub fn suggest(draft: &mut Draft, source: &str, path: &str, tags: &[Tag]) {
         .others
         .iter()
         .map(|(kind, tags)| format!("left out: {kind}: {} ({})", tags.len(), examples(tags)));
+    draft.note(format!("{EXAMPLE_REGISTRY} is an example: put your own there"));
     // A directory is a source as it is written.
     let source_repository = Repository::parse(source);
     let source_repository =
@@ -111,6 +112,7 @@ mod tests {
     #[test]
     fn a_suggestion_has_a_rule_for_each_variant() {
         insta::assert_snapshot!(suggested(&[("quay.io/a/b", TAGS)]), @r"
+    # 123456789012.dkr.ecr.us-east-1.amazonaws.com is an example: put your own there
     mirrors:
       # 16 tags; `tagferry tags quay.io/a/b --families` shows how they are read
       - source: quay.io/a/b
@@ -132,6 +134,7 @@ mod tests {
     #[test]
     fn a_repository_without_versions_is_mirrored_by_name() {
         insta::assert_snapshot!(suggested(&[("quay.io/a/b", "stable latest edge")]), @"
+    # 123456789012.dkr.ecr.us-east-1.amazonaws.com is an example: put your own there
     mirrors:
       # 3 tags; `tagferry tags quay.io/a/b --families` shows how they are read
       - source: quay.io/a/b
@@ -147,6 +150,7 @@ mod tests {
         let repositories =
             [("quay.io/a/b", "1.0 1.1"), ("ghcr.io/a/b", "1.0 1.2"), ("ghcr.io/a/c", "latest edge")];
         insta::assert_snapshot!(suggested(&repositories), @r"
+    # 123456789012.dkr.ecr.us-east-1.amazonaws.com is an example: put your own there
     defaults:
       target: 123456789012.dkr.ecr.us-east-1.amazonaws.com/{path}
     mirrors:

@@ -12,28 +12,28 @@ pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) 
     if host.as_str() == ORACLE || is_oracle_sibling(host.as_str()) {
         return oracle(repository, login);
     }
-    match login {
-        Some(origin) => format!(
-            "the login for {host} came from {origin}: check its user name and password, and that this user may see \
-             `{repository}`"
-        ),
-        None => format!(
-            "no credentials are configured for {host}: set `registries` → `{host}` → `credentials`, or log in with \
-             `docker login {host}`"
-        ),
-    }
+    let advice = match login {
+        Some(_) => format!("check its user name and password, and that this user may see `{repository}`"),
+        None => format!("set `registries` → `{host}` → `credentials`, or log in with `docker login {host}`"),
+    };
+    format!("{}: {advice}", whose(host, login))
 }
 
 /// The advice where the list of all repositories is refused.
 pub(super) fn no_catalogue(host: &Host, login: Option<&str>) -> String {
-    let login = match login {
-        Some(origin) => format!("the login for {host} came from {origin}"),
-        None => format!("no credentials are configured for {host}"),
-    };
     format!(
         "some registries do not offer a list of their repositories (Oracle's, Docker Hub, GHCR), others to administrators alone \
-         (Harbor, GitLab), and {login}: name the repositories one by one, or use a login that may list them"
+         (Harbor, GitLab), and {}: name the repositories one by one, or use a login that may list them",
+        whose(host, login)
     )
+}
+
+/// Where the login came from, if there was one.
+fn whose(host: &Host, login: Option<&str>) -> String {
+    match login {
+        Some(origin) => format!("the login for {host} came from {origin}"),
+        None => format!("no credentials are configured for {host}"),
+    }
 }
 
 /// The advice where a quota is used up. It is no matter of logins.

@@ -72,7 +72,11 @@ async fn a_repository_that_exists_is_left_as_it_is() {
 async fn a_missing_repository_that_is_not_to_be_made_is_told_with_what_to_do() {
     let (source, ecr) = source_and_ecr(&["1.0"]).await;
     let summary = copy(&source, Side::ecr(&ecr, "create_repositories: false")).await;
-    let words = ["repository/app", "does not exist: create it, or set `ecr` → `create_repositories: true`"];
+    let words = [
+        "repository/app",
+        "does not exist: create it (`aws ecr create-repository --repository-name NAME`)",
+        "or set `ecr` → `create_repositories: true`",
+    ];
     assert_says(mirror_error(&summary), &words);
     assert!(ecr.repository("app").is_none());
     assert_eq!(source.count(&Match::blob_get()), 0);

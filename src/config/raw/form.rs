@@ -74,7 +74,10 @@ impl OneOrMore {
     pub(in crate::config) fn only(&self) -> Option<&str> {
         match self {
             Self::One(text) => Some(text),
-            Self::More(texts) => texts.iter().map(String::as_str).next().filter(|_| texts.len() == 1),
+            Self::More(texts) => match &texts[..] {
+                [text] => Some(text),
+                _ => None,
+            },
         }
     }
 

@@ -31,6 +31,8 @@ const SECRET: (&str, &[u8]) = ("AWS_SECRET_ACCESS_KEY", b"secret");
 const PROFILES: (&str, &[u8]) = ("AWS_CONFIG_FILE", b"profiles");
 /// A profile in it that takes a role as another one, whose keys are in `SOURCE`.
 const ROLE: (&str, &[u8]) = ("AWS_PROFILE", b"lead");
+/// The program of the profile that `lead` takes its role as.
+const PROCESS: (&str, &[u8]) = ("SOURCE", b"credential_process = /bin/sh process");
 
 const ROWS: &[Row] = &[
     Row {
@@ -138,6 +140,18 @@ const ROWS: &[Row] = &[
         expect: Copied,
     },
     Row {
+        id: "a role as a profile whose credential_process prints line breaks",
+        seen: "smithy-lang/smithy-rs#4565, by another way",
+        variables: &[PROFILES, ROLE, PROCESS, ("KEY_OUTPUT", b"KEY\\n")],
+        expect: Copied,
+    },
+    Row {
+        id: "a role as a profile whose credential_process prints two lines as one key",
+        seen: "smithy-lang/smithy-rs#4565, by another way",
+        variables: &[PROFILES, ROLE, PROCESS, ("KEY_OUTPUT", b"KEY\\nhunter2")],
+        expect: Refused(3, &["`AccessKeyId` of the output of `credential_process` has a line break inside"]),
+    },
+    Row {
         id: "region with a blank",
         seen: "awslabs/aws-sdk-rust#85",
         variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_REGION", b" eu-central-1\n")],
@@ -171,7 +185,9 @@ async fn credentials_are_cleaned_or_refused_by_name() {
     for Row { id, variables, expect, .. } in ROWS {
         let ecr = Ecr::start().await;
         let config = mirror(&source, Side::ecr(&ecr, "create_repositories: true"), APP);
-        let mut program = Program::configured(&config).variable("AWS_EC2_METADATA_DISABLED", "true");
+        let mut program = Program::configured(&config)
+            .variable("AWS_EC2_METADATA_DISABLED", "true")
+            .variable("AWS_ENDPOINT_URL_STS", &ecr.endpoint_url());
         let script = "#!/bin/sh\nprintf '{\"Version\":1,\"AccessKeyId\":\"%s\",\"SecretAccessKey\":\"s\"}' \"$KEY_OUTPUT\"\n";
         fs::write(program.folder().join("process"), script).unwrap();
         let source = variables.iter().find(|(name, _)| *name == "SOURCE");
