@@ -63,7 +63,7 @@ pub async fn config(
     let config = loader.no_credentials().load().await;
     let inner = match credentials {
         Some(credentials) => credentials,
-        None => default_chain(&config).await,
+        None => Box::pin(default_chain(&config)).await,
     };
     let checked = Checked { inner, fault: variables.err() };
     let config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build();

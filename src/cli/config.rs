@@ -114,12 +114,12 @@ pub(super) fn api_token() -> Option<SecretString> {
 pub(super) fn own_api_token() -> Result<Option<SecretString>, ExitError> {
     let token = api_token();
     let length = token.as_ref().map_or(0, |token| token.expose_secret().chars().count());
-    // One of blanks alone is none, and was meant to be one.
+    // Blanks alone count as no token, but somebody meant to set one.
     let is_set = variable(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty());
     if is_set && length < TOKEN_MIN_CHARS {
         let text = format_args!(
-            "the environment variable {TOKEN_VARIABLE} has fewer than {TOKEN_MIN_CHARS} characters, which can be guessed: make \
-             one by `openssl rand -hex 32`"
+            "the environment variable {TOKEN_VARIABLE} has fewer than {TOKEN_MIN_CHARS} characters and could be guessed: make \
+             one with `openssl rand -hex 32`"
         )
         .to_string();
         return Err(ExitError::new(ExitCode::Usage, text));
@@ -196,7 +196,7 @@ fn unreadable(origin: &Origin, error: &io::Error) -> ExitError {
     if is_missing && Path::new(OTHER_PATH).exists() {
         text += "\nhint: there is a tagferry.yml: rename it, or use `--config tagferry.yml`";
     } else if is_missing {
-        text += "\nhint: write it here (`tagferry help check` shows the smallest one), name another with \
+        text += "\nhint: create it here (`tagferry help check` shows a minimal one), name another with \
                  `--config PATH`, or put its text into the environment variable TAGFERRY_CONFIG_YAML";
     }
     ExitError::new(ExitCode::Usage, text)

@@ -34,7 +34,7 @@ pub(super) fn check() -> Result<(), ExitError> {
         Some(_) => Err(ExitError::new(
             ExitCode::Usage,
             format_args!(
-                "the environment variable {VARIABLE} is 1 for cores of crashes, or 0 or nothing for none"
+                "the environment variable {VARIABLE} has to be 1 to write core dumps, or 0 or empty for none"
             ),
         )),
     }

@@ -10,7 +10,7 @@ pub(super) const DEFAULT: &str = "127.0.0.1:8080";
 /// An address and a port: `ADDRESS:PORT`, `localhost:PORT`, or `:PORT` for all addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listen {
-    /// The first that there is on this machine counts.
+    /// Tried in this order; the first that can be bound is used.
     pub(super) addresses: Vec<SocketAddr>,
     text: String,
 }
@@ -27,14 +27,14 @@ impl FromStr for Listen {
         let forms = "write ADDRESS:PORT, such as `127.0.0.1:8080`, or `:PORT` for all addresses";
         if text.parse::<u16>().is_ok() {
             return Err(format!(
-                "a port alone: write `:{text}` for all addresses or `127.0.0.1:{text}` for this machine"
+                "has no address: write `:{text}` for all addresses or `127.0.0.1:{text}` for this machine"
             ));
         }
         let Some((host, port)) = text.rsplit_once(':') else {
             return Err(format!("has no port: {forms}"));
         };
         if host.contains(':') && !host.starts_with('[') {
-            return Err(format!("an IPv6 address stands in brackets: `[{host}]:{port}`"));
+            return Err(format!("write an IPv6 address in brackets: `[{host}]:{port}`"));
         }
         let port: u16 = port.parse().map_err(|_| format!("has no port: {forms}"))?;
         let both = |v4: Ipv4Addr, v6: Ipv6Addr| [SocketAddr::from((v4, port)), SocketAddr::from((v6, port))];
@@ -44,7 +44,7 @@ impl FromStr for Listen {
                 listen(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED).into_iter().rev().collect())
             }
             "localhost" => listen(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST).to_vec()),
-            _ => Err(format!("`{host}` is no address: {forms}")),
+            _ => Err(format!("`{host}` is not an IP address: {forms}")),
         }
     }
 }
@@ -90,6 +90,6 @@ mod tests {
         check("::1:8080", Err("in brackets: `[::1]:8080`"));
         check("0.0.0.0", Err("has no port"));
         check("127.0.0.1:x", Err("has no port"));
-        check("registry.test:80", Err("`registry.test` is no address"));
+        check("registry.test:80", Err("`registry.test` is not an IP address"));
     }
 }

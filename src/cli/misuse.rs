@@ -39,7 +39,7 @@ fn hint(error: &clap::Error) -> Option<String> {
         }
         ErrorKind::UnknownArgument => match written(ContextKind::InvalidArg)? {
             "--dry-run" | "--dryrun" | "-n" | "--check" => {
-                Some("what a run would do, `tagferry plan` shows".to_owned())
+                Some("`tagferry plan` shows what a run would do".to_owned())
             }
             "--file" | "-f" => Some("the configuration is named by `--config PATH`".to_owned()),
             text if matches!(Path::new(text).extension().and_then(OsStr::to_str), Some("yaml" | "yml")) => {
@@ -70,7 +70,7 @@ mod tests {
     fn the_words_of_other_programs_are_known() {
         check(&["list", "quay.io/a/b"], "tip: that is `tagferry tags REPOSITORY`");
         check(&["validate"], "tip: that is `tagferry check`");
-        check(&["sync", "--dry-run"], "tip: what a run would do, `tagferry plan` shows");
+        check(&["sync", "--dry-run"], "tip: `tagferry plan` shows what a run would do");
         check(&["sync", "prod.yaml"], "tip: the configuration is named by `--config prod.yaml`");
         check(&["check", "-f", "prod.yaml"], "tip: the configuration is named by `--config PATH`");
     }

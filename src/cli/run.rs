@@ -85,7 +85,7 @@ impl Run {
         let loaded = config::load(global.config.as_deref())?;
         let mut stopping = Stopping::new()?;
         let mut config = if loaded.config.has_all(&self.mirrors) {
-            // Whatever there is besides does not matter.
+            // All mirrors that were asked for are written in the file: nothing has to be discovered.
             loaded.config
         } else {
             let options = Options { deadline: extras.deadline, ..self.sharding.options()? };
@@ -141,7 +141,6 @@ impl Run {
         let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         app.check_credentials().await.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let stop = stopping.stop.clone();
-        // So is everything that a run does. With the app goes the notifier, which lets the delivery end.
         let mut report = match self.output {
             Output::Json => Box::new(report::Document::default()),
             Output::Table => table,
@@ -149,12 +148,13 @@ impl Run {
         };
         let Terminal { out, bars, .. } = terminal;
         let mut written = Ok(());
+        // A run is a large future. It drops the app at its end, and with that the notifier: then the delivery can end.
         let work = Box::pin(async {
             let notifier = (mode == Mode::Sync).then_some(notifier);
             if let Some(notifier) = &notifier {
                 notifier.run_started();
             }
-            // What cannot be written any more ends no run.
+            // A failed write to standard output does not stop the run; it is reported at its end.
             let tell = |mirror| {
                 if written.is_ok() {
                     written = beside(bars.as_deref(), out, |out| report.mirror(out, mirror));
@@ -204,7 +204,7 @@ async fn export(exporter: &Exporter, summary: &RunSummary, stop: &Stop) {
     match tokio::time::timeout(max, exporter.finish(summary)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => warn!("No metrics of this run: {}", chain(&error)),
-        Err(_) => warn!("No metrics of this run: they were not taken in time"),
+        Err(_) => warn!("No metrics of this run: the receiver did not answer in time"),
     }
 }
 

@@ -29,7 +29,7 @@ fn signals() -> io::Result<impl Stream<Item = &'static str>> {
     }))
 }
 
-/// Who was asked to end, from the start of a command on.
+/// The signals that ask a command to end, and what tells its work so.
 pub(super) struct Stopping {
     signals: Pin<Box<dyn Stream<Item = &'static str>>>,
     pub(super) stop: Stop,

@@ -88,7 +88,7 @@ impl Config {
     /// Leaves out the mirrors that are not named, and all heartbeats then: a part says nothing of the rest. Without a name
     /// all stay.
     pub fn keep_named(&mut self, names: &[String]) -> Result<(), UnknownMirror> {
-        // What may be one of those that are not known fails with the reason of that.
+        // A name below a failed discovery counts as known: the mirror of that discovery says why it failed.
         let is_known = |name: &&String| self.mirrors.iter().any(|mirror| mirror.may_be(name));
         let unknown: Vec<_> = names.iter().filter(|name| !is_known(name)).cloned().collect();
         let known = self.mirrors.iter().map(|mirror| &*mirror.name);

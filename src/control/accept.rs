@@ -39,7 +39,7 @@ const HEALTH: &[u8; 13] = b"GET /healthz ";
 /// At most this many have connected and are neither answered nor handed over. Somebody new takes the place of whoever
 /// has been here longest.
 const ARRIVING_MAX: usize = 128;
-/// So many more are handed over than are taken at once.
+/// How many connections may wait to be taken over from this thread.
 const WAITING_MAX: usize = 16;
 /// When accepting fails, most likely for want of file descriptors, it is tried again after this time.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

@@ -37,8 +37,8 @@ pub(super) enum Error {
     #[error("a request has one header `Host`")]
     Hosts,
     #[error(
-        "this daemon listens on loopback, and `{0}` is none of its names: ask for localhost, or set `public_url` in its \
-         configuration to where people reach it"
+        "this daemon listens on loopback and does not answer to the name `{0}`: use localhost, or set `public_url` in \
+         its configuration to the address that people use"
     )]
     Host(String),
     #[error("too many requests with wrong tokens are being answered: come back later")]

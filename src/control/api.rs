@@ -192,7 +192,7 @@ pub(super) async fn run(
     if status.state == RunState::Finished || wait.is_zero() {
         return Ok(Json(status));
     }
-    // Where too many wait already, nobody else is let wait, but for so long that nobody asks again at once.
+    // Where too many wait already, the wait is short. It is not zero, or clients would ask again at once.
     let place = control.changes.place(client);
     let wait = if place.is_some() { wait } else { wait.min(WAIT_IN_CROWD_MAX) };
     tokio::select! {

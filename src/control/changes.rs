@@ -15,8 +15,8 @@ use crate::control::clients::{CONNECTIONS_MAX, Client};
 use crate::event::Pair;
 use crate::worker::{Fingerprint, Worker};
 
-/// At most this many wait for us at once, be it for changes or for the end of a run: half of the connections. The others
-/// answer whoever watches over the process.
+/// At most this many requests wait at once, for changes or for the end of a run: half of the connections. The others
+/// stay free for health checks and metrics.
 const WAITING_MAX: usize = CONNECTIONS_MAX / 2;
 /// There is at most one burst of events in this time, at the same moments for all who listen.
 const PAUSE: Duration = Duration::from_millis(500);

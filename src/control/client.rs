@@ -45,8 +45,8 @@ pub enum ClientError {
     Proxy(#[from] ProxyError),
     /// A proxy would see the token.
     #[error(
-        "the token would go in clear through the proxy to {0}: use https, or except the host in `NO_PROXY` where the way to \
-         it is safe"
+        "the token would pass a proxy unencrypted on its way to {0}: use https, or add the host to `NO_PROXY` if the \
+         network in between is trusted"
     )]
     Clear(String),
     /// Nobody is there.
@@ -70,7 +70,7 @@ pub enum ClientError {
         said: String,
     },
     /// Something else answers there.
-    #[error("what answers at {url} is no tagferry daemon: {said}")]
+    #[error("the server at {url} does not answer like a tagferry daemon: {said}")]
     Strange {
         /// Where.
         url: String,

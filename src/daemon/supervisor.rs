@@ -191,7 +191,7 @@ impl Supervisor {
 
     /// Takes what a configuration was made into. A faulty one changes nothing.
     ///
-    /// Says so at the end: who reads it in the log finds it done.
+    /// Logged last: whoever reads the message finds the configuration in effect.
     fn take(&mut self, built: Built, stop: &Stop) {
         let error = match built {
             Ok((app, notifier, delivery)) => {

@@ -127,12 +127,8 @@ impl Notice {
             format!("{}: mirroring {} to {} failed: {error}", mirror.name, mirror.source, mirror.target);
         let whole = mirror.error.as_ref().or_else(|| mirror.tags.iter().find_map(|tag| tag.error.as_ref()));
         let has_hint = whole.is_some_and(|fault| fault.hint.is_some());
-        let advice = (!has_hint).then(|| {
-            format!(
-                "`tagferry plan --mirror {}` tells of every tag why; it is tried again by schedule",
-                mirror.name
-            )
-        });
+        let advice = (!has_hint)
+            .then(|| format!("`tagferry plan --mirror {}` explains the decision for every tag", mirror.name));
         Self { tags, error: Some(error), advice, ..Self::new(NoticeKind::Failed, mirror, at, text) }
     }
 
@@ -155,8 +151,7 @@ impl Notice {
         let error = record.last_run.as_ref().and_then(|run| run.error.as_ref()).map(shortened);
         let cause =
             error.as_deref().map(|error| format!("; the last pass failed: {error}")).unwrap_or_default();
-        let advice =
-            "see whether the daemon runs, what its pass waits for, and what the last one failed with";
+        let advice = "look at the daemon's page or log: what its pass waits for, and why the last one failed";
         Self {
             mirror: Some(name.clone()),
             source: Some(source.clone()),
@@ -186,7 +181,7 @@ impl Notice {
     pub(super) fn reload_refused(error: &str, at: Timestamp) -> Self {
         let error = cut(error, ERROR_MAX_CHARS);
         let text = format!("a new configuration was not taken, the one before stays: {error}");
-        let advice = "mend the file, see whether `tagferry check` takes it, and send SIGHUP again";
+        let advice = "fix the configuration, see that `tagferry check` accepts it, and send SIGHUP again";
         Self {
             error: Some(error),
             advice: Some(advice.to_owned()),
@@ -442,7 +437,7 @@ pub(super) mod tests {
         let notice = failed("503").linked(Some(&page));
         insta::assert_snapshot!(notice.told(), @"
         java/jdk: mirroring container-registry.oracle.com/java/jdk to registry.test/oracle/jdk failed: 21.0.8: 503
-        `tagferry plan --mirror java/jdk` tells of every tag why; it is tried again by schedule
+        `tagferry plan --mirror java/jdk` explains the decision for every tag
         https://tagferry.example.com/mirrors/?mirror=java%2Fjdk
         ");
         assert_eq!(failed("503\nhint: log in").severity, Severity::Error);

@@ -138,7 +138,7 @@ mod tests {
         :red_circle: error: *java/jdk*: failed
         `container-registry.oracle.com/java/jdk` → `registry.test/oracle/jdk`
         21.0.8: &lt;!channel&gt; said "503" &amp; left
-        `tagferry plan --mirror java/jdk` tells of every tag why; it is tried again by schedule
+        `tagferry plan --mirror java/jdk` explains the decision for every tag
         "#);
         assert!(!message(&notice).contains("<!channel>"));
     }

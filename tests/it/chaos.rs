@@ -16,6 +16,8 @@ use crate::world::{Side, mirror, sync};
 
 /// Runs with chaos before one without; most copies are done by then.
 const ROUNDS_MAX: usize = 6;
+/// After so many pieces without any harm the next one is cut off: a test without chaos shows nothing.
+const CALM_MAX: u64 = 40;
 
 const MIRROR: &str = r"
   - source: SOURCE/app
@@ -95,6 +97,7 @@ enum Corrupt {
 
 struct Dice {
     rolls: std::sync::Mutex<Rolls>,
+    rolled: AtomicU64,
     corrupt: Corrupt,
     harmed: AtomicU64,
 }
@@ -164,12 +167,19 @@ enum Fate {
 
 impl Dice {
     fn new(seed: u64, corrupt: Corrupt) -> Self {
-        Self { rolls: std::sync::Mutex::new(Rolls(seed)), corrupt, harmed: AtomicU64::new(0) }
+        Self {
+            rolls: std::sync::Mutex::new(Rolls(seed)),
+            rolled: AtomicU64::new(0),
+            corrupt,
+            harmed: AtomicU64::new(0),
+        }
     }
 
     fn roll(&self, may_corrupt: bool) -> Fate {
         let roll = self.rolls.lock().unwrap().next();
+        let is_overdue = self.rolled.fetch_add(1, Relaxed) >= CALM_MAX && self.harmed.load(Relaxed) == 0;
         let fate = match roll % 1000 {
+            _ if is_overdue => Fate::Cut,
             0..9 => Fate::Cut,
             9..10 => Fate::Stall,
             10..18 if may_corrupt => Fate::Corrupt(usize::try_from(roll >> 32).unwrap()),

@@ -45,10 +45,10 @@ const EXAMPLES: &str = r"Examples:
 /// jitter. Schedules are for `tagferry serve`: `sync` runs when it is called. Below are the registries, with where their
 /// logins come from and what is done in ECR, the limits, and who is sent notices. No secret is shown.
 ///
-/// What is valid and most likely not meant is a warning on standard error; with --strict, a fault. So is a password file
-/// that cannot be read here, with which no other command starts.
+/// A valid setting that is probably a mistake is a warning on standard error; with --strict, a fault. So is a password
+/// file that cannot be read here: no other command would start with it.
 ///
-/// With --online the repositories of sources such as `HOST/PATH/*` are found out and shown as the mirrors that they become.
+/// With --online, a source such as `HOST/PATH/*` is shown as the mirrors that it stands for.
 /// Every source and every target is asked for its tags, which shows whether names, credentials and
 /// networks are right, and each rule says what it selects now. Nothing is written. The exit code is 1 where a registry
 /// does not answer or a rule selects fewer tags than its `at_least`.

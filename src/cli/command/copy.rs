@@ -24,10 +24,10 @@ const EXAMPLES: &str = r"Examples:
 /// Copy one image now, without a configuration
 ///
 /// What `sync` does for one tag: only what is missing is sent, every byte is checked, and the tag is written last. An image
-/// by its digest gets the target's tag; without one it can be had by its digest alone.
+/// named by digest gets the target's tag; if the target names none, it can be pulled by its digest only.
 ///
 /// Needs no configuration. Where there is one, its settings of the registries are used: credentials, limits, certificates.
-/// Else the logins of Docker's config.json are, those of AWS for Amazon ECR, and then none.
+/// Otherwise the login is that of AWS for Amazon ECR, or that of Docker's config.json, or none.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Copy {
@@ -79,7 +79,7 @@ impl Copy {
         let names: Vec<String> = self.target.tag.into_iter().map(String::from).collect();
         let target = self.target.repository;
         if tag.is_none() && names.is_empty() && matches!(target, Endpoint::Layout { .. }) {
-            let text = "in a directory nobody finds an image without a tag: write `oci:DIR:TAG`";
+            let text = "an image in a directory cannot be found without a tag: write `oci:DIR:TAG`";
             return Err(ExitError::new(ExitCode::Usage, text));
         }
         let rule = Rule::new(Spec { tag, digest, names, ..Spec::default() }).map_err(|errors| {

@@ -24,7 +24,7 @@ const EXAMPLES: &str = r"Examples:
 /// Write a configuration that does what the files of other tools do
 ///
 /// Reads files of regsync, skopeo (`sync --src yaml`), dregsy, image-syncer (rules and logins) and ocync, and lists of image
-/// references, one a line; several at once become one configuration. What each file is, is seen by its keys.
+/// references, one a line; several at once become one configuration. The kind of each file shows in its keys.
 ///
 /// What has no equal here becomes a comment that says what to do instead. Passwords are never written: a variable named in
 /// the comment takes their place. Where the other tool says nothing of a tag that is not there, `at_least: 0` does.
@@ -36,10 +36,10 @@ pub(in crate::cli) struct Import {
     /// A file of another tool; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// What the files are, where it cannot be seen
+    /// The kind of the files, where their keys do not show it
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     from: Option<Kind>,
-    /// Where images go of skopeo's files and of lists, which do not say it: HOST/PATH, or a template with {path}, {name} or {host}
+    /// The target for skopeo's files and lists, which name none: HOST/PATH, or a template with {path}, {name} or {host}
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
 }

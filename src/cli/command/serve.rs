@@ -47,9 +47,9 @@ What it answers:
 /// one before stays. SIGTERM and SIGINT take no new work and give the copies in flight `shutdown_grace` (25 s) to finish; a
 /// second signal drops them at once.
 ///
-/// Looking is free to whoever can connect. To start a run takes the token in the environment variable
-/// `TAGFERRY_API_TOKEN`, of 16 characters or more; where there is none, only this machine may, not by way of a proxy, and
-/// only while the daemon listens on loopback. There it answers to its own names alone, and to the host of `public_url`.
+/// Whoever can connect may look. Starting a run needs the token in the environment variable `TAGFERRY_API_TOKEN`, of 16
+/// characters or more. Without a token, only local requests to a loopback listener may start a run, and none through a
+/// proxy. A daemon on loopback answers only to its own names, and to the host of `public_url`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Serve {

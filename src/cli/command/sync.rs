@@ -39,9 +39,9 @@ pub(in crate::cli) struct Sync {
     /// the textfile collector of a node exporter. Without it, `TAGFERRY_METRICS` says where.
     #[arg(long, value_name = "WHERE")]
     metrics: Option<Destination>,
-    /// End after this time, such as `5h45m`: what is not there by then fails, and the next run goes on with it
+    /// End after this time, such as `5h45m`: tags that are not copied by then fail, and the next run goes on with them
     ///
-    /// For where something else would end the program, which could not tell then what is missing: a Kubernetes Job at its
+    /// Use it where something else would kill the program before it can report what is missing: a Kubernetes Job at its
     /// `activeDeadlineSeconds`, a unit of systemd. Without it, `TAGFERRY_DEADLINE` says it.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     deadline: Option<Duration>,

@@ -13,9 +13,9 @@ use crate::event::RunOutcome;
 use crate::text::visible_lines;
 use crate::worker::{MirrorPass, PassState, RunState, RunStatus};
 
-/// How often a daemon that cannot be reached is asked again while this waits,
+/// How often a daemon that cannot be reached is asked again during `--wait`.
 const MISSES_MAX: u32 = 12;
-/// and the pause before each.
+/// The pause before each of these tries.
 const PAUSE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
@@ -26,7 +26,7 @@ Examples:
 
 /// Ask a running `tagferry serve` to sync now
 ///
-/// Prints the number of the run, by which `/api/v1/runs/NUMBER` tells how far it is. With --wait it waits for the end,
+/// Prints the ID of the run; `/api/v1/runs/ID` shows how far it is. With --wait it waits for the end,
 /// prints what became of each mirror and which tags were copied, and ends as `sync` does: with 0 if everything selected is in the target, with 1
 /// if not.
 ///
@@ -111,7 +111,7 @@ fn show(out: &mut dyn Write, run: &RunStatus, copied: &[(String, String)]) -> st
                 writeln!(out, "{name}: failed: {}", visible_lines(error))?;
             }
             PassState::Finished { error: None, .. } => {
-                writeln!(out, "{name}: failed: some tags did not arrive; the daemon's log and page say why")?;
+                writeln!(out, "{name}: failed: some tags were not copied; see the daemon's log and page")?;
             }
             PassState::Waiting | PassState::Running | PassState::Forgotten => {
                 writeln!(out, "{name}: not known")?;

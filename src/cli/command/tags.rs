@@ -31,7 +31,7 @@ const EXAMPLES: &str = r"Examples:
 /// keys of the same names mean in a rule, so a rule can be tried here before it is written down.
 ///
 /// Needs no configuration. Where there is one, its settings of the registry are used: credentials, limits, certificates.
-/// Else the logins of Docker's config.json are, and then none.
+/// Otherwise the login is that of AWS for Amazon ECR, or that of Docker's config.json, or none.
 ///
 /// The exit code is 1, and standard error says so, where --match, --newest or --range leave no tag. A repository without
 /// tags is an empty list and no failure where none of them is given.

@@ -211,7 +211,7 @@ impl Mirrors {
         if targets.iter().flatten().any(is_layout) && rules.iter().any(select::Rule::is_nameless) {
             document.report(
                 &tags_path,
-                "in a directory nobody finds an image without a tag: add `as` to each `digest` without `tag`",
+                "an image in a directory cannot be found without a tag: add `as` to each `digest` without `tag`",
             );
         }
         let platforms_path = path.key("platforms");

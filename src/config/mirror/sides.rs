@@ -79,13 +79,13 @@ fn source(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> 
 pub(in crate::config) fn repository(text: &str, path: &Path, document: &mut Document) -> Option<Endpoint> {
     if let Some((scheme, rest)) = text.split_once("://") {
         // What follows is not repeated: a user name and password may be in it.
-        let hint = if names_user(rest) { ", and who we are in `registries`" } else { "" };
+        let hint = if names_user(rest) { ", and put the login under `registries`" } else { "" };
         let scheme: String = scheme.chars().take(10).collect();
         document.report(path, format!("write HOST/PATH without `{scheme}://`{hint}"));
         return None;
     }
     if names_user(text) {
-        document.report(path, "write HOST/PATH alone, and who we are under `registries`, `credentials`");
+        document.report(path, "write HOST/PATH alone, and put the login under `registries`, `credentials`");
         return None;
     }
     if text.trim().is_empty() {

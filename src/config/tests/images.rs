@@ -70,7 +70,7 @@ fn what_is_no_image_is_told() {
         &[
             "3:5: mirrors[0]: names no tag: write `nginx:TAG`, or a mapping with `source` and `tags` for several",
             "4:5: mirrors[1]: write HOST/PATH without `https://`",
-            "5:5: mirrors[2]: write HOST/PATH alone, and who we are under `registries`, `credentials`",
+            "5:5: mirrors[2]: write HOST/PATH alone, and put the login under `registries`, `credentials`",
             "6:5: mirrors[3]: an image of a directory has no short form: write a mapping with `source` and `tags`",
             "7:5: mirrors[4].tag: `` is not a tag: expected at most 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`",
             "8:5: mirrors[5].digest: `sha256:12` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits",

@@ -145,8 +145,8 @@ fn repositories_are_named_without_tag_and_scheme() {
             "    tags: [{match: ^21$}]",
         ],
         &[
-            "2:13: mirrors[0].source: write HOST/PATH alone, and who we are under `registries`, `credentials`",
-            "3:13: mirrors[0].target: write HOST/PATH without `https://`, and who we are in `registries`",
+            "2:13: mirrors[0].source: write HOST/PATH alone, and put the login under `registries`, `credentials`",
+            "3:13: mirrors[0].target: write HOST/PATH without `https://`, and put the login under `registries`",
         ],
     );
     check(

@@ -67,7 +67,7 @@ fn in_a_directory_an_image_needs_a_tag() {
     };
     assert!(parse(&mirror(", as: x")).is_ok());
     let fault = parse(&mirror("")).unwrap_err().to_string();
-    assert!(fault.contains("nobody finds an image without a tag"), "{fault}");
+    assert!(fault.contains("cannot be found without a tag"), "{fault}");
 }
 
 #[test]

@@ -65,11 +65,11 @@ pub(in crate::control) enum AccessDenied {
     )]
     NoTokenSet,
     #[error(
-        "without a token only requests to this machine are taken, and none of a foreign page: set TAGFERRY_API_TOKEN"
+        "without a token only local requests are accepted, and none from another site's page: set TAGFERRY_API_TOKEN"
     )]
     Foreign,
     #[error(
-        "this came by way of a proxy, and without a token only requests of this machine itself are taken: set \
+        "this came through a proxy, and without a token only requests made on this machine are accepted: set \
          TAGFERRY_API_TOKEN"
     )]
     Forwarded,

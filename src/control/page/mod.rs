@@ -103,7 +103,7 @@ pub(super) async fn show(State(control): State<Arc<Control>>, RawQuery(query): R
     let is_known = |name: &String| control.workers.all().iter().any(|worker| worker.pair().mirror == *name);
     if let Some(name) = query.mirror.as_ref().filter(|name| !is_known(name)) {
         let message =
-            Message::Refused(format!("There is no mirror `{name}`. Here are those that there are."));
+            Message::Refused(format!("There is no mirror `{name}`. All mirrors are shown instead."));
         return page(&control, Choice::All, StatusCode::NOT_FOUND, Some(message));
     }
     let asked = query.asked.filter(|name| name.is_empty() || is_known(name));

@@ -207,7 +207,7 @@ fn what_the_configuration_asks_for_and_is_not_there_ends_with_3() {
 fn the_words_of_other_programs_are_answered_with_ours() {
     let program = Program::configured(RIGHT);
     for (arguments, said) in [
-        (&["sync", "--dry-run"][..], "what a run would do, `tagferry plan` shows"),
+        (&["sync", "--dry-run"][..], "`tagferry plan` shows what a run would do"),
         (&["sync", "prod.yaml"], "the configuration is named by `--config prod.yaml`"),
         (&["list", "quay.io/a/b"], "that is `tagferry tags REPOSITORY`"),
         (&["validate"], "that is `tagferry check`"),
