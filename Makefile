@@ -43,8 +43,9 @@ image-test: ## build the container image without a registry and run it (as root,
 fmt: ## format the code
 	cargo fmt
 
+# With the example, dependencies have the features that clippy has checked them with, and are not checked once more.
 docs: ## build the documentation of the code, warnings are errors
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --lib --examples
 
 deny: ## advisories, licences, bans and sources of all dependencies (needs cargo-deny and the network)
 	cargo deny --locked check
