@@ -148,9 +148,9 @@ impl Client {
         self.0.manifests.turn().await
     }
 
-    /// Whether an address that the registry names may be used.
-    pub(super) fn check_origin(&self, url: &Url) -> Result<(), String> {
-        origin::check(&self.0.root, url, &self.0.wire.private_redirects)
+    /// An address that the registry names as it is used, if it may be used.
+    pub(super) fn permitted(&self, url: Url) -> Result<Url, String> {
+        origin::permitted(&self.0.root, url, &self.0.wire.private_redirects)
     }
 
     /// Takes out of a text of an answer what was sent of late.
@@ -340,9 +340,9 @@ impl Client {
                 _ => return Ok((answer, is_own)),
             };
             let fail = |why| answer.fail(Kind::Protocol(why));
-            url =
+            let next =
                 next.map_err(|_| fail("the `Location` of the redirect is not a valid address".to_owned()))?;
-            origin::check(root, &url, &wire.private_redirects).map_err(fail)?;
+            url = origin::permitted(root, next, &wire.private_redirects).map_err(fail)?;
             author = Author::Location;
             if !origin::is_own(root, &url) {
                 // Gone for good: a redirect back does not bring the login back.

@@ -94,8 +94,8 @@ pub fn address(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(root) = Url::parse(ROOT) else { return };
     let Ok(url) = root.join(&text) else { return };
-    match origin::check(&root, &url, &PrivateHosts::default()) {
-        Ok(()) => {
+    match origin::permitted(&root, url.clone(), &PrivateHosts::default()) {
+        Ok(url) => {
             assert_eq!(url.scheme(), "https", "{url}");
             let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
             let is_inside = match host.parse() {

@@ -178,7 +178,7 @@ impl Auth {
         if let Some((challenge, realm)) = bearers.find_map(|bearer| Some((bearer, bearer.param("realm")?))) {
             let fail = |why: String| fail(root, answer.redactor().redact(&why));
             let realm = self::realm(root, realm).map_err(fail)?;
-            origin::check(root, &realm, &wire.private_redirects).map_err(fail)?;
+            let realm = origin::permitted(root, realm, &wire.private_redirects).map_err(fail)?;
             let service = challenge.param("service").map(str::to_owned);
             let usual = scope.to_string();
             let asked = challenge.param("scope").filter(|asked| asked.len() <= WORD_MAX_BYTES);

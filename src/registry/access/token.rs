@@ -84,7 +84,8 @@ async fn ask(wire: &Wire, url: &mut Url, headers: HeaderMap) -> Result<Answer, E
         };
         let answer = wire.exchange(request).await?;
         let location = answer.header(LOCATION.as_str()).filter(|_| answer.status().is_redirection());
-        match location.and_then(|location| url.join(location).ok()) {
+        let next = location.and_then(|location| url.join(location).ok());
+        match next.map(|next| origin::encrypted(url, next)) {
             Some(next) if redirects < REDIRECTS_MAX && origin::is_own(url, &next) => *url = next,
             _ => return Ok(answer),
         }

@@ -63,8 +63,7 @@ impl Repository {
                 let next = location.join(next).map_err(|_| {
                     fail("the `Location` for the next chunk is not a valid address".to_owned())
                 })?;
-                self.client.check_origin(&next).map_err(fail)?;
-                location = next;
+                location = self.client.permitted(next).map_err(fail)?;
             }
             sent += length;
         }

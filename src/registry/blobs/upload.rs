@@ -67,7 +67,7 @@ impl Repository {
                  the registry may have dropped it, or the registry takes no pushes";
             return Err(fail(why.to_owned()));
         };
-        self.client.check_origin(&location).map_err(fail)?;
+        let location = self.client.permitted(location).map_err(fail)?;
         let chunk_min = answer.header("oci-chunk-min-length").and_then(|bytes| bytes.trim().parse().ok());
         Ok(Started::Upload(Upload { location, chunk_min: chunk_min.unwrap_or_default() }))
     }

@@ -12,6 +12,9 @@ use crate::text::address;
 /// Why nothing leads to metadata services.
 pub(super) const AT_CREDENTIALS: &str =
     "it is an address inside this network at which a machine keeps its credentials, and nothing allows that";
+/// Why nothing leads out of TLS, and what to do.
+const UNENCRYPTED: &str = "it is not encrypted, and the registry is: give that address TLS or, where it is the registry's \
+     storage, let the registry send blobs itself (`storage.redirect.disable: true` in docker-registry and Harbor)";
 /// Metadata services that are not link-local: Alibaba's, Oracle's second one, Azure's.
 const METADATA: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
@@ -42,18 +45,36 @@ impl PrivateHosts {
     }
 }
 
-/// Whether a redirect, upload address or token service may be used at all.
-///
+/// A registry behind a proxy that ends TLS may not know that, and call its own addresses `http://`
+/// (distribution/distribution#996): they mean its own origin.
+pub(in crate::registry) fn encrypted(root: &Url, url: Url) -> Url {
+    let is_own_port = url.port().is_none_or(|port| Some(port) == root.port_or_known_default());
+    if (root.scheme(), url.scheme()) != ("https", "http") || root.host() != url.host() || !is_own_port {
+        return url;
+    }
+    let mut own = root.clone();
+    own.set_path(url.path());
+    own.set_query(url.query());
+    own
+}
+
+/// The address of a redirect, upload or token service as it is used, if it may be used at all.
+pub(in crate::registry) fn permitted(root: &Url, url: Url, allowed: &PrivateHosts) -> Result<Url, String> {
+    let url = encrypted(root, url);
+    check(root, &url, allowed)?;
+    Ok(url)
+}
+
 /// A registry reached over TLS must not lead to plain http, and a public registry must not lead to an
 /// address that only our own network can reach (CVE-2020-15157 and its relatives), but for those that are allowed.
-pub(in crate::registry) fn check(root: &Url, url: &Url, allowed: &PrivateHosts) -> Result<(), String> {
+fn check(root: &Url, url: &Url, allowed: &PrivateHosts) -> Result<(), String> {
     let refused = |why: &str| Err(format!("refused to go to {}: {why}", address(url)));
     if is_own(root, url) {
         return Ok(());
     }
     match (root.scheme(), url.scheme()) {
         (_, "https") | ("http", "http") => {}
-        ("https", "http") => return refused("it is not encrypted, and the registry is"),
+        ("https", "http") => return refused(UNENCRYPTED),
         _ => return refused("it is neither http nor https"),
     }
     let name = url.host_str().unwrap_or_default();
@@ -185,6 +206,35 @@ mod tests {
         }
         assert_eq!(check(&root, &url("https://cdn.example/x?sig=1"), &PrivateHosts::default()), Ok(()));
         assert_eq!(check(&root, &url("https://registry.example:443/auth"), &PrivateHosts::default()), Ok(()));
+    }
+
+    // Seen in distribution/distribution#996, #479, #2225, podman-container-tools/buildah#4788.
+    #[test]
+    fn an_own_address_without_tls_is_taken_with_it() {
+        let permitted =
+            |root: &str, to: &str| permitted(&url(root), url(to), &PrivateHosts::default()).map(String::from);
+        for (root, to, own) in [
+            (
+                "https://a.example/",
+                "http://a.example/v2/x?_state=a%2Fb#c",
+                "https://a.example/v2/x?_state=a%2Fb",
+            ),
+            ("https://a.example/", "http://A.example:80/x", "https://a.example/x"),
+            ("https://a.example/", "http://a.example:443/x", "https://a.example/x"),
+            ("https://a.example:8443/", "http://a.example/x", "https://a.example:8443/x"),
+            ("https://a.example:8443/", "http://a.example:8443/x", "https://a.example:8443/x"),
+            ("https://10.0.0.1/", "http://user:pw@10.0.0.1/x", "https://10.0.0.1/x"),
+            ("http://a.example/", "http://a.example/x", "http://a.example/x"),
+        ] {
+            assert_eq!(permitted(root, to), Ok(own.to_owned()), "{to}");
+        }
+        for to in
+            ["http://a.example:8080/x", "http://b.example/x", "http://a.example.b/x", "ftp://a.example/x"]
+        {
+            assert!(permitted("https://a.example/", to).is_err(), "{to}");
+        }
+        let storage = permitted("https://a.example/", "http://minio.example:9000/x?sig=1").unwrap_err();
+        assert!(storage.contains("storage.redirect.disable") && !storage.contains("sig"), "{storage}");
     }
 
     /// An address as a report has it, where that was seen, and whether it is inside.
