@@ -38,6 +38,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// By this id, the registry finds the request in its logs.
     pub request_id: Option<String>,
+    /// The address that a redirect names, to be shown, where this request is not sent on.
+    pub(super) leads_to: Option<String>,
     /// What calls itself the server of this answer, be it the registry or a proxy before it.
     pub server: Option<String>,
 }
@@ -124,7 +126,7 @@ impl Refusal {
             let all = errors.iter().flat_map(|ApiError { code, message }| [&**code, message]);
             shown(&all.filter(|said| !said.is_empty()).collect::<Vec<_>>().join(": "))
         };
-        Self { status, errors, text, code, said, retry_after, request_id: None, server: None }
+        Self { status, errors, text, code, said, retry_after, request_id: None, leads_to: None, server: None }
     }
 }
 
@@ -145,6 +147,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.said.is_empty() { "" } else { ": " };
         write!(f, "{}{separator}{}", self.status, self.said)?;
+        if let Some(address) = &self.leads_to {
+            write!(f, ": it leads to {address}, where this is not sent")?;
+        }
         match self.retry_after.filter(|pause| !pause.is_zero()) {
             Some(pause) if pause > RETRY_AFTER_TOLD_MAX => {
                 f.write_str(": to be asked again in more than a day")

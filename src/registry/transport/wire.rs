@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::RETRY_AFTER;
+use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
@@ -279,10 +279,17 @@ impl Answer {
         // A body that cannot be read takes nothing away from the status.
         let body = self.up_to(ERROR_BODY_MAX_BYTES).await.map(|(body, _)| body).unwrap_or_default();
         let server = self.shown("server").map(|server| excerpt(&server));
+        let leads_to = self.leads_to().map(|url| excerpt(&self.redactor.redact(&address(&url))));
         let redact = |text: &str| self.redactor.redact(text);
         let mut refusal = Refusal::parse(self.status(), retry_after, &body, redact);
-        (refusal.request_id, refusal.server) = (request_id, server);
+        (refusal.request_id, refusal.server, refusal.leads_to) = (request_id, server, leads_to);
         refusal
+    }
+
+    /// Where a redirect leads.
+    fn leads_to(&self) -> Option<Url> {
+        let location = self.header(LOCATION.as_str()).filter(|_| self.status().is_redirection())?;
+        self.response.url().join(location).ok()
     }
 
     /// When the host wants to be asked again, if it says.
