@@ -124,7 +124,7 @@ impl Source {
         match self {
             Self::Registry(repository) => Ok(repository.referrers(subject).await?),
             Self::Layout(layout) => {
-                Ok(Referrers { digests: layout.referrers(subject).await?, unknown: Vec::new() })
+                Ok(Referrers { digests: layout.referrers(subject).await?, ..Referrers::default() })
             }
         }
     }

@@ -63,16 +63,18 @@ impl Copier {
     ) -> Result<Vec<Digest>, Error> {
         let mut arrived = Vec::new();
         let step = ("ask what refers to", subject);
-        let first = self.sources.first();
-        let mut found = first.referrers(subject).await.map_err(Error::source(step))?;
-        // What the first does not have may have referrers where it is.
-        for source in self.sources.others() {
+        let mut found = Referrers::default();
+        // What one source does not have may have referrers where it is.
+        for source in self.sources.all() {
+            found = source.referrers(subject).await.map_err(Error::source(step))?;
+            if let Some(why) = &found.hidden {
+                tell_hidden(tag, why, warnings);
+            }
             if !found.digests.is_empty() {
                 break;
             }
-            found = source.referrers(subject).await.map_err(Error::source(step))?;
         }
-        let Referrers { digests, unknown } = found;
+        let Referrers { digests, unknown, .. } = found;
         warnings.extend(unknown.iter().map(|entry| left_behind(tag, subject, entry)));
         for referrer in digests {
             let copied = self.referrer(tag, referrer, &referrer.into()).await;
@@ -161,6 +163,15 @@ fn left_behind(tag: &Reference, subject: Digest, entry: &str) -> Warning {
          sha256 digests are copied"
     );
     Warning { code: "referrer_unknown", rule: None, message }
+}
+
+/// Tells once of an image that the source refuses to show what refers to it.
+fn tell_hidden(tag: &Reference, why: &str, warnings: &mut Vec<Warning>) {
+    let may_be = format!("{tag} may stay without some of its referrers");
+    if !warnings.iter().any(|warning| warning.message.starts_with(&may_be)) {
+        let message = format!("{may_be}: the source does not show whether there are any: {why}");
+        warnings.push(Warning { code: "referrer_unknown", rule: None, message });
+    }
 }
 
 fn cosign_tags(subject: Digest, tags: &[Tag]) -> impl Iterator<Item = &Tag> {

@@ -16,6 +16,8 @@ pub struct Referrers {
     pub digests: Vec<Digest>,
     /// What is listed in place of a digest that is known here: that of another algorithm, for example.
     pub unknown: Vec<String>,
+    /// Why the registry does not show whether there are any, where it refuses that.
+    pub hidden: Option<String>,
 }
 
 /// What the list says of a referrer.

@@ -37,16 +37,22 @@ enum List {
 }
 
 impl Repository {
-    /// The manifests that refer to this one: from the registry's API, or else from the list that clients keep.
+    /// The manifests that refer to this one, which can be read: from the registry's API, or else from the list that clients
+    /// keep.
     pub async fn referrers(&self, subject: Digest) -> Result<Referrers, Error> {
         match self.api_referrers(subject).await? {
             Some(referrers) => Ok(referrers),
-            None => match self.list(subject).await? {
-                List::Kept(list) => {
+            None => match self.list(subject).await {
+                Ok(List::Kept(list)) => {
                     let digests = list.children().iter().map(|child| child.digest).collect();
-                    Ok(Referrers { digests, unknown: Vec::new() })
+                    Ok(Referrers { digests, ..Referrers::default() })
                 }
-                List::None | List::Subject => Ok(Referrers::default()),
+                Ok(List::None | List::Subject) => Ok(Referrers::default()),
+                // Artifactory says so of what is not there (sigstore/cosign#2973).
+                Err(error) if error.is_status(StatusCode::FORBIDDEN) => {
+                    Ok(Referrers { hidden: Some(error.to_string()), ..Referrers::default() })
+                }
+                Err(error) => Err(error),
             },
         }
     }

@@ -350,3 +350,19 @@ async fn cosign_signatures_of_attachments_travel() {
     assert_succeeded(&sync(&mirror(&source, &target, MIRROR)).await);
     assert_eq!(target.tags("app"), source.tags("app"));
 }
+
+/// sigstore/cosign#2973: Artifactory answers 403 for what is not there.
+#[tokio::test]
+async fn a_list_that_is_refused_is_a_warning_where_the_image_can_be_read() {
+    let (source, target) = (builder(false).start().await, builder(false).start().await);
+    source.push("app", "1", &signed().root);
+    let denied = Action::error(403, "UNAUTHORIZED", "The client does not have permission for manifest");
+    source.fault(Fault::new(Match::any().containing("manifests/sha256-"), denied));
+    let summary = sync(&mirror(&source, &target, MIRROR)).await;
+    assert_succeeded(&summary);
+    let [warning] = &summary.warnings[..] else { panic!("one for the image: {:#?}", summary.warnings) };
+    assert_eq!(warning.code, "referrer_unknown");
+    let words = ["1 may stay without some of its referrers", "403 Forbidden: UNAUTHORIZED: The client"];
+    assert_says(&warning.message, &words);
+    target.assert_consistent();
+}
