@@ -141,7 +141,15 @@ impl Graph {
     pub(super) fn blobs(&self, root: &Manifest) -> Result<BTreeMap<Digest, Descriptor>, Error> {
         let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
         let all = self.manifests().chain([root]).flat_map(Manifest::blobs).chain(&self.blobs);
+        let nothing = Digest::of(b"");
         for blob in all.filter(|blob| !blob.is_foreign()) {
+            // Nothing would be asked for and nothing sent, under a digest that is that of something.
+            if blob.size == 0 && blob.digest != nothing {
+                return Err(Error::Image(format!(
+                    "blob {} is said to have 0 bytes, and its digest is not that of nothing: the source's manifest is wrong",
+                    blob.digest
+                )));
+            }
             let known = blobs.entry(blob.digest).or_insert_with(|| blob.clone());
             if known.size != blob.size {
                 return Err(Error::Image(format!(

@@ -279,7 +279,16 @@ fn refused() -> Vec<Row> {
         children: Vec::new(),
     };
     let old = "application/vnd.oci.artifact.manifest.v1+json";
+    let empty = |what: &'static str, part: &'static str| Row {
+        what,
+        seen: "none found; brother of blobs of a wrong size",
+        image: oci_image(&["layer"])
+            .edited(|manifest| manifest.pointer_mut(part).unwrap()["size"] = json!(0)),
+        comes: Comes::Fails(&["is said to have 0 bytes, and its digest is not that of nothing"]),
+    };
     vec![
+        empty("a layer that is said to be empty, and is not", "/layers/0"),
+        empty("a configuration that is said to be empty, and is not", "/config"),
         Row {
             what: "Docker's schema 1",
             seen: "docker/roadmap#173",
