@@ -1,7 +1,8 @@
 //! The verbs of a target, whatever its kind: matched once, here.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -12,6 +13,7 @@ use crate::layout;
 use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Stored, Tag};
 use crate::registry;
+pub use crate::registry::Found;
 use crate::registry::{Refusal, Started, code};
 use crate::text::{chain, with_hint};
 
@@ -261,17 +263,31 @@ impl Target {
         }
     }
 
-    /// Which of these blobs the repository has. A wrong "absent" costs an upload, never more.
-    pub async fn present(&self, blobs: &[Digest]) -> Result<HashSet<Digest>, Error> {
-        let registry = match self {
-            Self::Registry(repository) => repository,
-            Self::Ecr(repository) => return Ok(repository.available(blobs).await?),
-            Self::Layout(layout) => return Ok(layout.present(blobs).await?),
+    /// Which of these blobs the repository has, be it with another size. A wrong "absent" costs an upload, never more.
+    pub async fn present(&self, blobs: &[&Descriptor]) -> Result<HashMap<Digest, Found>, Error> {
+        let digests = || blobs.iter().map(|blob| blob.digest).collect::<Vec<_>>();
+        let whole = match self {
+            Self::Registry(repository) => {
+                let ask = |blob: Descriptor| async move {
+                    let found = repository.find_blob(&blob).await?;
+                    Ok::<_, Error>(found.map(|found| (blob.digest, found)))
+                };
+                let blobs: Vec<Descriptor> = blobs.iter().copied().cloned().collect();
+                let answers = futures_util::stream::iter(blobs).map(ask).buffer_unordered(QUESTIONS_MAX);
+                return answers.try_filter_map(|found| async move { Ok(found) }).try_collect().await;
+            }
+            Self::Ecr(repository) => repository.available(&digests()).await?,
+            Self::Layout(layout) => layout.present(&digests()).await?,
         };
-        let ask = |digest: Digest| async move { Ok::<_, Error>((digest, registry.has_blob(digest).await?)) };
-        let answers =
-            futures_util::stream::iter(blobs.iter().copied()).map(ask).buffer_unordered(QUESTIONS_MAX);
-        answers.try_filter_map(|(digest, has)| async move { Ok(has.then_some(digest)) }).try_collect().await
+        Ok(whole.into_iter().map(|digest| (digest, Found::Whole)).collect())
+    }
+
+    /// Fails where a blob that was sent is still what it was before: of another size.
+    pub async fn check_blob(&self, blob: &Descriptor) -> Result<(), Error> {
+        match self {
+            Self::Registry(repository) => Ok(repository.check_blob(blob).await?),
+            Self::Ecr(_) | Self::Layout(_) => Ok(()),
+        }
     }
 
     /// Puts a blob: mounted from another repository where one is named and the target does it, streamed else.
@@ -293,20 +309,21 @@ impl Target {
                 return Ok(Put::Uploaded);
             }
         };
-        let started = match repository.start_upload(blob.digest, from).await {
-            // A mount only saves traffic; a target that refuses it may still take the bytes.
-            Err(error) if from.is_some() && (error.refusal().is_some() || error.is_denied()) => {
-                repository.start_upload(blob.digest, None).await?
-            }
-            result => result?,
+        let mounted = match from {
+            Some(from) => match repository.mount(blob.digest, from).await {
+                // A mount only saves traffic; a target that refuses it may still take the bytes.
+                Err(error) if error.refusal().is_some() || error.is_denied() => None,
+                started => Some(started?),
+            },
+            None => None,
         };
-        match started {
-            Started::Mounted => Ok(Put::Mounted),
-            Started::Upload(upload) => {
-                repository.put_blob(upload, blob, body).await?;
-                Ok(Put::Uploaded)
-            }
-        }
+        let upload = match mounted {
+            Some(Started::Mounted) => return Ok(Put::Mounted),
+            Some(Started::Upload(upload)) => upload,
+            None => repository.start_upload().await?,
+        };
+        repository.put_blob(upload, blob, body).await?;
+        Ok(Put::Uploaded)
     }
 
     /// Which of these are not listed as referrers of the subject, and have to be: where the target has an API for it, they

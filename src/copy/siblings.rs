@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::copy::Copier;
 use crate::oci::{Descriptor, Digest, Repository};
-use crate::target::Target;
+use crate::target::{Found, Target};
 
 /// A smaller blob is sent quicker than asked about.
 const WORTH_ASKING_BYTES: u64 = 1024 * 1024;
@@ -37,8 +37,7 @@ impl Copier {
     ) -> HashMap<Digest, Repository> {
         let siblings = &self.shared.siblings;
         let registry = self.target.registry();
-        let mut wanted: Vec<Digest> =
-            missing.filter(|blob| blob.size >= WORTH_ASKING_BYTES).map(|blob| blob.digest).collect();
+        let mut wanted: Vec<_> = missing.filter(|blob| blob.size >= WORTH_ASKING_BYTES).collect();
         let mut holders = HashMap::new();
         let mut asked = HashSet::from([self.repository()]);
         let others = siblings.targets.iter().filter(|other| other.registry() == registry);
@@ -49,10 +48,11 @@ impl Copier {
             }
             let held = other.present(&wanted).await.unwrap_or_else(|error| {
                 tracing::debug!(%repository, %error, "Cannot ask another repository for blobs");
-                HashSet::new()
+                HashMap::new()
             });
-            wanted.retain(|digest| !held.contains(digest));
-            holders.extend(held.into_iter().map(|digest| (digest, repository.clone())));
+            wanted.retain(|blob| held.get(&blob.digest) != Some(&Found::Whole));
+            let whole = held.into_iter().filter(|(_, found)| *found == Found::Whole);
+            holders.extend(whole.map(|(digest, _)| (digest, repository.clone())));
         }
         holders
     }

@@ -1,6 +1,6 @@
 //! One tag: read the image, bring its blobs, write its manifests, set the tag, look again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -13,6 +13,7 @@ use crate::copy::inflight::Claim;
 use crate::event::{Arrival, Blobs, EventKind};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Tag};
 use crate::plan::Root;
+use crate::target::Found;
 
 /// Upper bound on blobs of one image that wait for a slot.
 const BLOBS_WAITING_MAX: usize = 64;
@@ -105,25 +106,33 @@ impl Copier {
         trust: Trust,
     ) -> Result<Copied, Error> {
         let present = if trust == Trust::Nobody {
-            HashSet::new()
+            HashMap::new()
         } else {
-            let digests: Vec<_> = blobs.keys().copied().collect();
-            self.target.present(&digests).await.map_err(Error::target("ask which blobs it has"))?
+            let blobs: Vec<_> = blobs.values().collect();
+            self.target.present(&blobs).await.map_err(Error::target("ask which blobs it has"))?
         };
-        let missing = || blobs.values().filter(|blob| !present.contains(&blob.digest));
+        let missing = || blobs.values().filter(|blob| !present.contains_key(&blob.digest));
         let bytes = missing().map(|blob| blob.size).sum();
         self.events.emit(EventKind::TagSized { tag, bytes });
         let elsewhere = self.look_around(missing()).await;
 
         let work = claims.iter_mut().filter_map(|(digest, claim)| {
             let blob = blobs.get(digest)?;
+            let found = present.get(digest);
             let need = match elsewhere.get(digest) {
-                _ if present.contains(digest) => Need::Nothing,
-                _ if trust != Trust::Run => Need::Anew,
+                _ if found == Some(&Found::Whole) => Need::Nothing,
+                _ if found.is_some() || trust != Trust::Run => Need::Anew,
                 Some(holder) => Need::Mount(holder),
                 None => Need::Bytes,
             };
-            Some(async move { Ok::<_, Error>((blob.size, self.blob(tag, blob, claim, need).await?)) })
+            let is_replaced = matches!(found, Some(Found::OtherSize(_)));
+            Some(async move {
+                let arrival = self.blob(tag, blob, claim, need).await?;
+                if is_replaced {
+                    self.target.check_blob(blob).await.map_err(Error::target(("check blob", digest)))?;
+                }
+                Ok::<_, Error>((blob.size, arrival))
+            })
         });
         let arrivals = stream::iter(work).buffer_unordered(BLOBS_WAITING_MAX);
         let add = |sum: Copied, (size, arrival)| async move { Ok(sum.plus(size, arrival)) };

@@ -213,11 +213,15 @@ impl Error {
         self.refusal().is_some_and(|refusal| refusal.status == status)
     }
 
+    /// Whether the registry refused this very request for good. 403 is among that: not all say 404 of what is not there.
+    pub fn is_refused_for_good(&self) -> bool {
+        let is_own = |status: StatusCode| status.is_client_error() && status != StatusCode::UNAUTHORIZED;
+        self.refusal().is_some_and(|refusal| is_own(refusal.status)) && self.transient().is_none()
+    }
+
     /// Whether the registry refused for good, and not because of who asks.
     pub(super) fn is_final_refusal(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.status.is_client_error())
-            && self.transient().is_none()
-            && !self.is_unauthorized()
+        self.is_refused_for_good() && !self.is_unauthorized()
     }
 
     /// By this id, the registry finds the refused request in its logs, if it gave one.

@@ -25,7 +25,7 @@ pub mod fuzzing;
 
 pub use blobs::capacity::Chunks;
 pub use blobs::ranges::{Ranges, Slow};
-pub use blobs::reader::BlobReader;
+pub use blobs::reader::{BlobReader, Found};
 pub use blobs::upload::{Started, Upload};
 pub use client::Client;
 pub use error::{Error, Kind};

@@ -22,6 +22,8 @@ pub struct Quirks {
     pub page_refused_above: Option<usize>,
     /// Whether blobs can be read in part, and carry an `ETag`.
     pub ranges: bool,
+    /// What a `POST` that starts an upload is answered with.
+    pub upload_status: u16,
     pub location: Location,
     pub patch: Patch,
     /// A `PUT` of an upload with a body is answered so.
@@ -59,6 +61,7 @@ impl Default for Quirks {
             page_max: usize::MAX,
             page_refused_above: None,
             ranges: true,
+            upload_status: 202,
             location: Location::Relative,
             patch: Patch::Standard,
             put_refused: None,

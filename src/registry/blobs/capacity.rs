@@ -87,11 +87,11 @@ pub(super) fn is_too_large(error: &Error) -> bool {
     error.refusal().is_some_and(|refusal| statuses.contains(&refusal.status) && !is_quota(refusal))
 }
 
-/// Whether a registry does not know uploads by one `PUT`; `container-registry` says so with 500.
+/// Whether a registry does not know uploads by one `PUT`; `container-registry` says so with 500, Pulp with 400.
 pub(super) fn is_no_put_taken(error: &Error) -> bool {
     let says = |refusal: &Refusal| {
         refusal.has_code(code::UNSUPPORTED)
-            || ["not supported", "unsupported"].iter().any(|words| refusal.says(words))
+            || ["not supported", "unsupported", "monolithic"].iter().any(|words| refusal.says(words))
     };
     is_no_chunk_taken(error) || error.refusal().is_some_and(says)
 }

@@ -5,7 +5,7 @@ use http::header::{ETAG, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use crate::oci::{Descriptor, Digest, Hasher};
+use crate::oci::{Descriptor, Hasher};
 use crate::registry::Repository;
 use crate::registry::blobs::prefetch;
 use crate::registry::blobs::prefetch::Prefetch;
@@ -44,6 +44,15 @@ pub struct BlobReader {
     hasher: Hasher,
 }
 
+/// What is under the digest of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The blob, as far as its size tells.
+    Whole,
+    /// So many bytes, which are not as many as the blob has.
+    OtherSize(u64),
+}
+
 impl Repository {
     /// Prepares to read a blob; the first [`BlobReader::chunk`] asks for it.
     pub fn blob(&self, descriptor: &Descriptor) -> BlobReader {
@@ -63,16 +72,40 @@ impl Repository {
         }
     }
 
-    /// Whether the repository has a blob. For targets alone: some sources answer this wrongly
-    /// (aws/containers-roadmap#2671).
-    pub async fn has_blob(&self, digest: Digest) -> Result<bool, Error> {
-        match self.client.send(&self.read(Method::HEAD, &format!("blobs/{digest}"))).await {
-            Ok(_) => Ok(true),
-            // A registry that redirects `HEAD` to its storage has lost the blob where that does not give it.
-            Err(error) if matches!(error.kind(), Kind::RefusedElsewhere(_)) => Ok(false),
-            Err(error) if error.is_status(StatusCode::NOT_FOUND) => Ok(false),
-            Err(error) => Err(error),
+    /// What the repository has under the digest of a blob, none where nothing is there or it does not say. For targets alone:
+    /// some sources answer this wrongly (aws/containers-roadmap#2671).
+    pub async fn find_blob(&self, blob: &Descriptor) -> Result<Option<Found>, Error> {
+        let mut found = None;
+        // `HEAD` may say 0 of everything: another size counts where `GET` says it, too.
+        for method in [Method::HEAD, Method::GET] {
+            let answer = match self.client.send(&self.blob_request(method, blob)).await {
+                Ok(answer) => answer,
+                // At worst, it is sent in vain. A registry that redirects to its storage has lost what that does not give.
+                Err(error) if error.is_refused_for_good() => return Ok(None),
+                Err(error) if matches!(error.kind(), Kind::RefusedElsewhere(_)) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            match answer.length() {
+                Some(size) if size != blob.size => found = Some(Found::OtherSize(size)),
+                _ => return Ok(Some(Found::Whole)),
+            }
         }
+        Ok(found)
+    }
+
+    /// Asks once more for a blob that was sent because something else was under its digest, and fails where it still is.
+    pub async fn check_blob(&self, blob: &Descriptor) -> Result<(), Error> {
+        let Some(Found::OtherSize(got)) = self.find_blob(blob).await? else { return Ok(()) };
+        let (request, expected) = (self.blob_request(Method::GET, blob), blob.size);
+        let hint = format!(
+            "the target holds {got} bytes under this digest (expected {expected}), and what is sent does not replace them: \
+             remove it there"
+        );
+        Err(Error::new(&request.method, &request.url, Kind::Size { expected, got }).with_hint(Some(hint)))
+    }
+
+    fn blob_request(&self, method: Method, blob: &Descriptor) -> Request {
+        self.read(method, &format!("blobs/{}", blob.digest))
     }
 }
 
@@ -220,7 +253,7 @@ impl BlobReader {
     }
 
     fn request(&self) -> Request {
-        let request = self.repository.read(Method::GET, &format!("blobs/{}", self.descriptor.digest));
+        let request = self.repository.blob_request(Method::GET, &self.descriptor);
         match HeaderValue::from_str(&format!("bytes={}-", self.got)) {
             Ok(range) if self.got > 0 => request.header(RANGE, range),
             _ => request,

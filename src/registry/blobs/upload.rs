@@ -18,6 +18,7 @@ use crate::registry::blobs::capacity::Form;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
 use crate::registry::request::Request;
+use crate::registry::transport::wire::Answer;
 
 /// How an upload began.
 #[derive(Debug)]
@@ -40,26 +41,37 @@ pub struct Upload {
 pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 impl Repository {
-    /// Starts an upload; with `from`, asks the registry to take the blob from there instead. It may decline,
-    /// and then waits for bytes: ECR does unless the account allows mounting.
-    pub async fn start_upload(
-        &self,
-        digest: Digest,
-        from: Option<&oci::Repository>,
-    ) -> Result<Started, Error> {
-        let mut request = self.write(Method::POST, "blobs/uploads/");
-        request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        if let Some(from) = from {
-            request
-                .url
-                .query_pairs_mut()
-                .append_pair("mount", &digest.to_string())
-                .append_pair("from", from.as_str());
-        }
+    /// Starts an upload. Whatever its status, an answer is none but that the registry waits for bytes: some say 201.
+    pub async fn start_upload(&self) -> Result<Upload, Error> {
+        let request = self.new_upload();
+        let answer = self.client.send(&request).await?;
+        self.upload(&request, &answer)
+    }
+
+    /// Asks the registry to take a blob from another of its repositories. It may decline, and then waits for bytes: ECR
+    /// does unless the account allows mounting.
+    pub async fn mount(&self, digest: Digest, from: &oci::Repository) -> Result<Started, Error> {
+        let mut request = self.new_upload();
+        request
+            .url
+            .query_pairs_mut()
+            .append_pair("mount", &digest.to_string())
+            .append_pair("from", from.as_str());
         let answer = self.client.send(&request).await?;
         if answer.status() == StatusCode::CREATED {
             return Ok(Started::Mounted);
         }
+        self.upload(&request, &answer).map(Started::Upload)
+    }
+
+    fn new_upload(&self) -> Request {
+        let mut request = self.write(Method::POST, "blobs/uploads/");
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        request
+    }
+
+    /// The upload that an answer begins.
+    fn upload(&self, request: &Request, answer: &Answer) -> Result<Upload, Error> {
         let location = answer.header(LOCATION.as_str()).and_then(|location| request.url.join(location).ok());
         let fail = |why: String| answer.fail(Kind::Protocol(why));
         let Some(location) = location else {
@@ -69,7 +81,7 @@ impl Repository {
         };
         let location = self.client.permitted(location).map_err(fail)?;
         let chunk_min = answer.header("oci-chunk-min-length").and_then(|bytes| bytes.trim().parse().ok());
-        Ok(Started::Upload(Upload { location, chunk_min: chunk_min.unwrap_or_default() }))
+        Ok(Upload { location, chunk_min: chunk_min.unwrap_or_default() })
     }
 
     /// Sends the bytes of a blob. They must be as many as the descriptor says; `body` gives them, from the start each time
@@ -114,10 +126,7 @@ impl Repository {
             } else if form != Form::Whole || !capacity::is_no_put_taken(&error) || !capacity.refuse_put() {
                 return Err(error);
             }
-            upload = match self.start_upload(blob.digest, None).await? {
-                Started::Mounted => return Ok(()),
-                Started::Upload(upload) => upload,
-            };
+            upload = self.start_upload().await?;
         }
     }
 

@@ -28,7 +28,8 @@ impl V2 {
         store.uploads_made += 1;
         let id = store.uploads_made;
         store.uploads.insert(id, Upload { repository: route.name.clone(), ..Upload::default() });
-        let mut reply = Reply::status(202).named("docker-upload-uuid", id.to_string()).header(RANGE, "0-0");
+        let status = Reply::status(self.quirks.upload_status);
+        let mut reply = status.named("docker-upload-uuid", id.to_string()).header(RANGE, "0-0");
         if let Some(bytes) = self.quirks.chunk_min {
             reply = reply.named("oci-chunk-min-length", bytes);
         }

@@ -49,6 +49,12 @@ async fn uploads_go_on_wherever_the_registry_says() {
                 );
                 assert!(seen.iter().any(|seen| seen.head.header("content-range").is_some()));
             }),
+        row("no monolithic `PUT`", "pulp/pulp_container#1274", |source, _| one(source), Copied).target(
+            Registry::builder(Face::Open).quirks(|quirks| {
+                let words = "Monolithic upload is not allowed";
+                quirks.put_refused = Some(Reply::error(400, "BLOB_UPLOAD_INVALID", words));
+            }),
+        ),
         row("`PUT` with a body is unknown", "brother of the above", |source, _| one(source), Copied).target(
             Registry::builder(Face::Open)
                 .quirks(|quirks| quirks.put_refused = Some(Reply::error(405, "UNSUPPORTED", "unsupported"))),
