@@ -19,6 +19,8 @@ use crate::text::{chain, with_hint};
 
 /// The most questions about one image in flight; the registry's own limits come on top.
 const QUESTIONS_MAX: usize = 16;
+/// Where so many tags are refused before any is answered, it is about the repository.
+const REFUSED_MAX: usize = 32;
 
 /// A repository to copy to.
 #[derive(Clone, Debug)]
@@ -67,6 +69,8 @@ pub struct Held {
     pub digests: BTreeMap<Tag, Digest>,
     /// Of images that were asked for by their digests those that are there.
     pub untagged: BTreeSet<Digest>,
+    /// What was refused of tags alone, while others were answered.
+    pub refused: BTreeMap<Tag, Arc<Error>>,
     /// What the target tells besides, of some or none of them.
     pub stored: BTreeMap<Tag, Stored>,
     /// Whether there is no repository to hold anything.
@@ -193,13 +197,39 @@ impl Target {
             },
             Self::Layout(layout) => digests.extend(layout.digests(&unseen).await?),
         }
-        let ask = |tag: Tag| async move { Ok::<_, Error>((self.digest(&tag).await?, tag)) };
-        let mut answers = futures_util::stream::iter(unsure).map(ask).buffer_unordered(QUESTIONS_MAX);
-        while let Some((digest, tag)) = answers.try_next().await? {
-            digests.extend(digest.map(|digest| (tag, digest)));
+        let refused = self.ask(unsure, &mut digests).await?;
+        Ok(Held { digests, refused, stored, ..Held::default() })
+    }
+
+    /// Asks for each of these, and gives what was refused. Where nothing else comes, all of them are.
+    async fn ask(
+        &self,
+        tags: Vec<Tag>,
+        digests: &mut BTreeMap<Tag, Digest>,
+    ) -> Result<BTreeMap<Tag, Arc<Error>>, Error> {
+        let ask = |tag: Tag| async move { (self.digest(&tag).await, tag) };
+        // In their order, so that luck does not decide whether the first are refused.
+        let mut answers = futures_util::stream::iter(tags).map(ask).buffered(QUESTIONS_MAX);
+        let (mut refused, mut is_answered) = (BTreeMap::new(), false);
+        while let Some((answer, tag)) = answers.next().await {
+            match answer {
+                Ok(digest) => {
+                    is_answered = true;
+                    digests.extend(digest.map(|digest| (tag, digest)));
+                }
+                Err(error) if error.is_refused_for_good() && (is_answered || refused.len() < REFUSED_MAX) => {
+                    refused.insert(tag, error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         drop(answers);
-        Ok(Held { digests, stored, ..Held::default() })
+        match refused.pop_first() {
+            Some((_, error)) if !is_answered => Err(error),
+            first => {
+                Ok(refused.into_iter().chain(first).map(|(tag, error)| (tag, Arc::new(error))).collect())
+            }
+        }
     }
 
     /// What one tag points at now, from the data plane: it has the last word.
@@ -417,6 +447,11 @@ impl Error {
         self.refusal().is_some_and(|refusal| statuses.contains(&refusal.status))
     }
 
+    /// Whether the registry refused this very request for good.
+    pub fn is_refused_for_good(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_refused_for_good())
+    }
+
     /// Whether access was refused.
     pub fn is_denied(&self) -> bool {
         match self {
@@ -451,6 +486,10 @@ impl Error {
 
     /// Whether a tag was refused because it exists and cannot be overwritten.
     pub fn is_immutable_tag(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.has_code(code::TAG_INVALID) && refusal.says("immutable"))
+        let statuses = [StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED];
+        self.refusal().is_some_and(|refusal| {
+            refusal.says("immutable")
+                && (refusal.has_code(code::TAG_INVALID) || statuses.contains(&refusal.status))
+        })
     }
 }

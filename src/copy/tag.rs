@@ -7,7 +7,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::copy::Error;
 use crate::copy::blob::Need;
 use crate::copy::copier::{Copier, MANIFESTS_MAX};
-use crate::copy::error::Step;
 use crate::copy::graph::Trust;
 use crate::copy::inflight::Claim;
 use crate::event::{Arrival, Blobs, EventKind};
@@ -28,8 +27,8 @@ pub struct Copied {
 }
 
 impl Copier {
-    /// Copies the image and sets the tag that `name` is. When it returns, the tag was seen to point at it. `source_tag` stands
-    /// for the image at the source, if any does.
+    /// Copies the image and sets the tag that `name` is, which was `previous` before. When it returns, the tag was seen to point
+    /// at it. `source_tag` stands for the image at the source, if any does.
     ///
     /// Cancel safe in the sense that matters: the tag is written last, after all that it needs.
     pub async fn tag(
@@ -37,6 +36,7 @@ impl Copier {
         name: &Reference,
         source_tag: Option<&Tag>,
         root: &Root,
+        previous: Option<Digest>,
     ) -> Result<Copied, Error> {
         self.events.emit(EventKind::TagStarted { tag: name });
         let root = match root {
@@ -47,7 +47,7 @@ impl Copier {
             }
         };
         let copied = self.image(name, &root, name).await?;
-        self.verify(name, root.digest()).await?;
+        self.verify(name, root.digest(), previous).await?;
         Ok(copied)
     }
 
@@ -146,32 +146,48 @@ impl Copier {
     }
 
     async fn put(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
+        let digest = manifest.digest();
         let result = self.target.put_manifest(manifest, reference).await;
-        match (result, reference) {
-            (Ok(()), Reference::Tag(tag)) => {
-                self.wrote(tag, manifest.digest()).await;
-                Ok(())
+        let Reference::Tag(tag) = reference else {
+            return result.map_err(Error::target(("write manifest", reference)));
+        };
+        if let Err(cause) = result {
+            // The tag may be there already, by a try whose answer was lost: some refuse even the same again. What is missing
+            // is brought first.
+            let is_last = cause.is_refused_for_good()
+                && !cause.is_missing_reference()
+                && !cause.is_missing_repository();
+            let held = if is_last { self.target.digest(tag).await.ok().flatten() } else { None };
+            match held {
+                Some(held) if held == digest => {}
+                Some(held) if cause.is_immutable_tag() => return Err(Error::Conflict(held)),
+                _ => return Err(Error::target(("write manifest", reference))(cause)),
             }
-            // The tag may be there already, by a try whose answer was lost: ECR refuses even the same again.
-            (Err(cause), Reference::Tag(tag)) if cause.is_immutable_tag() => {
-                let step = Step::from(("set tag", tag));
-                let held = self.target.digest(tag).await.map_err(Error::target(step.clone()))?;
-                match held {
-                    Some(held) if held == manifest.digest() => Ok(()),
-                    Some(held) => Err(Error::Conflict(held)),
-                    None => Err(Error::Target { step: Box::new(step), cause }),
-                }
-            }
-            (result, _) => result.map_err(Error::target(("write manifest", reference))),
         }
+        self.wrote(tag, digest).await;
+        Ok(())
     }
 
-    async fn verify(&self, name: &Reference, expected: Digest) -> Result<(), Error> {
-        let held = self.target.holds(name).await.map_err(Error::target(("verify tag", name)))?;
-        match held {
-            Some(held) if held == expected => Ok(()),
-            Some(held) => Err(Error::Unverified(format!("expected {expected}, got {held}"))),
-            None => Err(Error::Unverified(format!("expected {expected}, got nothing"))),
+    /// Looks whether the name stands for what was written. Some registries show that a while later, and nothing or what was
+    /// there before until then (int128/docker-manifest-create-action#857).
+    async fn verify(
+        &self,
+        name: &Reference,
+        expected: Digest,
+        previous: Option<Digest>,
+    ) -> Result<(), Error> {
+        let mut budget = self.shared.retry.budget();
+        loop {
+            let held = self.target.holds(name).await.map_err(Error::target(("verify tag", name)))?;
+            if held == Some(expected) {
+                return Ok(());
+            }
+            let got = held.map_or_else(|| "nothing".to_owned(), |held| held.to_string());
+            let error = Error::Unverified(format!("expected {expected}, got {got}"));
+            let may_come = held.is_none() || held == previous;
+            let Some(pause) = budget.spend(None).filter(|_| may_come) else { return Err(error) };
+            budget.tell("verify", pause, &error);
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the source says of what was picked: the digest of each, and what platforms make of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
@@ -15,6 +16,7 @@ use crate::select;
 use crate::select::{NameFault, Pick, Wish};
 use crate::source;
 use crate::source::Heads;
+use crate::target;
 use crate::target::Held;
 
 /// The most tags that are asked for at the source at a time; its own limits come on top.
@@ -47,6 +49,8 @@ enum TagError {
     Vanished,
     #[error("source: there is no tag {tag}{}", listed(.nearest))]
     Absent { tag: Tag, nearest: Vec<Tag> },
+    #[error("target: cannot ask for the tag")]
+    Target(#[source] Arc<target::Error>),
     #[error("source: cannot choose platforms")]
     Platforms(#[source] plan::ChoiceError),
     #[error(transparent)]
@@ -63,6 +67,10 @@ impl TagError {
         match self {
             Self::Source(cause) => Fault::new("ask for tag", cause.code(), self)
                 .at(Side::Source, cause.request_id())
+                .with_hint(cause.hint())
+                .transient(cause.is_transient()),
+            Self::Target(cause) => Fault::new("ask for tag", cause.code(), self)
+                .at(Side::Target, cause.request_id())
                 .with_hint(cause.hint())
                 .transient(cause.is_transient()),
             // It went while it was listed, or is not quite there.
@@ -254,6 +262,11 @@ impl Answers {
                     continue;
                 }
             };
+            if let Some(cause) = name.tag().and_then(|tag| held.refused.get(tag)) {
+                let error = TagError::Target(Arc::clone(cause));
+                self.fail([name].into_iter(), pick.wish.tag(), &error);
+                continue;
+            }
             let is_known = pick.immutable && pick.wish.digest().is_none() && held.digest(name).is_some();
             if is_known {
                 self.want(pick, name, pick.rule, None);

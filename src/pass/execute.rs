@@ -137,7 +137,10 @@ impl Pass<'_> {
         }
         let work = async {
             let copied = match step.action {
-                Action::Copy => Some(self.copier.tag(&step.tag, step.source_tag.as_ref(), &step.root).await?),
+                Action::Copy => {
+                    let source_tag = step.source_tag.as_ref();
+                    Some(self.copier.tag(&step.tag, source_tag, &step.root, step.previous).await?)
+                }
                 Action::Skip | Action::Conflict => None,
             };
             if self.mirror.referrers {

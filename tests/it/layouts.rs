@@ -283,7 +283,7 @@ async fn content_comes_from_the_first_source_that_has_it() {
         let target = tempfile::tempdir().unwrap();
         let copier = copier(&[&first.1, &second.1], target.path());
         copier.target.create().await.unwrap();
-        copier.tag(&"1".parse().unwrap(), None, &Root::Source(image.digest())).await.unwrap();
+        copier.tag(&"1".parse().unwrap(), None, &Root::Source(image.digest()), None).await.unwrap();
         assert_eq!(copier.target.digest(&"1".parse().unwrap()).await.unwrap(), Some(image.digest()));
     }
 }
@@ -306,7 +306,8 @@ async fn what_no_source_has_fails_with_what_says_more() {
         let target = tempfile::tempdir().unwrap();
         let copier = copier(&[&layouts[0].1, &layouts[1].1], target.path());
         copier.target.create().await.unwrap();
-        let error = copier.tag(&"1".parse().unwrap(), None, &Root::Source(image.digest())).await.unwrap_err();
+        let error =
+            copier.tag(&"1".parse().unwrap(), None, &Root::Source(image.digest()), None).await.unwrap_err();
         assert_says(chain(&error), &[words]);
     }
 }

@@ -26,6 +26,7 @@ mod realms;
 mod referrers;
 mod rows;
 mod sources;
+mod targets;
 mod tls;
 mod tokens;
 mod told;

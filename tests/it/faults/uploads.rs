@@ -28,8 +28,16 @@ fn uploads() -> Vec<Scenario> {
     let words = &["target: cannot write manifest 2.0", "405 Method Not Allowed: UNSUPPORTED: no such type"];
     vec![
         row("look: 503 twice", Plain, Look, page(503), Twice, Copied).counts([(Look, 4)]),
-        row("look: refused", Plain, Look, page(403), Always, MirrorFails(&["cannot ask the target", "403"]))
-            .and(LookGet, page(403), Always),
+        row(
+            "look: refused",
+            Plain,
+            Look,
+            page(403),
+            Always,
+            TagFails(&["target: cannot ask for the tag", "403"]),
+        )
+        .and(LookGet, page(403), Always)
+        .counts([(Look, 1), (LookGet, 1), (TagPut, 0)]),
         passes("blob: reset", LayerHead, Reset),
         passes("blob: throttled", LayerHead, Action::throttle(None)),
         row("start: no answer once", Plain, UploadStart, Stall, Once, Copied),
