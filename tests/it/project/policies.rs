@@ -25,7 +25,6 @@ const DATA_PLANE: &[(&str, &[&str])] = &[
     ("GET blobs/", &["ecr:GetDownloadUrlForLayer"]),
     ("GET referrers/", &["ecr:BatchGetImage"]),
     ("GET tags/list", &["ecr:ListImages"]),
-    ("HEAD blobs/", &["ecr:BatchCheckLayerAvailability"]),
     (
         "POST blobs/uploads/",
         &[
@@ -36,6 +35,7 @@ const DATA_PLANE: &[(&str, &[&str])] = &[
         ],
     ),
     ("PUT manifests/", &["ecr:PutImage"]),
+    ("method blobs/", &["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"]),
     ("method manifests/", &["ecr:BatchGetImage"]),
 ];
 
