@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::{Value, json};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -26,16 +26,28 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut time = String::new();
-        self.0.format_time(&mut Writer::new(&mut time))?;
-        let Record { level, target, message, fields, context } = Record::new(event, spans);
-        let first =
-            [("timestamp", json!(time)), ("level", json!(level.as_str())), ("message", json!(message))];
-        let entries = first.into_iter().chain(fields).chain(context).chain([("target", json!(target))]);
-        // Written here for its order: the map of `serde_json` sorts its keys.
-        let entries = entries.map(|(name, value)| format!("{}:{value}", Value::from(name)));
-        writeln!(writer, "{{{}}}", entries.collect::<Vec<_>>().join(","))
+        writeln!(writer, "{}", line(&self.0, &Record::new(event, spans))?)
     }
+}
+
+impl<T: FormatTime> JsonLines<T> {
+    /// The line of an error that is told whatever the filter of the logs hides, and where there are no logs.
+    pub(super) fn error(&self, target: &str, message: String) -> Result<String, fmt::Error> {
+        let (fields, context) = (Vec::new(), Vec::new());
+        line(&self.0, &Record { level: Level::ERROR, target: target.to_owned(), message, fields, context })
+    }
+}
+
+fn line(clock: &impl FormatTime, record: &Record) -> Result<String, fmt::Error> {
+    let mut time = String::new();
+    clock.format_time(&mut Writer::new(&mut time))?;
+    let Record { level, target, message, fields, context } = record;
+    let first = [("timestamp", json!(time)), ("level", json!(level.as_str())), ("message", json!(message))];
+    let more = fields.iter().chain(context).map(|(name, value)| (*name, value.clone()));
+    let entries = first.into_iter().chain(more).chain([("target", json!(target))]);
+    // Written here for its order: the map of `serde_json` sorts its keys.
+    let entries = entries.map(|(name, value)| format!("{}:{value}", Value::from(name)));
+    Ok(format!("{{{}}}", entries.collect::<Vec<_>>().join(",")))
 }
 
 #[cfg(test)]

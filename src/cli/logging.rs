@@ -93,13 +93,16 @@ impl Logging {
         !self.quiet && self.log_format == Format::Text
     }
 
-    /// Tells why a command could not do its work, in the format of the logs.
+    /// Tells why a command could not do its work, in the format of the logs. It is no log: no filter hides it, and it is told
+    /// also where logs could not be started.
     pub(super) fn report(&self, failure: &ExitError) {
-        match self.log_format {
-            Format::Json => tracing::error!("{failure}"),
-            // Where standard error is closed there is nobody to tell.
-            Format::Text => drop(writeln!(io::stderr(), "{failure}")),
-        }
+        let text = failure.to_string();
+        let line = match self.log_format {
+            Format::Json => JsonLines(SystemTime).error(module_path!(), text.clone()).unwrap_or(text),
+            Format::Text => text,
+        };
+        // Where standard error is closed there is nobody to tell.
+        drop(writeln!(io::stderr(), "{line}"));
     }
 
     /// The options win over the environment. Other people's crates are never made verbose by an option of ours, and warn

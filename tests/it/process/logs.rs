@@ -181,6 +181,22 @@ async fn the_daemon_logs_the_same() {
     );
 }
 
+/// Whatever the logs are told to hide, and where they cannot even be started.
+#[test]
+fn a_command_that_fails_always_says_why() {
+    let run = |name, value, arguments: &[&str]| {
+        let ran = Program::new().variable(name, value).run(&[&["--log-format", "json"], arguments].concat());
+        let lines = lines(ran.assert_code(2));
+        assert_eq!((lines.len(), &lines[0]["level"]), (1, &"ERROR".into()), "{}", ran.stderr);
+        lines[0]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(run("RUST_LOG", "tagferry=nonsense", &["schema"]).contains("variable RUST_LOG: "));
+    assert!(run("TAGFERRY_CORE_DUMPS", "yes", &["schema"]).contains("TAGFERRY_CORE_DUMPS"));
+    for hidden in ["hyper=debug", "off"] {
+        assert!(run("RUST_LOG", hidden, &["check"]).starts_with("error: cannot read the configuration "));
+    }
+}
+
 /// Where both streams end in one log, it is of one format and tells what the table would.
 #[tokio::test]
 async fn without_an_output_the_log_is_all_there_is() {
