@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use crate::config;
 use crate::config::SecretUrl;
 use crate::event::RunOutcome;
-use crate::ledger::{Failure, Freshness, Ledger, Record};
+use crate::ledger::{Failure, Freshness, Glance, Ledger, Record};
 use crate::sender::{Patience, Sender};
 use crate::text::{chain, cut};
 
 /// Of a failure, so much is sent: others keep the first 10 kB.
 const TEXT_MAX_CHARS: usize = 4000;
-/// The most signs that wait. What is older than these means nothing any more.
-const QUEUE_MAX: usize = 16;
 
 /// A sign of life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,18 +32,48 @@ pub(super) enum Beat {
 /// Where signs go in.
 pub(super) struct Heart {
     mirrors: Option<BTreeSet<String>>,
-    queue: mpsc::Sender<Beat>,
+    signs: watch::Sender<Signs>,
 }
 
 /// Where they come out.
 pub(super) struct Pulse {
     url: SecretUrl,
-    queue: mpsc::Receiver<Beat>,
+    signs: watch::Receiver<Signs>,
+}
+
+/// The newest signs, numbered together from 1. While the other side does not answer, newer ones take the place of those that
+/// wait: the last thing that it hears has to be how it is now.
+#[derive(Clone, Debug, Default)]
+struct Signs {
+    start: u64,
+    /// A success or a failure.
+    end: Option<(u64, Beat)>,
+}
+
+impl Signs {
+    fn newest(&self) -> u64 {
+        self.start.max(self.end.as_ref().map_or(0, |(number, _)| *number))
+    }
+
+    fn add(&mut self, beat: Beat) {
+        let number = self.newest() + 1;
+        match beat {
+            Beat::Start => self.start = number,
+            Beat::Success | Beat::Fail(_) => self.end = Some((number, beat)),
+        }
+    }
+
+    /// Those after this number, in their order. A start goes where an end came after it: the other side would hear of it too late.
+    fn after(&self, sent: u64) -> Vec<Beat> {
+        let end = self.end.iter().filter(|(number, _)| *number > sent).map(|(_, beat)| beat.clone());
+        let start = (self.start == self.newest() && self.start > sent).then_some(Beat::Start);
+        end.chain(start).collect()
+    }
 }
 
 pub(super) fn pair(config: config::Heartbeat) -> (Heart, Pulse) {
-    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-    (Heart { mirrors: config.mirrors, queue: sender }, Pulse { url: config.url, queue: receiver })
+    let (sender, receiver) = watch::channel(Signs::default());
+    (Heart { mirrors: config.mirrors, signs: sender }, Pulse { url: config.url, signs: receiver })
 }
 
 impl Heart {
@@ -62,7 +90,9 @@ impl Heart {
     pub(super) fn tell(&self, ledger: &Ledger, now: Timestamp) {
         let all = ledger.entries();
         let meant = all.iter().filter(|entry| self.is_about(&entry.pair.mirror));
-        let troubles: Vec<_> = meant.filter_map(|entry| trouble(&entry.record(now))).collect();
+        // A copy of a record takes a while, and most mirrors are well.
+        let unwell = meant.filter(|entry| is_unwell(&entry.glance(), now));
+        let troubles: Vec<_> = unwell.filter_map(|entry| trouble(&entry.record(now))).collect();
         self.offer(if troubles.is_empty() {
             Beat::Success
         } else {
@@ -71,9 +101,13 @@ impl Heart {
     }
 
     fn offer(&self, beat: Beat) {
-        // Where there is no room somebody does not answer, which was logged.
-        let _ = self.queue.try_send(beat);
+        self.signs.send_modify(|signs| signs.add(beat));
     }
+}
+
+/// Whether [`trouble`] has anything to say.
+fn is_unwell(glance: &Glance, now: Timestamp) -> bool {
+    glance.last_outcome == Some(RunOutcome::Failed) || glance.verdict(now).freshness == Freshness::Late
 }
 
 /// What is wrong with a mirror. One that is not known yet is well as long as no success was due.
@@ -97,34 +131,40 @@ fn trouble(record: &Record) -> Option<String> {
 impl Pulse {
     /// Sends what comes until nothing can come any more.
     pub(super) async fn run(self, patience: Patience) {
-        let Self { url, mut queue } = self;
+        let Self { url, mut signs } = self;
         let origin = url.origin();
         let place = format!("the heartbeats at {origin}");
         let sender = match Sender::new(url.clone(), HeaderMap::new(), patience.answer) {
             Ok(sender) => sender,
             Err(error) => return error!("No heartbeat is sent to {origin}: {}", chain(&error)),
         };
-        while let Some(beat) = queue.recv().await {
-            let (word, url, text) = match beat {
-                Beat::Start => ("start", url.below(&["start"]), String::new()),
-                Beat::Success => ("success", url.clone(), String::new()),
-                Beat::Fail(text) => ("fail", url.below(&["fail"]), text),
-            };
-            let sender = sender.to(url);
-            // A start that is late would reach the other side after its end.
-            let patience =
-                if word == "start" { Patience { total: Duration::ZERO, ..patience } } else { patience };
-            let sent = async || sender.send(Method::POST, "text/plain; charset=utf-8", text.clone()).await;
-            match patience.send(&place, sent).await {
-                Ok(()) => debug!("Sent the heartbeat `{word}` to {origin}"),
-                Err(error) => warn!("Could not send the heartbeat `{word}` to {origin}: {error}"),
+        let mut sent = 0;
+        while signs.changed().await.is_ok() {
+            let waiting = signs.borrow_and_update().clone();
+            for beat in waiting.after(sent) {
+                let (word, url, text) = match beat {
+                    Beat::Start => ("start", url.below(&["start"]), String::new()),
+                    Beat::Success => ("success", url.clone(), String::new()),
+                    Beat::Fail(text) => ("fail", url.below(&["fail"]), text),
+                };
+                let sender = sender.to(url);
+                // A start that is late would reach the other side after its end.
+                let patience =
+                    if word == "start" { Patience { total: Duration::ZERO, ..patience } } else { patience };
+                let send =
+                    async || sender.send(Method::POST, "text/plain; charset=utf-8", text.clone()).await;
+                match patience.send(&place, send).await {
+                    Ok(()) => debug!("Sent the heartbeat `{word}` to {origin}"),
+                    Err(error) => warn!("Could not send the heartbeat `{word}` to {origin}: {error}"),
+                }
             }
+            sent = waiting.newest();
         }
     }
 
     #[cfg(test)]
-    pub(super) fn waiting(mut self) -> Vec<Beat> {
-        std::iter::from_fn(|| self.queue.try_recv().ok()).collect()
+    pub(super) fn waiting(self) -> Vec<Beat> {
+        self.signs.borrow().after(0)
     }
 }
 
@@ -144,11 +184,44 @@ mod tests {
         let name = "\u{1d11e}".repeat(2 * TEXT_MAX_CHARS);
         let mut story = Story::of(&[&name]);
         story.pass(&name, RunOutcome::Failed);
-        for _ in 0..2 * QUEUE_MAX {
+        for _ in 0..100 {
             heart.tell(&story.ledger, story.now);
         }
         let size = |beat: &Beat| if let Beat::Fail(text) = beat { text.len() } else { 0 };
         let waiting: usize = pulse.waiting().iter().map(size).sum();
-        assert!((200 * 1024..=256 * 1024).contains(&waiting), "{waiting}");
+        assert!((15 * 1024..=16 * 1024).contains(&waiting), "{waiting}");
+    }
+
+    #[test]
+    fn the_newest_end_waits_and_a_start_after_it() {
+        let fail = || Beat::Fail("503".to_owned());
+        for (beats, waiting) in [
+            (vec![Beat::Start], vec![Beat::Start]),
+            (vec![Beat::Start, Beat::Success], vec![Beat::Success]),
+            (vec![Beat::Success, Beat::Start, fail()], vec![fail()]),
+            (vec![fail(), Beat::Start], vec![fail(), Beat::Start]),
+            (vec![fail(), Beat::Start, Beat::Success], vec![Beat::Success]),
+        ] {
+            let mut signs = Signs::default();
+            beats.into_iter().for_each(|beat| signs.add(beat));
+            assert_eq!(signs.after(0), waiting);
+            assert_eq!(signs.after(signs.newest()), []);
+        }
+        let mut signs = Signs::default();
+        signs.add(fail());
+        let sent = signs.newest();
+        signs.add(Beat::Start);
+        assert_eq!(signs.after(sent), [Beat::Start]);
+    }
+
+    #[test]
+    fn a_glance_knows_who_is_in_trouble() {
+        let mut story = Story::of(&["a", "b", "c"]);
+        story.pass("a", RunOutcome::Failed);
+        story.pass("b", RunOutcome::Succeeded);
+        for entry in story.ledger.entries() {
+            let is_in_trouble = trouble(&entry.record(story.now)).is_some();
+            assert_eq!(is_unwell(&entry.glance(), story.now), is_in_trouble, "{}", entry.pair.mirror);
+        }
     }
 }
