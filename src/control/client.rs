@@ -79,6 +79,31 @@ pub enum ClientError {
     },
 }
 
+impl ClientError {
+    /// Whether the same question may be answered in a while: a connection breaks, or a proxy before the daemon does not reach it.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => matches!(
+                *status,
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+            ),
+            Self::Address | Self::Proxy(_) | Self::Clear(_) | Self::Strange { .. } => false,
+        }
+    }
+}
+
+/// A tag that a daemon copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Of which mirror.
+    pub mirror: String,
+    /// Into which of its targets.
+    pub target: String,
+    /// As it is called there.
+    pub tag: String,
+}
+
 /// Of what `/api/v1/mirrors` answers, what is read.
 #[derive(Deserialize)]
 struct Mirrors {
@@ -88,6 +113,7 @@ struct Mirrors {
 #[derive(Deserialize)]
 struct Mirror {
     name: String,
+    target: String,
     tags: Vec<Tag>,
 }
 
@@ -156,13 +182,14 @@ impl Client {
         self.document(&url, self.http.get(url.clone())).await
     }
 
-    /// The tags that the daemon copied since then, each with its mirror.
-    pub async fn copied_since(&self, since: Timestamp) -> Result<Vec<(String, String)>, ClientError> {
+    /// The tags that the daemon copied since then.
+    pub async fn copied_since(&self, since: Timestamp) -> Result<Vec<Copied>, ClientError> {
         let url = self.route("api/v1/mirrors");
         let Mirrors { mirrors } = self.document(&url, self.http.get(url.clone())).await?;
-        let copied = |tag: &Tag| tag.copied_at.is_some_and(|at| at >= since);
-        let of = |Mirror { name, tags }: Mirror| {
-            tags.into_iter().filter(copied).map(move |tag| (name.clone(), tag.tag))
+        let is_new = |tag: &Tag| tag.copied_at.is_some_and(|at| at >= since);
+        let of = |Mirror { name, target, tags }: Mirror| {
+            let copied = move |Tag { tag, .. }| Copied { mirror: name.clone(), target: target.clone(), tag };
+            tags.into_iter().filter(is_new).map(copied)
         };
         Ok(mirrors.into_iter().flat_map(of).collect())
     }
@@ -182,19 +209,20 @@ impl Client {
         request: RequestBuilder,
     ) -> Result<T, ClientError> {
         let response = self.send(url, request).await?;
-        let strange = |said: String| ClientError::Strange { url: address(url), said: self.told(&said) };
-        let body = response.bytes().await.map_err(|error| strange(chain(&error.without_url())))?;
-        serde_json::from_slice(&body).map_err(|error| strange(error.to_string()))
+        let body = response.bytes().await.map_err(|error| self.unreachable(url, error))?;
+        serde_json::from_slice(&body)
+            .map_err(|error| ClientError::Strange { url: address(url), said: self.told(&error.to_string()) })
+    }
+
+    fn unreachable(&self, url: &Url, error: reqwest::Error) -> ClientError {
+        let by_proxy = self.proxies.and_then(|proxies| proxies.explain(url, &error));
+        let cause = chain(&error.without_url());
+        let cause = by_proxy.map_or(cause.clone(), |why| format!("{cause} ({why})"));
+        ClientError::Unreachable { url: address(url), cause }
     }
 
     async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Response, ClientError> {
-        let unreachable = |error: reqwest::Error| {
-            let by_proxy = self.proxies.and_then(|proxies| proxies.explain(url, &error));
-            let cause = chain(&error.without_url());
-            let cause = by_proxy.map_or(cause.clone(), |why| format!("{cause} ({why})"));
-            ClientError::Unreachable { url: address(url), cause }
-        };
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await.map_err(|error| self.unreachable(url, error))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -216,5 +244,47 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What comes of a question that is answered by these bytes and the end of the connection.
+    async fn asked(answer: &str) -> ClientError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
+        let answered = async {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let (mut head, mut part) = (Vec::new(), [0; 1024]);
+            while !head.ends_with(b"\r\n\r\n") {
+                let count = connection.read(&mut part).await.unwrap();
+                head.extend(&part[..count]);
+            }
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let (asked, ()) = tokio::join!(client.run("1"), answered);
+        asked.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_stands_between_may_fail_for_a_while_and_a_stranger_stays_one() {
+        for (answer, is_passing) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"run\": \"1\"", true),
+            ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", true),
+            ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", true),
+            ("HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n", true),
+            ("", true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", false),
+            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false),
+            ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", false),
+        ] {
+            let error = asked(answer).await;
+            assert_eq!(error.is_passing(), is_passing, "{answer}: {error}");
+        }
     }
 }

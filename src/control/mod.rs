@@ -36,7 +36,7 @@ use crate::worker::Workers;
 
 pub use access::{Access, Hosts, WrongTokens};
 pub use changes::Changes;
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Copied};
 pub use pieces::{Latest, Pieces};
 pub use server::serve;
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::RunOutcome;
+use crate::event::{Pair, RunOutcome};
 use crate::oci::Tag;
 use crate::worker::parts::TooManyTags;
 use crate::worker::passes::PassState;
@@ -61,6 +61,8 @@ pub enum RunState {
 pub struct MirrorPass {
     /// The mirror.
     pub name: String,
+    /// Where to: a mirror with several targets has a pass into each.
+    pub target: String,
     /// The number of the pass.
     pub pass: u64,
     /// The source's tag, where the pass is about that alone: such passes are counted by themselves.
@@ -74,13 +76,17 @@ pub struct MirrorPass {
 impl MirrorPass {
     /// The pass of this number, as far as it is now.
     pub(super) fn of(worker: &Worker, pass: u64) -> Self {
-        Self { name: worker.pair().mirror.clone(), pass, tag: None, state: worker.pass_state(pass) }
+        Self::in_state(worker, pass, None, worker.pass_state(pass))
     }
 
     /// The same of a pass over this tag alone.
     fn of_part(worker: &Worker, pass: u64, tag: &Tag) -> Self {
-        let state = worker.parts.pass_state(pass);
-        Self { name: worker.pair().mirror.clone(), pass, tag: Some(tag.clone()), state }
+        Self::in_state(worker, pass, Some(tag.clone()), worker.parts.pass_state(pass))
+    }
+
+    fn in_state(worker: &Worker, pass: u64, tag: Option<Tag>, state: PassState) -> Self {
+        let Pair { mirror, target } = worker.pair().clone();
+        Self { name: mirror, target, pass, tag, state }
     }
 }
 

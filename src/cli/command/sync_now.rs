@@ -4,16 +4,17 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
+use secrecy::SecretString;
 
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
 use crate::cli::terminal::Terminal;
-use crate::control::{Client, ClientError};
+use crate::control::{Client, ClientError, Copied};
 use crate::event::RunOutcome;
-use crate::text::visible_lines;
+use crate::text::{listed, visible_lines};
 use crate::worker::{MirrorPass, PassState, RunState, RunStatus};
 
-/// How often a daemon that cannot be reached is asked again during `--wait`.
+/// How often a daemon that does not answer is asked again during `--wait`.
 const MISSES_MAX: u32 = 12;
 /// The pause before each of these tries.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -60,35 +61,29 @@ pub(in crate::cli) struct Address {
 }
 
 impl Address {
-    pub(super) fn client(self) -> Result<Client, ExitError> {
-        Client::new(&self.url, config::api_token()).map_err(|error| unanswered(&error))
+    /// A client that shows this token, if any.
+    pub(super) fn client(self, token: Option<SecretString>) -> Result<Client, ClientError> {
+        Client::new(&self.url, token)
     }
 }
 
 impl SyncNow {
     pub(in crate::cli) async fn run(self, terminal: &mut Terminal) -> Result<ExitCode, ExitError> {
-        let client = self.daemon.client()?;
-        let mut run = client.sync(&self.mirrors).await.map_err(|error| unanswered(&error))?;
+        // One that cannot be reached or refuses: nothing could be started.
+        let unanswered = |error: ClientError| ExitError::of(ExitCode::NotStarted, &error);
+        let client = self.daemon.client(config::api_token()).map_err(unanswered)?;
+        let run = client.sync(&self.mirrors).await.map_err(unanswered)?;
         writeln!(terminal.out, "run {}", run.run)?;
         if !self.wait {
             return Ok(ExitCode::Success);
         }
         terminal.out.flush()?;
-        let mut misses = 0;
-        while run.state == RunState::Running {
-            match client.run(&run.run).await {
-                Ok(now) => (run, misses) = (now, 0),
-                // A connection may break in the hours that a run takes, and the run goes on without us.
-                Err(ClientError::Unreachable { .. }) if misses < MISSES_MAX => {
-                    misses += 1;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => return Err(ExitError::of(ExitCode::Incomplete, &error)),
-            }
-        }
+        let id = run.run.clone();
+        let ended = end_of(run, async || client.run(&id).await).await;
+        let run = ended.map_err(|error| ExitError::of(ExitCode::Incomplete, &error))?;
         // What became of the run is known without it.
-        let copied = client.copied_since(run.requested_at).await.unwrap_or_default();
-        show(&mut terminal.out, &run, &copied)?;
+        let copied = client.copied_since(run.requested_at).await.ok();
+        show(&mut terminal.out, &run, copied.as_deref())?;
         Ok(match run.outcome {
             Some(RunOutcome::Succeeded) => ExitCode::Success,
             Some(RunOutcome::Failed) | None => ExitCode::Incomplete,
@@ -96,16 +91,35 @@ impl SyncNow {
     }
 }
 
-/// A daemon that cannot be reached or refuses: nothing could be started.
-fn unanswered(error: &ClientError) -> ExitError {
-    ExitError::of(ExitCode::NotStarted, error)
+/// Asks until the run has ended. A connection may break in the hours that it takes, and it goes on without us.
+async fn end_of(
+    mut run: RunStatus,
+    ask: impl AsyncFn() -> Result<RunStatus, ClientError>,
+) -> Result<RunStatus, ClientError> {
+    let mut misses = 0;
+    while run.state == RunState::Running {
+        match ask().await {
+            Ok(now) => (run, misses) = (now, 0),
+            Err(error) if error.is_passing() && misses < MISSES_MAX => {
+                misses += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(run)
 }
 
-fn show(out: &mut dyn Write, run: &RunStatus, copied: &[(String, String)]) -> std::io::Result<()> {
-    for MirrorPass { name, state, .. } in &run.mirrors {
+/// Writes what came of each pass. `copied` is none where nobody knows.
+fn show(out: &mut dyn Write, run: &RunStatus, copied: Option<&[Copied]>) -> std::io::Result<()> {
+    for MirrorPass { name: mirror, target, state, .. } in &run.mirrors {
+        let has_several = run.mirrors.iter().filter(|other| other.name == *mirror).count() > 1;
+        let name = if has_several { &format!("{mirror} to {target}") } else { mirror };
         match state {
             PassState::Finished { outcome: RunOutcome::Succeeded, .. } => {
-                writeln!(out, "{name}: succeeded, {}", news(name, copied))?;
+                let is_own = |copied: &&Copied| copied.mirror == *mirror && copied.target == *target;
+                let news = copied.map(|copied| news(copied.iter().filter(is_own)));
+                writeln!(out, "{name}: succeeded{}", news.unwrap_or_default())?;
             }
             PassState::Finished { error: Some(error), .. } => {
                 writeln!(out, "{name}: failed: {}", visible_lines(error))?;
@@ -121,15 +135,87 @@ fn show(out: &mut dyn Write, run: &RunStatus, copied: &[(String, String)]) -> st
     Ok(())
 }
 
-/// Which tags of a mirror were copied.
-fn news(mirror: &str, copied: &[(String, String)]) -> String {
+/// Which tags were copied, to follow what came of the pass.
+fn news<'a>(copied: impl Iterator<Item = &'a Copied>) -> String {
     const NAMED_MAX: usize = 10;
-    let tags: Vec<&str> =
-        copied.iter().filter(|(name, _)| name == mirror).map(|(_, tag)| tag.as_str()).collect();
-    let named = tags.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
-    match tags.len() {
-        0 => "nothing new".to_owned(),
-        count if count > NAMED_MAX => format!("copied {named} and {} more", count - NAMED_MAX),
-        _ => format!("copied {named}"),
+    let tags: Vec<&str> = copied.map(|copied| copied.tag.as_str()).collect();
+    if tags.is_empty() {
+        ", nothing new".to_owned()
+    } else {
+        format!(", copied {}", listed(&tags, NAMED_MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use jiff::Timestamp;
+    use reqwest::StatusCode;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn pass(name: &str, target: &str) -> MirrorPass {
+        let state = PassState::Finished { outcome: RunOutcome::Succeeded, error: None };
+        MirrorPass { name: name.to_owned(), target: target.to_owned(), pass: 1, tag: None, state }
+    }
+
+    fn run(state: RunState, mirrors: Vec<MirrorPass>) -> RunStatus {
+        let requested_at = Timestamp::UNIX_EPOCH;
+        RunStatus { run: "1".to_owned(), requested_at, state, outcome: None, mirrors }
+    }
+
+    #[track_caller]
+    fn check(copied: Option<&[Copied]>, expected: &str) {
+        let mirrors =
+            vec![pass("app", "a.test/app"), pass("app", "b.test/app"), pass("other", "a.test/other")];
+        let mut out = Vec::new();
+        show(&mut out, &run(RunState::Finished, mirrors), copied).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn each_target_of_a_mirror_has_its_own_news() {
+        let copied = |mirror: &str, target: &str, tag: &str| {
+            let [mirror, target, tag] = [mirror, target, tag].map(str::to_owned);
+            Copied { mirror, target, tag }
+        };
+        let copied = [
+            copied("app", "a.test/app", "1.0"),
+            copied("app", "b.test/app", "1.0"),
+            copied("app", "b.test/app", "1.1"),
+        ];
+        check(
+            Some(&copied),
+            "app to a.test/app: succeeded, copied 1.0\n\
+             app to b.test/app: succeeded, copied 1.0, 1.1\n\
+             other: succeeded, nothing new\n",
+        );
+        check(None, "app to a.test/app: succeeded\napp to b.test/app: succeeded\nother: succeeded\n");
+    }
+
+    /// What comes of a run for which the daemon is silent so often before it answers, and after which time.
+    async fn waited(misses: u32) -> (Result<RunState, ClientError>, Duration) {
+        let miss = || {
+            Err(ClientError::Refused {
+                url: String::new(),
+                status: StatusCode::BAD_GATEWAY,
+                said: String::new(),
+            })
+        };
+        let answers = (0..misses).map(|_| miss()).chain([Ok(run(RunState::Finished, Vec::new()))]);
+        let answers = RefCell::new(answers.collect::<Vec<_>>().into_iter());
+        let start = Instant::now();
+        let ended =
+            end_of(run(RunState::Running, Vec::new()), async || answers.borrow_mut().next().unwrap()).await;
+        (ended.map(|run| run.state), start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_behind_a_proxy_may_be_gone_for_a_minute() {
+        let (state, time) = waited(MISSES_MAX).await;
+        assert_eq!((state.unwrap(), time), (RunState::Finished, MISSES_MAX * PAUSE));
+        assert!(waited(MISSES_MAX + 1).await.0.unwrap_err().is_passing());
     }
 }

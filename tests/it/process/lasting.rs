@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::fake::{Action, Face, Fault, Gate, Match, Registry, image};
 use crate::world::daemon::{PATIENCE, World, passes};
 use crate::world::program::Program;
+use crate::world::receiver::Receiver;
 use crate::world::{APP, mirror};
 
 /// As many as may listen to events at once.
@@ -162,7 +163,23 @@ async fn an_address_that_cannot_be_is_explained_and_its_password_not_shown() {
         let ran = Program::new().run_online(&["sync-now", "--url", url]).await;
         assert!(ran.assert_code(3).stderr.contains("has to be like http://127.0.0.1:8080"), "{}", ran.stderr);
         assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        // Whoever checks health knows two codes.
+        Program::new().variable("TAGFERRY_URL", url).run_online(&["health"]).await.assert_code(1);
     }
+}
+
+#[tokio::test]
+async fn a_health_check_shows_no_token_and_so_may_pass_a_proxy() {
+    let mut proxy = Receiver::start(Vec::new()).await;
+    let program = Program::new()
+        .variable("http_proxy", &format!("http://{}", proxy.host))
+        .variable("TAGFERRY_API_TOKEN", "s3cr3t-token-of-us");
+    let url = "http://tagferry.test:8080";
+    program.run_online(&["health", "--url", url]).await.assert_code(0);
+    let asked = proxy.next().await;
+    assert_eq!((asked.path.as_str(), asked.headers.get("authorization")), ("/healthz", None));
+    let ran = program.run_online(&["sync-now", "--url", url]).await;
+    assert!(ran.assert_code(3).stderr.contains("the token would pass a proxy unencrypted"), "{}", ran.stderr);
 }
 
 #[tokio::test]

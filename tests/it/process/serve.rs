@@ -83,6 +83,22 @@ async fn sync_now_waits_and_ends_as_the_run_does() {
 }
 
 #[tokio::test]
+async fn sync_now_tells_of_each_target_what_came_there() {
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    source.push("app", "1.0", &image(&["1.0"]));
+    target.push("second", "1.0", &image(&["1.0"]));
+    let two = "  - {source: SOURCE/app, target: [TARGET/first, TARGET/second], tags: [1.0]}\n";
+    let config = mirror(&source, &target, two);
+    let world = World::of(source, target, Program::configured(&config)).await;
+    let ran = world.sync_now(&["--wait"]).await;
+    let host = world.target.host();
+    let told =
+        format!("app to {host}/first: succeeded, copied 1.0\napp to {host}/second: succeeded, nothing new\n");
+    assert!(ran.assert_code(0).stdout.ends_with(&told), "{}", ran.stdout);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn sync_now_says_where_nobody_answers() {
     let (_socket, nobody) = nobody();
     let url = format!("http://{nobody}/tagferry");
