@@ -11,6 +11,7 @@ use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use tracing::warn;
 
+use crate::app;
 use crate::app::{App, Options};
 use crate::cli::config;
 use crate::cli::exit::{ExitCode, ExitError};
@@ -136,11 +137,11 @@ impl Run {
             vec![ledger, terminal.observer(), Arc::clone(&notifier) as _];
         observers.extend(exporter.clone().map(|exporter| exporter as _));
         let observers = Observers(observers);
-        // Making every kind of client is a large future; it need not be in those around it.
-        let app = Box::pin(App::new(config, options, Arc::new(observers))).await;
-        let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
-        app.check_credentials().await.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let stop = stopping.stop.clone();
+        // Making every kind of client is a large future; it need not be in those around it.
+        let made = Box::pin(made(config, options, Arc::new(observers), &stop));
+        let app = stopping.heed(|| grace, made).await;
+        let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let mut report = match self.output {
             Output::Json => Box::new(report::Document::default()),
             Output::Table => table,
@@ -181,6 +182,19 @@ impl Run {
             RunOutcome::Failed => ExitCode::Incomplete,
         })
     }
+}
+
+/// Makes what the run needs. It waits for credentials until told to stop: what a run that was stopped says of each mirror is known
+/// without them.
+async fn made(
+    config: Config,
+    options: Options,
+    observer: Arc<dyn Observer>,
+    stop: &Stop,
+) -> Result<App, app::Error> {
+    let app = App::new(config, options, observer).await?;
+    stop.soft.run_until_cancelled(app.check_credentials()).await.transpose()?;
+    Ok(app)
 }
 
 /// Writes to standard output, which may be the terminal on which the bars are.

@@ -250,7 +250,10 @@ async fn a_list_that_hangs_takes_no_longer_than_the_run_may() {
     let daemon = program.start(SERVE);
     source.wait_for(&Match::catalogue(), asked + 1).await;
     daemon.signal("TERM");
-    daemon.ended().await.assert_code(0);
+    let ended = daemon.ended().await;
+    for false_words in ["Serving on", "Not every notice", "cannot discover"] {
+        assert!(!ended.assert_code(0).stderr.contains(false_words), "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]

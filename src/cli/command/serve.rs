@@ -1,6 +1,7 @@
 //! `tagferry serve`.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -19,7 +20,7 @@ use crate::cli::signals;
 use crate::cli::signals::Stopping;
 use crate::cli::terminal::Terminal;
 use crate::config::{Config, Found};
-use crate::daemon::{Daemon, Options};
+use crate::daemon::{Daemon, Options, Reload};
 use crate::pass::Stop;
 
 const EXAMPLES: &str = "\
@@ -70,7 +71,6 @@ impl Serve {
         let token = config::own_api_token()?;
         let app = sharding.options()?;
         let path = global.config.clone();
-        let is_stdin = path.as_deref().is_some_and(config::is_stdin);
         let cannot_listen = |error: io::Error| {
             ExitError::new(ExitCode::NotStarted, format_args!("cannot listen on {listen}: {error}"))
         };
@@ -79,26 +79,29 @@ impl Serve {
         let mut stopping = Stopping::new()?;
         let reloads = signals::reloads().map_err(|error| signals::unheard(&error))?;
         let (stop, grace, known) = (stopping.stop.clone(), written.config.shutdown_grace, Known::default());
-        let config = stopping.heed(|| grace, known.discover(written, &sharding, &stop)).await?;
-        let reload = move || {
-            let (path, sharding, known) = (path.clone(), sharding.clone(), known.clone());
-            let loaded = async move {
-                // To read it again would find nothing, or wait for somebody to type, and everything with it.
-                if is_stdin {
-                    return Err(
-                        "standard input cannot be read again: name a file with `--config PATH`".to_owned()
-                    );
-                }
-                let written = config::load(path.as_deref()).map_err(|failure| failure.to_string())?;
-                let discovered = known.discover(written, &sharding, &Stop::default()).await;
-                discovered.map_err(|failure| failure.to_string())
-            };
-            loaded.boxed_local()
-        };
+        let reload = reload(path, sharding.clone(), known.clone());
         let refused = |error: &dyn std::error::Error| ExitError::of(ExitCode::NotStarted, error);
-        let options = Options { app, listener, token, reload: Box::new(reload) };
-        let daemon = Box::pin(Daemon::new(config, options, terminal.observer()));
-        let daemon = daemon.await.map_err(|error| refused(&error))?;
+        let made = async {
+            let config = known.discover(written, &sharding, &stop).await?;
+            let options = Options { app, listener, token, reload };
+            let daemon = Box::pin(Daemon::new(config, options, terminal.observer()));
+            daemon.await.map_err(|error| refused(&error))
+        };
+        let made = async {
+            tokio::select! {
+                // First: a discovery that is stopped ends at once as well.
+                biased;
+                () = stop.soft.cancelled() => None,
+                made = made => Some(made),
+            }
+        };
+        let made = stopping.heed(|| grace, Box::pin(made)).await;
+        let Some(daemon) = made else {
+            // Nothing was begun, so there is nothing to finish.
+            info!("Stopped");
+            return Ok(ExitCode::Success);
+        };
+        let daemon = daemon?;
         let address = daemon.address().map_err(|error| refused(&error))?;
         info!(%address, "Serving on http://{address}");
         let grace = daemon.grace();
@@ -108,6 +111,26 @@ impl Serve {
         info!("Stopped");
         Ok(ExitCode::Success)
     }
+}
+
+/// What reads the configuration again, and asks what it says to discover.
+fn reload(path: Option<PathBuf>, sharding: Sharding, known: Known) -> Reload {
+    let is_stdin = path.as_deref().is_some_and(config::is_stdin);
+    Box::new(move || {
+        let (path, sharding, known) = (path.clone(), sharding.clone(), known.clone());
+        let loaded = async move {
+            // To read it again would find nothing, or wait for somebody to type, and everything with it.
+            if is_stdin {
+                return Err(
+                    "standard input cannot be read again: name a file with `--config PATH`".to_owned()
+                );
+            }
+            let written = config::load(path.as_deref()).map_err(|failure| failure.to_string())?;
+            let discovered = known.discover(written, &sharding, &Stop::default()).await;
+            discovered.map_err(|failure| failure.to_string())
+        };
+        loaded.boxed_local()
+    })
 }
 
 /// What registries listed when they were asked last.

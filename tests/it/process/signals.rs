@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::fake::{Action, Ecr, Face, Fault, Gate, Match, Registry, image};
+use crate::world::daemon::SERVE;
 use crate::world::program::{Program, Running};
 use crate::world::{APP, mirror};
 
@@ -105,6 +106,29 @@ async fn a_copy_that_takes_longer_than_the_grace_is_dropped() {
     let [dropped, waiting] = errors;
     assert!(dropped.starts_with("dropped: ") && waiting.starts_with("not started: "), "{errors:?}");
     assert!(ecr.tags("app").is_empty());
+}
+
+#[tokio::test]
+async fn who_waits_for_credentials_is_told_to_stop_as_well() {
+    let (source, ecr) = (Registry::start(Face::Open).await, Ecr::start().await);
+    let endpoint = Registry::start(Face::Open).await;
+    endpoint.fault(Fault::new(Match::any(), Action::Hold(Gate::closed())));
+    let program = Program::configured(&(mirror(&source, &ecr, APP) + "shutdown_grace: 1h\n"))
+        .variable("AWS_EC2_METADATA_DISABLED", "true")
+        .variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("http://{}/role", endpoint.host()));
+    for (arguments, code) in [(&["sync", "--output", "json"][..], 1), (SERVE, 0)] {
+        let asked = endpoint.count(&Match::any());
+        let running = program.start(arguments);
+        endpoint.wait_for(&Match::any(), asked + 1).await;
+        running.signal("TERM");
+        let ended = tokio::time::timeout(SOON, running.ended()).await.unwrap();
+        assert!(!ended.assert_code(code).stderr.contains("Serving on"), "{}", ended.stderr);
+        if code == 1 {
+            let document = ended.document();
+            assert_eq!(document["mirrors"][0]["error"], "stopped before its end", "{document:#}");
+        }
+    }
+    assert_eq!((source.requests().len(), ecr.requests().len()), (0, 0));
 }
 
 #[tokio::test]
