@@ -1,6 +1,6 @@
 //! What changed since when, so that whoever saw the mirrors once is told only that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,6 +94,7 @@ impl Changes {
     pub(super) fn since(&self, mark: Option<Mark>, all: Vec<Arc<Worker>>) -> (Vec<Arc<Worker>>, Mark) {
         let seen = mark.filter(|mark| mark.process == self.process).map(|mark| mark.number);
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.forget_others(&all);
         let mut changed = all;
         changed.retain(|worker| {
             let number = numbers.number(worker.pair(), worker.fingerprint());
@@ -103,7 +104,23 @@ impl Changes {
     }
 }
 
+#[cfg(test)]
+impl Changes {
+    /// How many mirrors and targets have a number.
+    pub(super) fn known(&self) -> usize {
+        self.numbers.lock().unwrap().pairs.len()
+    }
+}
+
 impl Numbers {
+    /// Forgets mirrors that are no longer configured, where there are any.
+    fn forget_others(&mut self, all: &[Arc<Worker>]) {
+        if self.pairs.len() > all.len() {
+            let all: HashSet<&Pair> = all.iter().map(|worker| worker.pair()).collect();
+            self.pairs.retain(|pair, _| all.contains(pair));
+        }
+    }
+
     fn number(&mut self, pair: &Pair, fingerprint: Fingerprint) -> u64 {
         match self.pairs.get(pair) {
             Some((known, number)) if *known == fingerprint => *number,

@@ -62,7 +62,9 @@ impl Glance {
 impl Entry {
     pub(super) fn new(pair: Pair, record: Record) -> Self {
         let glance = Mutex::new(Glance::of(&record));
-        Self { pair, record: Mutex::new(record), glance, version: AtomicU64::default() }
+        // What was seen of an entry before, of the same mirror and target, is never taken for this one.
+        let version = AtomicU64::new(record.since << u32::BITS);
+        Self { pair, record: Mutex::new(record), glance, version }
     }
 
     /// What is asked again and again, without waiting for a copy of the record.

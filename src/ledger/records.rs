@@ -1,7 +1,7 @@
 //! All records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -30,8 +30,9 @@ pub struct Ledger {
 struct Entries {
     /// Those of the configuration, in its order.
     configured: Vec<Arc<Entry>>,
-    /// These, and those of configurations before: a mirror may come back while its last pass is still under way.
-    by_pair: HashMap<Pair, Arc<Entry>>,
+    /// These, and those of configurations before that somebody still holds: a mirror may come back while its last pass is still
+    /// under way.
+    by_pair: HashMap<Pair, Weak<Entry>>,
 }
 
 /// A mirror with one of its targets, as a configuration has it.
@@ -76,13 +77,16 @@ impl Ledger {
                 }
                 let troubles =
                     gone.get(&*pair.mirror).map(|entry| entry.look(|record| record.troubles.clone()));
-                let entry = entries.by_pair.entry(pair.clone());
-                let entry = entry.or_insert_with(|| Arc::new(Entry::new(pair, new.clone())));
+                let known = entries.by_pair.get(&pair).and_then(Weak::upgrade);
+                let entry = known.unwrap_or_else(|| Arc::new(Entry::new(pair.clone(), new.clone())));
+                entries.by_pair.insert(pair, Arc::downgrade(&entry));
                 entry.update(|record| record.replace(new, troubles.unwrap_or_default()));
-                Configured { entry: Arc::clone(entry), is_new: true }
+                Configured { entry, is_new: true }
             })
             .collect();
         entries.configured = configured.iter().map(|configured| Arc::clone(&configured.entry)).collect();
+        drop(before);
+        entries.by_pair.retain(|_, entry| entry.strong_count() > 0);
         drop(entries);
         self.changed();
         configured
@@ -137,7 +141,13 @@ impl Ledger {
     }
 
     fn get(&self, pair: &Pair) -> Option<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).by_pair.get(pair).cloned()
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).by_pair.get(pair)?.upgrade()
+    }
+
+    /// How many mirrors and targets are known at all.
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).by_pair.len()
     }
 
     fn count(&self, count: impl FnOnce(&mut Exchanges)) {

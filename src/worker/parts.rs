@@ -63,6 +63,12 @@ impl Parts {
         !self.state().waiting.is_empty()
     }
 
+    /// Whether a tag waits for its turn, or a pass is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        let state = self.state();
+        !state.waiting.is_empty() || state.passes.is_running()
+    }
+
     /// Begins the pass over the tag that waits longest.
     pub(super) fn begin(&self, stop: &Stop) -> Option<(u64, Tag)> {
         let mut state = self.state();

@@ -58,6 +58,11 @@ impl Passes {
         self.running = Some(Running { number, stop });
     }
 
+    /// Whether one is under way.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Ends the pass under way after this time, and gives its number.
     pub(super) fn stop_in(&self, time: Duration, reason: StopReason) -> Option<u64> {
         let Running { number, stop } = self.running.as_ref()?;

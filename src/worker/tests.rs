@@ -139,3 +139,13 @@ async fn never_is_never() {
     failing.worker.trigger.fire();
     assert_eq!(failing.work(1000, async {}).await, [(0, 1, 0)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_dismissed_ends() {
+    let failing = Failing::start(", retry: never").await;
+    failing.worker.trigger.fire();
+    let stop = Stop::default();
+    let work = failing.worker.work(failing.apps.subscribe(), &stop, || failing.worker.dismissed.cancel());
+    tokio::time::timeout(MINUTE, work).await.unwrap();
+    assert_eq!(failing.seen.passes.lock().unwrap().len(), 1);
+}

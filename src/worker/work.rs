@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::app::App;
@@ -29,6 +30,8 @@ pub struct Worker {
     passes: Mutex<Passes>,
     /// What is asked for of one tag alone.
     pub(super) parts: Parts,
+    /// Its mirror is no longer configured, and nobody asks it for anything any more.
+    pub(super) dismissed: CancellationToken,
 }
 
 /// Why a pass never came to its turn.
@@ -57,7 +60,13 @@ impl Dropped {
 
 impl Worker {
     pub(super) fn new(entry: Arc<Entry>) -> Self {
-        Self { trigger: Trigger::default(), entry, passes: Mutex::default(), parts: Parts::default() }
+        Self {
+            trigger: Trigger::default(),
+            entry,
+            passes: Mutex::default(),
+            parts: Parts::default(),
+            dismissed: CancellationToken::new(),
+        }
     }
 
     /// The mirror, and which of its targets.
@@ -65,7 +74,8 @@ impl Worker {
         &self.entry.pair
     }
 
-    /// Makes passes until told to stop; a pass under way comes to its end first. Each takes the newest configuration.
+    /// Makes passes until told to stop or dismissed; a pass under way comes to its end first. Each takes the newest
+    /// configuration.
     ///
     /// One that failed, and may go better in a while, is tried again as `schedule.retry` says. Whatever else starts a pass,
     /// and a reload, ends that.
@@ -77,6 +87,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stop.soft.cancelled() => break,
+                () = self.dismissed.cancelled() => return,
                 reloaded = apps.changed() => match reloaded {
                     Ok(()) => {
                         self.entry.set_next_retry(None);
@@ -166,6 +177,11 @@ impl Worker {
     fn shown(&self, state: State) -> State {
         let is_waiting = state == State::Idle && (self.trigger.is_asked() || self.parts.is_asked());
         if is_waiting { State::Waiting } else { state }
+    }
+
+    /// Whether somebody waits for it, or a pass is under way, over the whole or a part.
+    pub(super) fn is_busy(&self) -> bool {
+        self.trigger.is_asked() || self.passes().is_running() || self.parts.is_busy()
     }
 
     /// Whether a pass is under way.

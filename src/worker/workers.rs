@@ -18,7 +18,7 @@ use crate::worker::work::Worker;
 #[derive(Debug)]
 pub struct Workers {
     ledger: Arc<Ledger>,
-    /// Held for look-ups only.
+    /// Held for look-ups, and while workers are asked for passes.
     known: RwLock<Known>,
     /// Held for look-ups only.
     runs: Mutex<Runs>,
@@ -28,7 +28,8 @@ pub struct Workers {
 struct Known {
     /// Those of the configuration, in its order.
     configured: Vec<Arc<Worker>>,
-    /// These, and those of configurations before: a mirror may come back while its last pass is still under way.
+    /// These, and those of configurations before that have something to do: a mirror may come back while its last pass is
+    /// still under way.
     by_pair: HashMap<Pair, Arc<Worker>>,
 }
 
@@ -40,7 +41,7 @@ impl Workers {
 
     /// Takes what a configuration has, and gives the workers of what there never was before: they have to be put to
     /// work. The others go on with what they do, but for passes over what is no longer configured, or from another source:
-    /// they have a time of grace, then they hold up nobody.
+    /// they have a time of grace, then they hold up nobody. A worker that has nothing to do and is not configured is let go.
     pub fn configure(&self, configured: &[Configured], grace: Duration) -> Vec<Arc<Worker>> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut known.configured);
@@ -55,11 +56,19 @@ impl Workers {
             known.configured.push(worker);
         }
         hand_over(&before, &known.configured);
-        let stays: HashSet<&Pair> =
-            configured.iter().filter(|one| !one.is_new).map(|one| &one.entry.pair).collect();
-        for worker in known.by_pair.values().filter(|worker| !stays.contains(worker.pair())) {
-            worker.stop_in(grace, StopReason::Reconfigured);
-        }
+        let is_new: HashMap<&Pair, bool> =
+            configured.iter().map(|one| (&one.entry.pair, one.is_new)).collect();
+        known.by_pair.retain(|pair, worker| {
+            let is_new = is_new.get(pair);
+            if is_new != Some(&false) {
+                worker.stop_in(grace, StopReason::Reconfigured);
+            }
+            let stays = is_new.is_some() || worker.is_busy();
+            if !stays {
+                worker.dismissed.cancel();
+            }
+            stays
+        });
         drop(known);
         self.ledger.changed();
         new
@@ -72,10 +81,13 @@ impl Workers {
 
     /// Asks for a pass over the mirrors of these names, over all where there are none.
     pub fn fire(&self, names: &[String]) -> Result<Run, UnknownMirror> {
-        let all = self.all();
+        // Held until all are asked: nobody who is asked is let go.
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let all = &known.configured;
         UnknownMirror::check(names, all.iter().map(|worker| &*worker.pair().mirror))?;
-        let is_named = |worker: &Arc<Worker>| names.is_empty() || names.contains(&worker.pair().mirror);
-        let run = Run::start(all.into_iter().filter(is_named).collect());
+        let is_named = |worker: &&Arc<Worker>| names.is_empty() || names.contains(&worker.pair().mirror);
+        let run = Run::start(all.iter().filter(is_named).cloned().collect());
+        drop(known);
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
         self.ledger.changed();
         Ok(run)
@@ -83,10 +95,12 @@ impl Workers {
 
     /// Asks for one tag of the sources of the mirrors of these names.
     pub fn fire_tag(&self, names: &[String], tag: &Tag) -> Result<Result<Run, TooManyTags>, UnknownMirror> {
-        let all = self.all();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let all = &known.configured;
         UnknownMirror::check(names, all.iter().map(|worker| &*worker.pair().mirror))?;
-        let is_named = |worker: &Arc<Worker>| names.contains(&worker.pair().mirror);
-        let run = Run::start_part(all.into_iter().filter(is_named).collect(), tag);
+        let is_named = |worker: &&Arc<Worker>| names.contains(&worker.pair().mirror);
+        let run = Run::start_part(all.iter().filter(is_named).cloned().collect(), tag);
+        drop(known);
         if let Ok(run) = &run {
             self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
             self.ledger.changed();
@@ -172,6 +186,36 @@ mod tests {
         assert_eq!(asked(), [true, true, false]);
         assert_eq!(configure(&mirrors, 3), []);
         assert_eq!(asked(), [true, true, false]);
+    }
+
+    #[test]
+    fn many_reloads_leave_no_mirror_that_is_gone_and_one_that_comes_back_works() {
+        let ledger = Arc::new(Ledger::new(Timestamp::UNIX_EPOCH));
+        let workers = Workers::new(Arc::clone(&ledger));
+        let mut generation = 0;
+        let mut configure = |names: &[&str]| {
+            generation += 1;
+            let configured = ledger.configure(&mirrors(names), generation, Timestamp::UNIX_EPOCH);
+            workers.configure(&configured, Duration::ZERO)
+        };
+        let known = || workers.known.read().unwrap().by_pair.len();
+        let first = configure(&["stays", "busy"]).remove(1);
+        first.trigger.fire();
+        for number in 0..100 {
+            assert_eq!(configure(&["stays", &format!("goes-{number}")]).len(), 1);
+            assert!(known() <= 3 && ledger.known() <= 4, "{} {}", known(), ledger.known());
+        }
+        // One that still has something to do is the same when it comes back.
+        assert!(!first.dismissed.is_cancelled() && configure(&["stays", "busy"]).is_empty());
+        assert!(Arc::ptr_eq(&workers.all()[1], &first));
+        // Another one is not, and is put to work again, with the record that is shown.
+        first.trigger.begin();
+        configure(&["stays"]);
+        assert!(first.dismissed.is_cancelled());
+        let again = configure(&["stays", "busy"]);
+        assert!(again.len() == 1 && !again[0].dismissed.is_cancelled());
+        assert!(Arc::ptr_eq(&again[0].entry, &ledger.entries()[1]));
+        assert_eq!((again[0].trigger.fire(), known()), (1, 2));
     }
 
     #[test]

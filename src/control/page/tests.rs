@@ -14,7 +14,7 @@ use crate::event::fault;
 use crate::event::{Pair, PassId, RunOutcome};
 use crate::ledger::samples;
 use crate::ledger::{
-    BlobProgress, Failure, Newest, PassRecord, Phase, Progress, Record, RetryCount, State, TagState,
+    BlobProgress, Failure, Ledger, Newest, PassRecord, Phase, Progress, Record, RetryCount, State, TagState,
     TagStatus, Wait,
 };
 use crate::oci::{Digest, Tag};
@@ -410,4 +410,28 @@ fn changes_are_told_once_and_in_order() {
         ["a", "b"]
     );
     assert_eq!(second.to_string().parse(), Ok(second));
+}
+
+#[test]
+fn a_mirror_that_is_gone_is_forgotten_and_told_where_it_comes_back() {
+    let ledger = Arc::new(Ledger::new(at(NOW)));
+    let workers = crate::worker::Workers::new(Arc::clone(&ledger));
+    let changes = Changes::new(at(NOW));
+    let mut generation = 0;
+    let mut look = |names: &[&str], mark| {
+        generation += 1;
+        let configured = ledger.configure(&samples::mirrors(names), generation, at(NOW));
+        workers.configure(&configured, std::time::Duration::ZERO);
+        let (changed, mark) = changes.since(mark, workers.all());
+        (changed.iter().map(|worker| worker.pair().mirror.clone()).collect::<Vec<_>>(), mark)
+    };
+    let (_, mut mark) = look(&["a", "b"], None);
+    for number in 0..100 {
+        let name = format!("goes-{number}");
+        let changed;
+        (changed, mark) = look(&["a", &name], Some(mark));
+        assert!(changed.contains(&name), "{changed:?}");
+    }
+    assert!(look(&["a", "b"], Some(mark)).0.contains(&"b".to_owned()));
+    assert!(changes.known() <= 3, "{}", changes.known());
 }
