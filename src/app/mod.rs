@@ -173,12 +173,14 @@ impl App {
         })
     }
 
-    /// The same app in the place of another one, whose passes under way count among those that may run at once.
+    /// The same app in the place of another one, whose passes under way count among those that may run at once, and the layers
+    /// that they move too where `concurrency.blobs` stays. The limits of a registry are for the requests by one configuration.
     #[must_use]
     pub fn after(self, before: &Self) -> Self {
         let slots = Arc::clone(&before.slots);
         slots.resize(self.config.concurrency.mirrors);
-        Self { slots, generation: before.generation + 1, ..self }
+        let shared = SharedState::after(&before.shared, self.config.concurrency.blobs);
+        Self { slots, shared, generation: before.generation + 1, ..self }
     }
 
     /// The password files that cannot be read here. Contacts nobody.

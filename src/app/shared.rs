@@ -17,8 +17,10 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 ///
 /// When none is, it is forgotten, and the registries are asked again.
 pub(super) struct SharedState {
-    /// Layers that may move at once, whatever is under way.
+    /// Layers that may move at once, whatever is under way by this configuration.
     blob_slots: Arc<Semaphore>,
+    /// How many these are.
+    blobs_max: NonZeroUsize,
     /// What was made last, and when. Held for look-ups only.
     last: Mutex<(Weak<Shared>, Instant)>,
 }
@@ -26,7 +28,16 @@ pub(super) struct SharedState {
 impl SharedState {
     pub(super) fn new(blobs_max: NonZeroUsize) -> Self {
         let blob_slots = Arc::new(Semaphore::new(blobs_max.get()));
-        Self { blob_slots, last: Mutex::new((Weak::new(), Instant::now())) }
+        Self { blob_slots, blobs_max, last: Mutex::new((Weak::new(), Instant::now())) }
+    }
+
+    /// One that knows nothing yet. Where it has as many slots as the one before, the layers that still move by that count.
+    pub(super) fn after(before: &Self, blobs_max: NonZeroUsize) -> Self {
+        let new = Self::new(blobs_max);
+        if blobs_max == before.blobs_max {
+            return Self { blob_slots: Arc::clone(&before.blob_slots), ..new };
+        }
+        new
     }
 
     /// What is shared now, or else what `make` makes.
@@ -71,5 +82,16 @@ mod tests {
         let place = Arc::downgrade(&second);
         drop((first, second));
         assert!(place.upgrade().is_none() && !Weak::ptr_eq(&place, &Arc::downgrade(&join(&shared))));
+    }
+
+    #[tokio::test]
+    async fn a_reload_doubles_no_layers_that_move_at_once() {
+        let before = SharedState::new(NonZeroUsize::MIN);
+        let old = join(&before);
+        let moving = old.blob_slots.acquire().await;
+        let new = join(&SharedState::after(&before, NonZeroUsize::MIN));
+        assert!(!Arc::ptr_eq(&old, &new) && new.blob_slots.try_acquire().is_err());
+        drop(moving);
+        assert!(new.blob_slots.try_acquire().is_ok());
     }
 }
