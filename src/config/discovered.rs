@@ -172,7 +172,8 @@ pub(super) fn discovered(
             failed.push(discovery.failed(&faults));
         }
     }
-    // Two that are written alike fail alike.
-    failed.dedup_by(|one, other| one.name == other.name && one.target == other.target);
+    // Those that are written alike fail alike.
+    let mut known = HashSet::new();
+    failed.retain(|mirror| known.insert((mirror.name.clone(), mirror.target.clone())));
     (good, failed)
 }

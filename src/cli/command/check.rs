@@ -1,5 +1,6 @@
 //! `tagferry check`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
@@ -104,7 +105,9 @@ impl Check {
             let is_source = |probe: &&Probe| probe.mirror == mirror.name && probe.side == "source";
             let sources: Vec<_> = probes.iter().filter(is_source).collect();
             if sources.iter().all(|probe| probe.result.is_ok()) {
-                let tags: Vec<_> = sources.iter().flat_map(|probe| probe.tags.iter().cloned()).collect();
+                // Several sources may have the same tags.
+                let tags: BTreeSet<_> = sources.iter().flat_map(|probe| probe.tags.iter().cloned()).collect();
+                let tags: Vec<_> = tags.into_iter().collect();
                 let shown = show_rules(&mut terminal.out, mirror, &tags)?;
                 is_right &= shown.is_right;
                 has_warnings |= shown.has_warnings;

@@ -165,6 +165,24 @@ fn what_was_known_stays_where_a_list_fails_or_is_empty() {
 }
 
 #[test]
+fn what_cannot_be_discovered_fails_once_however_often_it_is_written() {
+    let item = |team: &str| format!("  - {{source: cgr.dev/{team}/*, tags: [latest]}}\n");
+    let text = format!(
+        "defaults: {{target: 'registry.test/{{path}}'}}\nmirrors:\n{}{}{}",
+        item("acme"),
+        item("other"),
+        item("acme")
+    );
+    let discoveries = parse(&text).unwrap().discoveries;
+    let failed = |discovery: &crate::config::Discovery| {
+        (discovery.source.clone(), discovery.listed(&Err("503".to_owned())))
+    };
+    let found: Found = discoveries.iter().map(failed).collect();
+    let config = Config::parse_found("tagferry.yaml", &text, &env, &found).unwrap();
+    assert_eq!(names(&config), ["cgr.dev/acme/*", "cgr.dev/other/*"]);
+}
+
+#[test]
 fn what_is_named_and_not_known_is_told() {
     let names = ["cgr.dev/acme/web".to_owned()];
     let error = parse(TEAM).unwrap().keep_named(&names).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 use tagferry::event::{RunOutcome, RunSummary};
 
 use crate::fake::{Action, Face, Fault, Gate, Image, Kind, Match, Registry, image, random_image};
+use crate::world::program::Program;
 use crate::world::{Side, TIMEOUTS, assert_says, assert_succeeded, sync};
 
 async fn registry() -> Registry {
@@ -55,6 +56,9 @@ async fn a_tag_comes_from_the_first_source_that_lists_it() {
     let (one, two) = (format!("{}/app", one.host()), format!("{}/old/app", two.host()));
     assert_eq!((&json["source"], &json["sources"]), (&one.as_str().into(), &serde_json::json!([one, two])));
     assert_eq!(sync(&config).await.totals.up_to_date, 3);
+    // Both have 1.0.
+    let checked = Program::configured(&config).run_online(&["check", "--online"]).await;
+    assert_says(&checked.assert_code(0).stdout, &["(match ^1) selects 2 of 3: 1.1, 1.0"]);
 }
 
 #[tokio::test]
