@@ -60,7 +60,7 @@ pub enum Error {
     #[error("the control plane has no address")]
     Listener(#[source] std::io::Error),
     /// The control plane cannot accept connections.
-    #[error("the control plane cannot accept connections: {0}")]
+    #[error("the control plane cannot accept connections")]
     Server(#[source] std::io::Error),
     /// The clock does not work.
     #[error("the clock of the schedules does not work: {0}")]

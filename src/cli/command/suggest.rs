@@ -39,7 +39,6 @@ impl Suggest {
         let config = config::load_if_any(global.config.as_deref())?;
         // Making every kind of client is a large future; it need not be in those around it.
         let all = Box::pin(tags::read(config, &self.repositories)).await?;
-        let all: Vec<_> = all.into_iter().collect::<Result<_, _>>()?;
         let mut draft = Draft::default();
         for (repository, tags) in self.repositories.iter().zip(&all) {
             import::suggest(&mut draft, &repository.to_string(), &repository.path(), tags);

@@ -108,7 +108,7 @@ impl Tags {
         let rule = self.rule()?;
         let config = config::load_if_any(global.config.as_deref())?;
         // Making every kind of client is a large future; it need not be in those around it.
-        let tags = Box::pin(read(config, std::slice::from_ref(&self.repository))).await?.remove(0)?;
+        let tags = Box::pin(read(config, std::slice::from_ref(&self.repository))).await?.remove(0);
         if self.families {
             report::families(&mut terminal.out, &select::families(&tags), terminal.look)?;
             return Ok(ExitCode::Success);
@@ -180,11 +180,8 @@ impl Tags {
     }
 }
 
-/// All tags of each of these repositories, or why they cannot be read.
-pub(super) async fn read(
-    mut config: Config,
-    repositories: &[Endpoint],
-) -> Result<Vec<Result<Vec<Tag>, ExitError>>, ExitError> {
+/// All tags of each of these repositories, or why those of the first that cannot be read are not known.
+pub(super) async fn read(mut config: Config, repositories: &[Endpoint]) -> Result<Vec<Vec<Tag>>, ExitError> {
     // Only the settings of registries matter here: what mirrors need may not be to be had on this machine.
     config.mirrors.clear();
     let not_started = |error| ExitError::of(ExitCode::NotStarted, &error);
@@ -192,10 +189,11 @@ pub(super) async fn read(
     let mut all = Vec::with_capacity(repositories.len());
     for name in repositories {
         let repository = app.source(name).await.map_err(not_started)?;
-        all.push(repository.tags().await.map_err(|error| {
+        let tags = repository.tags().await.map_err(|error| {
             let text = format!("cannot read the tags of {name}: {}", error.told());
             ExitError::new(ExitCode::Incomplete, text)
-        }));
+        });
+        all.push(tags?);
     }
     Ok(all)
 }

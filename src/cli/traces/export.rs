@@ -54,7 +54,7 @@ impl Traces {
         let Some(Wish { endpoint }) = wish(&variable)? else { return Ok(None) };
         let url = url(&endpoint)?;
         let address = address(&url);
-        let client = client(url, timeout(variable))?;
+        let client = client(url, timeout(variable)?)?;
         let exporter = Otlp::builder().with_http().with_http_client(client).with_endpoint(&endpoint).build();
         // Its own words may hold the whole address.
         let exporter = exporter.map_err(|_| format!("they cannot be sent to {address}"))?;
@@ -167,10 +167,14 @@ fn client(endpoint: Url, timeout: Duration) -> Result<reqwest::blocking::Client,
     made.map_err(|error| chain(&error))
 }
 
-/// How long one request may take, in milliseconds.
-fn timeout(variable: impl Fn(&str) -> Option<String>) -> Duration {
-    let set = TIMEOUTS.iter().find_map(|name| variable(name)?.trim().parse().ok());
-    set.map_or(TIMEOUT, Duration::from_millis)
+/// How long one request may take. As the specification has it, an empty variable is none.
+fn timeout(variable: impl Fn(&str) -> Option<String>) -> Result<Duration, String> {
+    let set = |name| variable(name).map(|value| (name, value)).filter(|(_, value)| !value.trim().is_empty());
+    let Some((name, value)) = TIMEOUTS.into_iter().find_map(set) else { return Ok(TIMEOUT) };
+    let millis = value.trim().parse();
+    millis
+        .map(Duration::from_millis)
+        .map_err(|_| format!("`{name}` is `{value}`, and has to be a number of milliseconds"))
 }
 
 fn url(endpoint: &str) -> Result<Url, String> {
@@ -183,6 +187,28 @@ fn url(endpoint: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_in_milliseconds_and_that_of_traces_comes_first() {
+        let [traces, common] = TIMEOUTS;
+        for (variables, expected) in [
+            (vec![], Ok(TIMEOUT)),
+            (vec![(common, "250"), (traces, " ")], Ok(Duration::from_millis(250))),
+            (vec![(common, "10s"), (traces, " 500 ")], Ok(Duration::from_millis(500))),
+            (
+                vec![(common, "10s")],
+                Err("`OTEL_EXPORTER_OTLP_TIMEOUT` is `10s`, and has to be a number of milliseconds"),
+            ),
+        ] {
+            let value = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(
+                timeout(value).as_ref().map_err(String::as_str),
+                expected.as_ref().map_err(|words| *words)
+            );
+        }
+    }
 
     #[test]
     fn an_address_shows_no_user_and_no_query() {
