@@ -67,6 +67,14 @@ impl Source {
         }
     }
 
+    /// What looks wrong with the list of tags: of a directory, what has a name there and is no tag of this repository.
+    pub async fn left_out(&self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Registry(_) => Ok(None),
+            Self::Layout(layout) => Ok(layout.left_out().await?),
+        }
+    }
+
     /// The digest that a reference stands for, none where there is nothing.
     pub async fn head(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
         match self {

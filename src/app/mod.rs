@@ -118,6 +118,8 @@ pub struct Probe {
     pub result: Result<String, String>,
     /// The tags, of a source.
     pub tags: Vec<Tag>,
+    /// What looks wrong with them, of a source.
+    pub warning: Option<String>,
 }
 
 impl App {
@@ -281,6 +283,7 @@ impl App {
                     place: place.to_string(),
                     result,
                     tags: Vec::new(),
+                    warning: None,
                 };
                 if let Some(why) = &mirror.undiscovered {
                     return vec![probe("source", &mirror.source, Err(why.clone()))];
@@ -292,7 +295,9 @@ impl App {
                 for (place, source) in asked {
                     let tags = source.tags().await.map_err(|error| error.told());
                     let seen = tags.as_ref().map(|tags| format!("{} tags", tags.len())).map_err(Clone::clone);
-                    probes.push(Probe { tags: tags.unwrap_or_default(), ..probe("source", place, seen) });
+                    let warning = if tags.is_ok() { source.left_out().await.ok().flatten() } else { None };
+                    let tags = tags.unwrap_or_default();
+                    probes.push(Probe { tags, warning, ..probe("source", place, seen) });
                 }
                 probes.push(probe("target", &mirror.target, found));
                 probes

@@ -61,12 +61,14 @@ pub enum Error {
         version: String,
     },
     /// A link, a device or another thing is where a file or folder is expected. It is not followed.
-    #[error("{} is not {expected}", path.display())]
+    #[error("{} is {}not {expected}", path.display(), if *is_link { "a link and " } else { "" })]
     Unexpected {
         /// Where.
         path: PathBuf,
         /// What should be there.
         expected: &'static str,
+        /// Whether it is a link.
+        is_link: bool,
     },
     /// A file of the layout is not the document it should be.
     #[error("{} is not valid: {cause}", path.display())]
@@ -133,7 +135,10 @@ impl Error {
             Self::Absent { .. } => Some("the layout is incomplete: fill it again"),
             Self::Manifest { cause, .. } => cause.hint(),
             Self::Version { .. } => Some("name another directory"),
-            Self::Unexpected { .. } => Some("remove it, or name another directory"),
+            Self::Unexpected { is_link: true, .. } => {
+                Some("links are not followed: copy the directory with `cp -rL`, and name the copy")
+            }
+            Self::Unexpected { .. } => Some("name another directory, or put there what belongs there"),
             Self::Json { .. } => Some("restore it, or name another directory"),
             Self::TooLarge(_) => Some("spread the tags over several directories"),
             Self::MissingPart { .. } | Self::Body { .. } | Self::Size { .. } | Self::Digest { .. } => None,
@@ -203,6 +208,7 @@ fn io_hint(step: &str, kind: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::StorageFull => "the disk is full, free some space",
         io::ErrorKind::QuotaExceeded => "the disk quota is used up, raise it or free some space",
         io::ErrorKind::PermissionDenied => "let the user that runs this program write there",
+        io::ErrorKind::NotADirectory => "name a directory: unpack an archive first (`tar -xf`)",
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only, mount a volume there",
         _ => return None,
     })

@@ -21,7 +21,7 @@ pub(super) fn is_file(path: &Path) -> Result<bool, Error> {
     match look(path)? {
         None => Ok(false),
         Some(metadata) if metadata.is_file() => Ok(true),
-        Some(_) => Err(Error::Unexpected { path: path.to_owned(), expected: "a regular file" }),
+        Some(metadata) => Err(unexpected(path, "a regular file", &metadata)),
     }
 }
 
@@ -31,8 +31,12 @@ pub(super) fn is_folder(path: &Path) -> Result<bool, Error> {
     match look(path)? {
         None => Ok(false),
         Some(metadata) if metadata.is_dir() => Ok(true),
-        Some(_) => Err(Error::Unexpected { path: path.to_owned(), expected: "a folder" }),
+        Some(metadata) => Err(unexpected(path, "a folder", &metadata)),
     }
+}
+
+fn unexpected(path: &Path, expected: &'static str, found: &Metadata) -> Error {
+    Error::Unexpected { path: path.to_owned(), expected, is_link: found.is_symlink() }
 }
 
 /// An open file, which tells its path where something fails.

@@ -74,7 +74,7 @@ fn existing(path: &Path) -> Result<Option<Metadata>, Error> {
 }
 
 fn not_a_folder(path: &Path) -> Error {
-    Error::Unexpected { path: path.to_owned(), expected: "a folder" }
+    Error::Unexpected { path: path.to_owned(), expected: "a folder", is_link: path.is_symlink() }
 }
 
 fn is_writable(folder: &Path) -> Result<(), Error> {

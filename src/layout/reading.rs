@@ -24,6 +24,15 @@ impl Layout {
         .await
     }
 
+    /// What of the directory has a name and is not among these tags: one sentence, none where there is nothing of the kind.
+    pub async fn left_out(&self) -> Result<Option<String>, Error> {
+        self.blocking(|layout| {
+            let left_out = layout.read_offer()?.left_out(layout.name());
+            Ok(left_out.map(|left_out| format!("{} {left_out}", layout.index().display())))
+        })
+        .await
+    }
+
     /// The digest that a reference stands for, none where there is nothing. A tag whose manifest is not there is an error.
     pub async fn head(&self, reference: &Reference) -> Result<Option<Digest>, Error> {
         let reference = reference.clone();

@@ -1,4 +1,4 @@
-//! Why a layout has not what was asked for, told to whoever knows what is in it.
+//! Why a layout has not what was asked for, or what of it is left out, told to whoever knows what is in it.
 
 use std::fmt;
 
@@ -36,8 +36,13 @@ pub enum Unclear {
         hint: String,
     },
     /// A tag's entry points at nothing that can be read.
-    #[error("has an entry for tag {0} without a usable digest and size")]
-    Unreadable(Tag),
+    #[error("has an entry for tag {tag} without a usable digest and size: {why}")]
+    Unreadable {
+        /// The tag.
+        tag: Tag,
+        /// What is missing or wrong.
+        why: String,
+    },
 }
 
 impl Unclear {
@@ -50,8 +55,49 @@ impl Unclear {
                  oci:DIR oci:DIR:TAG`",
             ),
             Self::Ambiguous { hint, .. } => Some(hint),
-            Self::NotThere { .. } | Self::Unreadable(_) => None,
+            Self::NotThere { .. } | Self::Unreadable { .. } => None,
         }
+    }
+}
+
+/// Images of a layout that have a name, and are not among those that are read.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    /// Names that are no tags.
+    misnamed: Names,
+    /// Repositories beside images that have a tag alone.
+    others: Names,
+}
+
+impl LeftOut {
+    /// None where there is nothing of the kind.
+    pub(super) fn of(misnamed: Vec<String>, others: Vec<String>) -> Option<Self> {
+        let is_any = !misnamed.is_empty() || !others.is_empty();
+        is_any.then_some(Self { misnamed: Names(misnamed), others: Names(others) })
+    }
+}
+
+/// What the index holds, and what to do.
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.misnamed.0.is_empty() {
+            write!(
+                f,
+                "has images whose names are no tags, and which are left out: {}; a tag has letters, digits, `_`, `.` and \
+                 `-` alone",
+                self.misnamed
+            )?;
+        }
+        if !self.others.0.is_empty() {
+            let and = if self.misnamed.0.is_empty() { "" } else { "; it also " };
+            write!(
+                f,
+                "{and}has images of repositories beside those that have a tag alone, and leaves them out: {}; name one, as \
+                 in `oci:DIR#NAME`",
+                self.others
+            )?;
+        }
+        Ok(())
     }
 }
 

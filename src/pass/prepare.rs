@@ -13,6 +13,7 @@ use crate::plan::{Action, Step, Wanted};
 use crate::select;
 use crate::select::{Pick, Rule, Selection};
 use crate::source;
+use crate::source::Source;
 use crate::target::Held;
 
 /// The most tags that one warning names.
@@ -37,6 +38,8 @@ struct Listed {
     origins: Origins,
     /// Why one after the first could not be read. What it has might be substituted by what those after it have.
     failed: Option<source::Error>,
+    /// What their lists leave out.
+    left_out: Vec<Warning>,
 }
 
 /// Which source a tag comes from: the first that lists it.
@@ -69,7 +72,8 @@ impl Pass<'_> {
             Err(error) if self.mirror.discovered_by.is_some() && error.is_not_found() => Vec::new(),
             tags => tags.map_err(Error::Tags)?,
         };
-        let mut listed = Listed { tags, origins: Origins::default(), failed: None };
+        let left_out = not_listed(sources.first()).await.into_iter().collect();
+        let mut listed = Listed { tags, origins: Origins::default(), failed: None, left_out };
         let mut known: HashSet<Tag> = HashSet::new();
         if !sources.others().is_empty() {
             known.extend(listed.tags.iter().cloned());
@@ -77,6 +81,7 @@ impl Pass<'_> {
         for (source, place) in sources.others().iter().zip(1..) {
             match source.tags().await {
                 Ok(tags) => {
+                    listed.left_out.extend(not_listed(source).await);
                     for tag in tags {
                         if known.insert(tag.clone()) {
                             listed.origins.others.insert(tag.clone(), place);
@@ -100,7 +105,7 @@ impl Pass<'_> {
             return self.list().await;
         }
         let tags = self.mirror.rules.iter().filter_map(Rule::tag).cloned().collect();
-        Ok(Listed { tags, origins: Origins::default(), failed: None })
+        Ok(Listed { tags, origins: Origins::default(), failed: None, left_out: Vec::new() })
     }
 
     /// Looks at what other mirrors into this target want under the names that are to be set, where nothing is known of
@@ -146,7 +151,7 @@ impl Pass<'_> {
         }
         let rules = &self.mirror.rules;
         let needs_list = self.mirror.referrers || rules.iter().any(Rule::needs_list);
-        let Listed { tags, origins, failed } = self.listed(needs_list).await?;
+        let Listed { tags, origins, failed, left_out } = self.listed(needs_list).await?;
         let selection = summary.selection.insert(select::select(&tags, rules));
         let mut picks = selection.picks(rules);
         if let Some(tag) = self.only() {
@@ -159,7 +164,8 @@ impl Pass<'_> {
         let newest_first = selection.newest_first();
         let (listed, selected) = (tags.len(), picks.len());
         self.emit(EventKind::TagsSelected { listed, selected, newest_first: &newest_first });
-        summary.warnings = selection.warnings.iter().map(Warning::from).collect();
+        summary.warnings = left_out;
+        summary.warnings.extend(selection.warnings.iter().map(Warning::from));
         let too_few = if self.only().is_some() { None } else { self.too_few(selection, listed) };
         if let Some(too_few) = too_few {
             // What was selected is right all the same, and is copied.
@@ -211,6 +217,12 @@ impl Pass<'_> {
         let is_enough = mirror.is_none() && shortfalls.is_empty();
         (!is_enough).then_some(TooFew { mirror, selected, listed, rules: shortfalls })
     }
+}
+
+/// What is in a source and not in its list. That the list can be read is known already.
+async fn not_listed(source: &Source) -> Option<Warning> {
+    let message = source.left_out().await.ok()??;
+    Some(Warning { code: "left_out", rule: None, message })
 }
 
 /// Why a tag that was asked for is left out.

@@ -226,7 +226,7 @@ async fn what_is_missing_or_wrong_in_a_layout_fails_its_tag_and_is_named() {
         (child, Damage::Changed, ["read manifest", "wrong content"]),
         (layer, Damage::Cut, ["read blob", "wrong size"]),
         (layer, Damage::Changed, ["read blob", "wrong content"]),
-        (layer, Damage::Linked, ["read blob", "not a regular file"]),
+        (layer, Damage::Linked, ["is a link and not a regular file", "`cp -rL`"]),
     ] {
         let (_dir, layout) = layout();
         layout.push("1", &image);
@@ -323,6 +323,10 @@ async fn an_entry_that_leads_out_of_the_directory_is_not_followed() {
     }));
     let (summary, _) = read(&layout.endpoint()).await;
     assert_says(tag_error(&summary, "1"), &["entry for tag 1 without a usable digest"]);
+    let (_dir, nothing) = self::layout();
+    nothing.list_entry(json!({"size": 7, "mediaType": "a/b", "annotations": {REF_NAME: "1"}}));
+    let (summary, _) = read(&nothing.endpoint()).await;
+    assert_says(tag_error(&summary, "1"), &["without a usable digest and size: missing field `digest`"]);
 
     let (dir, layout) = self::layout();
     layout.push("1", &oci_image(&["one"]));
@@ -331,6 +335,46 @@ async fn an_entry_that_leads_out_of_the_directory_is_not_followed() {
     std::os::unix::fs::symlink(elsewhere.path().join("blobs"), dir.path().join("blobs")).unwrap();
     let (summary, _) = read(&layout.endpoint()).await;
     assert_says(tag_error(&summary, "1"), &["not a folder"]);
+}
+
+/// helm/helm#10250, regclient/regclient#871, containers/image#318: nobody missed them.
+#[tokio::test]
+async fn what_is_left_out_of_a_layout_is_told() {
+    let (_dir, layout) = layout();
+    let image = oci_image(&["one"]);
+    for name in ["1.9", "1.10+build", "host.test/x:2", "host.test/x:3+4"] {
+        layout.push(name, &image);
+    }
+    // Called by a tag as well; called nothing; an index of referrers.
+    layout.list(&image, &json!({REF_NAME: "1.9", IMAGE_NAME: "docker.io/library/app:1.9"}));
+    layout.list(&image, &json!(null));
+    layout.push(&format!("host.test/y:sha256-{}", image.digest().hex()), &image);
+    let told = [
+        "index.json has images whose names are no tags, and which are left out: 1.10+build, host.test/x:3+4; a tag has",
+        "and leaves them out: host.test/x; name one, as in `oci:DIR#NAME`",
+    ];
+    let (summary, _) = read(&layout.endpoint()).await;
+    assert_succeeded(&summary);
+    let [warning] = &only(&summary).warnings[..] else { panic!("{summary:#?}") };
+    assert_eq!(warning.code, "left_out");
+    assert_says(&warning.message, &told);
+    let (summary, target) = read(&format!("{}#host.test/x", layout.endpoint())).await;
+    assert_eq!(target.tags("app").into_keys().collect::<Vec<_>>(), ["2"]);
+    let [warning] = &only(&summary).warnings[..] else { panic!("{summary:#?}") };
+    assert!(
+        warning
+            .message
+            .contains("left out: host.test/x:3+4; a tag has letters, digits, `_`, `.` and `-` alone")
+    );
+
+    let target = tempfile::tempdir().unwrap();
+    let config = mirror(&layout.endpoint(), &format!("oci:{}", target.path().display()), &[]);
+    let ran = Program::configured(&config).run(&["check", "--online"]);
+    assert_says(&ran.assert_code(0).stdout, &told);
+    Program::configured(&config).run(&["check", "--online", "--strict"]).assert_code(2);
+    let ran = Program::new().run(&["tags", &layout.endpoint()]);
+    assert_eq!(ran.assert_code(0).stdout, "1.9\n");
+    assert_says(&ran.stderr, &told);
 }
 
 #[test]
@@ -359,6 +403,8 @@ async fn a_directory_that_is_no_layout_fails_the_mirror() {
     assert_says(mirror_error(&read(&missing).await.0), &["no image layout", "oci-layout"]);
     fs::write(dir.path().join("thesis.txt"), "").unwrap();
     assert_says(mirror_error(&read(&format!("oci:{}", dir.path().display())).await.0), &["no image layout"]);
+    let archive = format!("oci:{}/thesis.txt", dir.path().display());
+    assert_says(mirror_error(&read(&archive).await.0), &["oci-layout", "`tar -xf`"]);
     assert!(!dir.path().join("none").exists());
 }
 

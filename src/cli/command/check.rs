@@ -100,6 +100,7 @@ impl Check {
         let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let probes = app.probe().await;
         show(&mut terminal.out, &probes, terminal.look)?;
+        has_warnings |= probes.iter().any(|probe| probe.warning.is_some());
         let mut is_right = probes.iter().all(|probe| probe.result.is_ok());
         for mirror in app.config().mirrors.iter().filter(|mirror| mirror.first_target.is_none()) {
             let is_source = |probe: &&Probe| probe.mirror == mirror.name && probe.side == "source";
@@ -213,7 +214,10 @@ fn show(out: &mut dyn Write, probes: &[Probe], look: Look) -> io::Result<()> {
         table.row([mirror.clone(), (*side).to_owned(), place.clone(), answer.to_owned(), seen]);
     }
     table.write(out)?;
-    for Probe { mirror, side, result, .. } in probes {
+    for Probe { mirror, side, result, warning, .. } in probes {
+        if let Some(warning) = warning {
+            writeln!(out, "warning: {mirror}: {side}: {warning}")?;
+        }
         if let Err(error) = result {
             writeln!(out, "error: {mirror}: {side}: {error}")?;
         }
@@ -345,6 +349,7 @@ mod tests {
             place: place.to_owned(),
             result,
             tags: Vec::new(),
+            warning: None,
         };
         let probes = [
             probe("source", "container-registry.oracle.com/java/jdk", Ok("812 tags".to_owned())),

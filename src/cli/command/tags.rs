@@ -193,6 +193,9 @@ pub(super) async fn read(mut config: Config, repositories: &[Endpoint]) -> Resul
             let text = format!("cannot read the tags of {name}: {}", error.told());
             ExitError::new(ExitCode::Incomplete, text)
         });
+        if let Some(left_out) = repository.left_out().await.ok().flatten() {
+            warn!(code = "left_out", "{name}: {left_out}");
+        }
         all.push(tags?);
     }
     Ok(all)

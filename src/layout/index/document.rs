@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::oci::{Descriptor, Digest, Manifest, MediaType};
+use crate::text::excerpt;
 
 /// A larger `index.json` is refused: it is read as a whole, and is an index like those in registries.
 pub(in crate::layout) const INDEX_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -38,14 +39,14 @@ pub(in crate::layout) struct Entry {
 }
 
 /// What an entry says, whoever wrote it. What cannot be read of it is left out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(in crate::layout) struct Said {
     /// Its name: a tag, or `NAME:TAG`.
     pub(in crate::layout) name: Option<String>,
     /// The whole name of the image, where Docker or containerd wrote it.
     pub(in crate::layout) image: Option<String>,
-    /// What it points at.
-    pub(in crate::layout) descriptor: Option<Descriptor>,
+    /// What it points at, or why it says that of nothing.
+    pub(in crate::layout) descriptor: Result<Descriptor, String>,
 }
 
 impl Entry {
@@ -132,6 +133,12 @@ impl Index {
     }
 }
 
+/// What is wrong, without a place within the entry that nobody can find in the file.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    excerpt(text.rsplit_once(" at line ").map_or(&*text, |(what, _)| what))
+}
+
 fn said(entry: &RawValue) -> Said {
     #[derive(Deserialize)]
     struct Annotated {
@@ -143,7 +150,7 @@ fn said(entry: &RawValue) -> Said {
     Said {
         name: annotation(REF_NAME),
         image: annotation(IMAGE_NAME),
-        descriptor: serde_json::from_str(entry.get()).ok(),
+        descriptor: serde_json::from_str(entry.get()).map_err(|error| without_place(&error)),
     }
 }
 

@@ -3,11 +3,11 @@
 //! umoci, regctl, oras and buildx write a tag; skopeo writes what it is told, a tag or a whole name; Docker and containerd
 //! write a tag and, in an annotation of their own, the whole name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use crate::layout::index::document::{Index, Said};
-use crate::layout::unclear::{Names, Unclear};
+use crate::layout::unclear::{LeftOut, Names, Unclear};
 use crate::oci::{Descriptor, Digest, LayoutName, Tag};
 
 /// What a layout has to offer.
@@ -19,6 +19,8 @@ pub(in crate::layout) struct Offer {
     named: BTreeMap<String, Tags>,
     /// The number of those that are called nothing, or something else.
     unnamed: usize,
+    /// What else those are called.
+    misnamed: BTreeSet<String>,
     /// Everything that is listed, called or not.
     listed: Vec<Descriptor>,
     /// What refers to what, once somebody asked.
@@ -41,7 +43,7 @@ impl Offer {
     }
 
     fn add(&mut self, said: Said) {
-        self.listed.extend(said.descriptor.clone());
+        self.listed.extend(said.descriptor.as_ref().ok().cloned());
         let whole = |name: &Option<String>| {
             let (name, tag) = name.as_deref()?.rsplit_once(':')?;
             Some((name.to_owned(), tag.parse::<Tag>().ok()?))
@@ -50,6 +52,7 @@ impl Offer {
         let named: BTreeMap<_, _> = [whole(&said.name), whole(&said.image)].into_iter().flatten().collect();
         if plain.is_none() && named.is_empty() {
             self.unnamed += 1;
+            self.misnamed.extend(said.name.clone().or_else(|| said.image.clone()));
         }
         for (name, tag) in named {
             self.named.entry(name).or_default().entry(tag).or_default().push(said.clone());
@@ -64,6 +67,27 @@ impl Offer {
         Ok(self.of_name(name)?.keys().filter(|tag| tag.subject().is_none()).cloned().collect())
     }
 
+    /// What somebody named and [`Offer::tags`] does not tell; none where that is nothing.
+    pub(in crate::layout) fn left_out(&self, name: Option<&LayoutName>) -> Option<LeftOut> {
+        let is_of = |text: &&String| match name {
+            Some(name) => text.strip_prefix(name.as_str()).is_some_and(|tag| tag.starts_with(':')),
+            None => true,
+        };
+        let misnamed = self.misnamed.iter().filter(is_of).cloned().collect();
+        // Who names a repository wants no other one, and where there is but one, it is read.
+        let others = if name.is_some() || self.plain.is_empty() { Vec::new() } else { self.without_tag() };
+        LeftOut::of(misnamed, others)
+    }
+
+    /// The repositories with an image that has no plain tag as well.
+    fn without_tag(&self) -> Vec<String> {
+        let is_alone = |said: &Said| said.name.as_deref().is_none_or(|name| name.parse::<Tag>().is_err());
+        let has_one = |tags: &Tags| {
+            tags.iter().any(|(tag, found)| tag.subject().is_none() && found.iter().any(is_alone))
+        };
+        self.named.iter().filter(|(_, tags)| has_one(tags)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// What a tag points at, none where there is no such tag.
     pub(in crate::layout) fn find(
         &self,
@@ -71,12 +95,15 @@ impl Offer {
         tag: &Tag,
     ) -> Result<Option<Descriptor>, Unclear> {
         let Some(found) = self.of_name(name)?.get(tag) else { return Ok(None) };
-        let descriptors = found.iter().filter_map(|said| said.descriptor.as_ref());
+        let descriptors = found.iter().filter_map(|said| said.descriptor.as_ref().ok());
         let by_digest: BTreeMap<Digest, &Descriptor> =
             descriptors.map(|found| (found.digest, found)).collect();
         let mut digests = by_digest.values();
         match (digests.next(), digests.next()) {
-            (None, _) => Err(Unclear::Unreadable(tag.clone())),
+            (None, _) => {
+                let why = found.iter().find_map(|said| said.descriptor.as_ref().err().cloned());
+                Err(Unclear::Unreadable { tag: tag.clone(), why: why.unwrap_or_default() })
+            }
             (Some(&found), None) => Ok(Some(found.clone())),
             (Some(_), Some(_)) => {
                 let names = found.iter().filter_map(|said| said.image.clone());
@@ -98,7 +125,7 @@ impl Offer {
         let tags = self.named.values().chain([&self.plain]).flatten();
         let tags = tags.filter_map(|(tag, found)| Some((tag.subject()?, found)));
         tags.flat_map(|(subject, found)| {
-            let indexes = found.iter().filter_map(|said| said.descriptor.as_ref());
+            let indexes = found.iter().filter_map(|said| said.descriptor.as_ref().ok());
             indexes.map(move |index| (subject, index.digest))
         })
     }
