@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -92,10 +93,21 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The JSON object in what was printed; some programs print warnings before it.
-pub fn object(stdout: &[u8]) -> Option<&[u8]> {
-    let start = stdout.iter().position(|&byte| byte == b'{')?;
-    Some(&stdout[start..])
+/// The JSON objects in what was printed: some programs print warnings, or a log in JSON, beside the one that is meant.
+pub fn objects(stdout: &[u8]) -> Vec<Map<String, Value>> {
+    let (mut objects, mut rest) = (Vec::new(), stdout);
+    while let Some(start) = rest.iter().position(|&byte| byte == b'{') {
+        rest = &rest[start..];
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+        let end = if let Some(Ok(object)) = values.next() {
+            objects.push(object);
+            values.byte_offset()
+        } else {
+            1
+        };
+        rest = &rest[end..];
+    }
+    objects
 }
 
 impl Output {
@@ -176,13 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn the_object_is_found_behind_warnings_and_a_complaint_shows_none() {
+    fn objects_are_found_among_warnings_and_a_complaint_shows_none() {
         let output = |stdout: &[u8], stderr: &[u8]| {
             let status = std::os::unix::process::ExitStatusExt::from_raw(256);
             Output { status, stdout: stdout.to_vec(), stderr: stderr.to_vec() }
         };
-        assert_eq!(object(b"warning\n{\"a\":1}\n"), Some(&b"{\"a\":1}\n"[..]));
-        assert_eq!(object(b"none"), None);
+        let found = |text: &str| serde_json::to_string(&objects(text.as_bytes())).unwrap();
+        assert_eq!(found("warning\n{\"a\":{\"b\":1}}\n"), r#"[{"a":{"b":1}}]"#);
+        assert_eq!(found("in {here}: {\"a\":1}{\"b\":2} done }{"), r#"[{"a":1},{"b":2}]"#);
+        assert_eq!(found("none"), "[]");
         assert_eq!(output(b"\nout\nmore", b"err\n").complaint(), "out; err");
         assert_eq!(output(b"{\"Secret\":\"x\"}", b"").complaint(), "it did not say why (exit status: 1)");
     }

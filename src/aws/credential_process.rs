@@ -163,9 +163,13 @@ impl ProvideCredentials for CredentialProcess {
 
 /// The credentials that a program printed. Names are read in any case, and what is not needed may be null.
 pub(super) fn read(stdout: &[u8], now: Timestamp) -> Result<Credentials, String> {
-    let printed =
-        process::object(stdout).and_then(|object| serde_json::from_slice::<Map<String, Value>>(object).ok());
-    let Some(printed) = printed else { return Err("it printed no JSON object".to_owned()) };
+    let printed = process::objects(stdout);
+    let is_meant = |object: &&Map<String, Value>| {
+        object.keys().any(|key| ["Version", "AccessKeyId"].iter().any(|name| key.eq_ignore_ascii_case(name)))
+    };
+    let Some(printed) = printed.iter().find(is_meant).or(printed.first()) else {
+        return Err("it printed no JSON object".to_owned());
+    };
     let value = |name: &str| {
         let found = printed.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value).filter(|value| !value.is_null())
@@ -237,7 +241,8 @@ mod tests {
             Ok("AKIA T 2026-11-24T02:00:00Z"),
         );
         check(&with(r#","Expiration":"2026-11-24T02:00:00.123Z""#), Ok("AKIA none 2026-11-24T02:00:00.123Z"));
-        check(&format!("warning: old\n{}\n", with("")), Ok("AKIA none none"));
+        check(&format!("warning: old {{x}}\n{}\n", with("")), Ok("AKIA none none"));
+        check(&format!("{{\"level\":\"warn\"}}\n{}\n{{}}", with("")), Ok("AKIA none none"));
         check(r#"{"version":1,"accessKeyId":"AKIA","secretaccesskey":"s"}"#, Ok("AKIA none none"));
     }
 

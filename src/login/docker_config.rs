@@ -1,18 +1,19 @@
 //! Logins from the files that `docker login` and `podman login` write, and from the helpers named in them.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
 use tokio::io::AsyncReadExt;
 use tracing::warn;
 
 use crate::login::docker_file::{DOCKER_HUB_KEY, Document, FormError};
 use crate::login::docker_helper::{self, HelperError};
+use crate::login::docker_places::{DockerFiles, INLINE, Unexpected, is_missing};
 use crate::login::{Credentials, CredentialsError, Expiring, Fresh, Freshness, Login};
 use crate::oci::{Host, Repository};
 
@@ -20,40 +21,6 @@ use crate::oci::{Host, Repository};
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// What the files and helpers said holds this long; a helper may be slow, or ask a person.
 const LIFETIME: Duration = Duration::from_mins(10);
-
-/// The files that may hold logins, and where helpers are found.
-#[derive(Clone, Debug, Default)]
-pub struct DockerFiles {
-    /// Files that somebody named; one that may not be read is an error. The first file that knows the registry answers.
-    pub named: Vec<PathBuf>,
-    /// Files where they usually are, asked after those; one that may not be read counts as none.
-    pub usual: Vec<PathBuf>,
-    /// Where helper programs are searched, in the form of `PATH`; none for that of this process.
-    pub helper_path: Option<OsString>,
-}
-
-impl DockerFiles {
-    /// The places that Docker and Podman use, given a way to read environment variables:
-    ///
-    /// 1. `$REGISTRY_AUTH_FILE`
-    /// 2. `$DOCKER_CONFIG/config.json`, or without that variable `~/.docker/config.json`
-    /// 3. `$XDG_RUNTIME_DIR/containers/auth.json`
-    /// 4. `$XDG_CONFIG_HOME/containers/auth.json`, or without that variable `~/.config/containers/auth.json`
-    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = |path: &str| folder("HOME").map(|home| home.join(path));
-        let docker = folder("DOCKER_CONFIG");
-        let usual_docker = if docker.is_none() { home(".docker") } else { None };
-        let named = [folder("REGISTRY_AUTH_FILE"), docker.map(|dir| dir.join("config.json"))];
-        let usual = [
-            usual_docker.map(|dir| dir.join("config.json")),
-            folder("XDG_RUNTIME_DIR").map(|dir| dir.join("containers/auth.json")),
-            folder("XDG_CONFIG_HOME").or_else(|| home(".config")).map(|dir| dir.join("containers/auth.json")),
-        ];
-        let [named, usual] = [named.into_iter().flatten().collect(), usual.into_iter().flatten().collect()];
-        Self { named, usual, helper_path: None }
-    }
-}
 
 /// The login for one registry, or for one repository of it, as Docker's or Podman's files have it.
 ///
@@ -71,6 +38,8 @@ type Cache = Expiring<Option<Login>, Arc<Error>>;
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
     #[error("cannot read the login file `{}`", .path.display())]
     Read {
         path: PathBuf,
@@ -98,6 +67,16 @@ impl DockerConfig {
     }
 
     async fn find(&self, repository: &Repository) -> Result<Option<Login>, Error> {
+        if let Some(inline) = &self.files.inline {
+            let path = PathBuf::from(format!("${INLINE}"));
+            let document = Document::parse(inline.expose_secret().as_bytes(), &path)?;
+            if let Some(login) = self.find_in(&document, &path, repository).await? {
+                return Ok(Some(login));
+            }
+        }
+        for expected in &self.files.expected {
+            expected.check().await?;
+        }
         let named = self.files.named.iter().map(|path| (path, true));
         let usual = self.files.usual.iter().map(|path| (path, false));
         for (path, is_named) in named.chain(usual) {
@@ -215,9 +194,7 @@ async fn read(path: &Path) -> Result<Option<Document>, Error> {
     let unreadable = |source| Error::Read { path: path.to_owned(), source };
     let file = match tokio::fs::File::open(path).await {
         Ok(file) => file,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
+        Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
     let mut bytes = Vec::new();
@@ -230,11 +207,9 @@ async fn read(path: &Path) -> Result<Option<Document>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD as BASE64;
-    use secrecy::ExposeSecret;
-
-    use super::*;
 
     /// What the file says for a repository: `user:password`, empty if anonymous.
     async fn ask(name: &str, documents: &[&str]) -> Result<String, String> {
@@ -352,27 +327,5 @@ mod tests {
         let document = r#"{"credHelpers": {"a.test": "missing"}, "auths": {
             "a.test": {"username": "me", "password": "1"}}}"#;
         assert!(ask("a.test/x", &[document]).await.unwrap_err().contains("docker-credential-missing"));
-    }
-
-    #[test]
-    fn files_are_where_docker_and_podman_have_them() {
-        let paths = |variables: &[(&str, &str)]| {
-            let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| v.into());
-            let files = DockerFiles::from_environment(value);
-            [files.named, files.usual].concat()
-        };
-        let expected = ["/h/.docker/config.json", "/h/.config/containers/auth.json"].map(PathBuf::from);
-        assert_eq!(paths(&[("HOME", "/h"), ("DOCKER_CONFIG", "")]), expected);
-        let all = [
-            ("HOME", "/h"),
-            ("REGISTRY_AUTH_FILE", "/r.json"),
-            ("DOCKER_CONFIG", "/d"),
-            ("XDG_RUNTIME_DIR", "/run/1"),
-            ("XDG_CONFIG_HOME", "/c"),
-        ];
-        let expected =
-            ["/r.json", "/d/config.json", "/run/1/containers/auth.json", "/c/containers/auth.json"];
-        assert_eq!(paths(&all), expected.map(PathBuf::from));
-        assert!(paths(&[]).is_empty());
     }
 }

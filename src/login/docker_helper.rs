@@ -6,19 +6,24 @@ use std::ffi::OsStr;
 use std::io;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::process::Command;
 
 use crate::login::Login;
 use crate::login::docker_file;
 use crate::process;
 use crate::process::{Output, PATIENCE};
+use crate::text::{cut, quote};
 
 /// What the programs' names start with.
 const PREFIX: &str = "docker-credential-";
 /// Of what is no name, this much is shown.
 const NAME_MAX_CHARS: usize = 200;
+/// The same of an error.
+const SAID_MAX_CHARS: usize = 200;
 
-/// Why a helper gave no login. Never holds what a helper that succeeded printed on standard output: the secret goes there.
+/// Why a helper gave no login. Of what a helper that succeeded printed on standard output, where the secret goes, it holds the
+/// text of an error alone.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelperError {
     #[error("`{0}` is not the name of a credential helper: expected letters, digits, `-`, `_` and `.`")]
@@ -37,6 +42,10 @@ pub(super) enum HelperError {
     Failed { program: String, complaint: String },
     #[error("`{0}` printed something that is not a login in JSON")]
     Answer(String),
+    #[error("`{program}` printed no login: {said}")]
+    Said { program: String, said: String },
+    #[error("`{program}` printed a login without `{missing}`")]
+    Half { program: String, missing: &'static str },
 }
 
 #[derive(Default, Deserialize)]
@@ -94,12 +103,33 @@ fn read(output: &Output, program: String) -> Result<Option<Login>, HelperError> 
             Err(HelperError::Failed { program, complaint: output.complaint() })
         };
     }
-    let answer = process::object(&output.stdout)
-        .and_then(|object| docker_file::object(serde_json::from_slice(object).ok()?));
-    let answer = answer.and_then(|object| serde_json::from_value(object.into()).ok());
-    let Answer { username, secret } = answer.ok_or(HelperError::Answer(program))?;
-    let username = username.filter(|username| !username.is_empty());
-    Ok(username.map(|username| Login { username, password: secret.unwrap_or_default().into() }))
+    let printed = process::objects(&output.stdout).into_iter();
+    let mut printed: Vec<_> = printed.filter_map(|object| docker_file::object(object.into())).collect();
+    let is_login =
+        |object: &Map<String, Value>| object.contains_key("username") || object.contains_key("secret");
+    let Some(place) = printed.iter().position(is_login) else {
+        return match printed.last() {
+            None => Err(HelperError::Answer(program)),
+            Some(object) if object.is_empty() => Ok(None),
+            Some(object) => Err(HelperError::Said { program, said: said(object) }),
+        };
+    };
+    let Ok(Answer { username, secret }) = serde_json::from_value(printed.swap_remove(place).into()) else {
+        return Err(HelperError::Answer(program));
+    };
+    let is_given = |text: &String| !text.is_empty();
+    match (username.filter(is_given), secret.filter(is_given)) {
+        (Some(username), Some(secret)) => Ok(Some(Login { username, password: secret.into() })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(HelperError::Half { program, missing: "Secret" }),
+        (None, Some(_)) => Err(HelperError::Half { program, missing: "Username" }),
+    }
+}
+
+/// What went wrong, where an object says it.
+fn said(object: &Map<String, Value>) -> String {
+    let said = ["error", "message"].into_iter().find_map(|key| object.get(key)?.as_str());
+    said.map_or_else(|| "it does not say why".to_owned(), |said| cut(&quote(said), SAID_MAX_CHARS))
 }
 
 #[cfg(test)]

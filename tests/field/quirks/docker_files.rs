@@ -266,6 +266,30 @@ const ROWS: &[Row] = &[
         Ok("u:p"),
     ),
     helper(
+        "an error as the answer",
+        "brother of `the reason on standard output`",
+        r#"echo '{"error":"no session: log in"}'"#,
+        Err(&["`docker-credential-x` printed no login: no session: log in"]),
+    ),
+    helper(
+        "an object that is no login",
+        "brother of the above",
+        r#"echo '{"token":"hunter2"}'"#,
+        Err(&["`docker-credential-x` printed no login: it does not say why"]),
+    ),
+    helper(
+        "half of a login",
+        "brother of the above",
+        r#"echo '{"Username":"","Secret":"hunter2"}'"#,
+        Err(&["printed a login without `Username`"]),
+    ),
+    helper(
+        "a log in JSON, and braces",
+        "brother of `a warning before the answer`",
+        r#"echo '{"level":"warn"}'; echo 'took {a while}'; echo '{"Username":"u","Secret":"{p}"}'; echo '{"level":"info"}'"#,
+        Ok("u:{p}"),
+    ),
+    helper(
         "an answer that is none",
         "testcontainers/testcontainers-java#4064",
         "echo hunter2",
@@ -323,6 +347,93 @@ async fn a_home_that_may_not_be_read_counts_as_none_and_a_folder_that_was_named_
         let stderr = String::from_utf8(output.stderr).unwrap();
         let is_told = stderr.contains(words) && !stderr.contains(other);
         assert!(is_told, "{variables:?}, of user {owner}, {}: {stderr}", output.status);
+    }
+}
+
+/// What the variables hold, where `DIR` has `f` and `k/.dockerconfigjson` with a login and `empty/`.
+struct Place {
+    #[expect(dead_code, reason = "for people")]
+    seen: &'static str,
+    variables: &'static [(&'static str, &'static str)],
+    expect: Result<&'static str, &'static [&'static str]>,
+}
+
+const PLACES: &[Place] = &[
+    Place {
+        seen: "docker/cli#7235",
+        variables: &[("DOCKER_CONFIG", "DIR/f")],
+        expect: Err(&[
+            "`DOCKER_CONFIG` has to name the folder that holds `config.json`",
+            "DIR/f is no folder",
+        ]),
+    },
+    Place {
+        seen: "brother of the above",
+        variables: &[("DOCKER_CONFIG", "DIR/none")],
+        expect: Err(&["`DOCKER_CONFIG` has to name the folder", "DIR/none is not there"]),
+    },
+    Place { seen: "brother of the above", variables: &[("DOCKER_CONFIG", "DIR/empty")], expect: Ok("") },
+    Place { seen: "moby/buildkit#2750", variables: &[("DOCKER_CONFIG", "DIR/k")], expect: Ok("u:p") },
+    Place {
+        seen: "brother of docker/cli#7235",
+        variables: &[("REGISTRY_AUTH_FILE", "DIR/none")],
+        expect: Err(&["`REGISTRY_AUTH_FILE` has to name a file with logins", "DIR/none is not there"]),
+    },
+    Place {
+        seen: "brother of the above",
+        variables: &[("REGISTRY_AUTH_FILE", "DIR/k")],
+        expect: Err(&["`REGISTRY_AUTH_FILE`", "DIR/k is a folder"]),
+    },
+    Place { seen: "brother of the above", variables: &[("REGISTRY_AUTH_FILE", "DIR/f")], expect: Ok("u:p") },
+    Place {
+        seen: "docker/cli#6008, regclient/regclient#996",
+        variables: &[
+            ("DOCKER_AUTH_CONFIG", r#"{"auths": {"h.test": {"auth": "dTpvbmU="}}}"#),
+            ("DOCKER_CONFIG", "DIR/k"),
+        ],
+        expect: Ok("u:one"),
+    },
+    Place {
+        seen: "brother of the above",
+        variables: &[("DOCKER_AUTH_CONFIG", r#"{"auths": {}}"#), ("DOCKER_CONFIG", "DIR/k")],
+        expect: Ok("u:p"),
+    },
+    Place {
+        seen: "brother of the above",
+        variables: &[("DOCKER_AUTH_CONFIG", r#"{"auths": {"h.test": {"auth": hunter2}}}"#)],
+        expect: Err(&["the login file `$DOCKER_AUTH_CONFIG` is not valid at line 1"]),
+    },
+    Place { seen: "brother of the above", variables: &[("DOCKER_AUTH_CONFIG", "")], expect: Ok("") },
+];
+
+#[tokio::test]
+async fn what_a_variable_names_has_to_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = r#"{"auths": {"h.test": {"auth": "dTpw"}}}"#;
+    for folder in ["k", "empty"] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    for place in ["f", "k/.dockerconfigjson"] {
+        fs::write(dir.path().join(place), file).unwrap();
+    }
+    let root = dir.path().to_str().unwrap();
+    for Place { variables, expect, .. } in PLACES {
+        let files = DockerFiles::from_environment(|name| match name {
+            // Podman's usual folder is that of whoever runs the tests.
+            "XDG_RUNTIME_DIR" => Some(dir.path().join("empty").into()),
+            _ => {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.replace("DIR", root).into())
+            }
+        });
+        match (ask(files).await.map_err(|error| error.replace(root, "DIR")), expect) {
+            (Ok(login), Ok(expected)) => assert_eq!(login, *expected, "{variables:?}"),
+            (Err(error), Err(words)) => {
+                assert!(words.iter().all(|words| error.contains(words)), "{variables:?}: {error}");
+                assert!(!error.contains("hunter2"), "{variables:?}: {error}");
+            }
+            (answer, _) => panic!("{variables:?}: {answer:?}"),
+        }
     }
 }
 
