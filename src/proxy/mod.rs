@@ -46,6 +46,12 @@ pub enum ProxyError {
     /// Quotes that are part of the value.
     #[error("the environment variable `{0}` holds a quote ({1}): write the address alone")]
     Quote(&'static str, char),
+    /// A login that is cut off where the host was to begin.
+    #[error(
+        "the environment variable `{0}` has a login with a letter that ends it: write `\\`, `/`, `#` and `?` in a user name or \
+         password as `%5C`, `%2F`, `%23` and `%3F`"
+    )]
+    Login(&'static str),
     /// A kind of proxy that is not supported.
     #[error("the environment variable `{0}` names a proxy by `{1}://`: only `http://` and `https://` work")]
     Scheme(&'static str, String),
@@ -126,7 +132,11 @@ impl Proxies {
         let proxy = self.of(url).filter(|_| error.is_connect())?;
         let causes = chain(error);
         let what = if causes.contains("proxy authorization required") {
-            "wants a login: write it into the variable, as in `http://USER:PASSWORD@HOST:PORT`".to_owned()
+            match proxy.url.password() {
+                Some(_) => "does not accept the login in that variable".to_owned(),
+                None => "wants a login: write it into the variable, as in `http://USER:PASSWORD@HOST:PORT`"
+                    .to_owned(),
+            }
         } else if causes.contains("tunnel error: unsuccessful") {
             format!(
                 "does not connect to {}: allow that there, or except the host in `NO_PROXY`",
@@ -164,6 +174,11 @@ impl Proxy {
             Some(("http" | "https", _)) => {}
             Some((scheme, _)) => return Err(ProxyError::Scheme(variable, scheme.chars().take(10).collect())),
             None => return Err(ProxyError::Address(variable)),
+        }
+        // What is before the last `@` was meant as a login, and is the host for who reads addresses.
+        let login = text.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+        if text.contains('\\') || login.is_some_and(|(login, _)| login.contains(['/', '#', '?'])) {
+            return Err(ProxyError::Login(variable));
         }
         let url = Url::parse(&text).ok().filter(|url| url.has_host() && url.port() != Some(0));
         Ok(Self { url: url.ok_or(ProxyError::Address(variable))?, variable })

@@ -188,6 +188,19 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
     ("HTTPS_PROXY", b"http://", "`HTTPS_PROXY` is not the address of a proxy"),
     ("HTTPS_PROXY", b"http://:0", "`HTTPS_PROXY` is not the address of a proxy"),
     ("HTTPS_PROXY", b"http://user:hunter2@proxy:port", "`HTTPS_PROXY` is not the address of a proxy"),
+    // urllib3/urllib3#1963, urllib3/urllib3#1870, psf/requests#2703
+    (
+        "HTTPS_PROXY",
+        b"http://DOM\\user:hunter2@p.test",
+        "`HTTPS_PROXY` has a login with a letter that ends it",
+    ),
+    ("HTTPS_PROXY", b"http://user:12/hunter2@p.test:3128", "as `%5C`, `%2F`, `%23` and `%3F`"),
+    ("HTTPS_PROXY", b"user:12?hunter2@p.test:3128", "`HTTPS_PROXY` has a login with a letter that ends it"),
+    (
+        "HTTPS_PROXY",
+        b"http://user:12#hunter2@p.test:3128",
+        "`HTTPS_PROXY` has a login with a letter that ends it",
+    ),
     // twilight-rs/http-proxy#34
     ("HTTP_PROXY", b"http://hunter2\xff", "`HTTP_PROXY` is set but is not UTF-8"),
     ("NO_PROXY", b"\xff", "`NO_PROXY` is set but is not UTF-8"),
@@ -250,12 +263,15 @@ async fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
 /// docker-archive-public/docker.machine#3332, docker-archive-public/docker.kitematic#1382: taken for the registry's answers.
 #[tokio::test]
 async fn what_a_proxy_refuses_is_told_as_the_proxys() {
-    for (status, says) in
-        [(407, "wants a login"), (403, "does not connect to https://h.test"), (502, "does not connect to")]
-    {
+    for (status, login, says) in [
+        (407, "", "wants a login"),
+        (407, "me:hunter2@", "does not accept the login in that variable"),
+        (403, "me:hunter2@", "does not connect to https://h.test"),
+        (502, "me:hunter2@", "does not connect to"),
+    ] {
         let proxy = Registry::start(Face::Open).await;
         proxy.fault(Fault::new(Match::any(), Action::Answer(Reply::status(status))));
-        let program = Program::new().variable("HTTPS_PROXY", &format!("http://me:hunter2@{}", proxy.host()));
+        let program = Program::new().variable("HTTPS_PROXY", &format!("http://{login}{}", proxy.host()));
         let config = "mirrors: [{source: h.test/app, target: t.test/app, tags: [{match: x}]}]";
         std::fs::write(program.folder().join("tagferry.yaml"), config).unwrap();
         let ran = program.run_online(&["check", "--online"]).await;
