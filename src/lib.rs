@@ -6,6 +6,7 @@
 //! [`worker`], [`control`], [`daemon`]; then [`report`] and [`cli`].
 
 pub mod app;
+pub mod authorities;
 pub mod aws;
 pub mod cli;
 pub mod config;

@@ -13,6 +13,7 @@ use reqwest::{Client, Response};
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::authorities;
 use crate::config::SecretUrl;
 use crate::proxy::{Proxies, ProxyError};
 use crate::registry::{Retry, retry_after};
@@ -64,9 +65,12 @@ pub enum OpenError {
     /// The variables that name one cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The machine has no certificate authorities.
+    /// The machine has no certificate authorities, and the address needs them.
+    #[error("{0}")]
+    Authorities(String),
+    /// The client cannot be made.
     #[error(transparent)]
-    Client(#[from] reqwest::Error),
+    Client(#[from] authorities::Error),
 }
 
 impl Patience {
@@ -95,13 +99,18 @@ impl Sender {
     pub fn new(url: SecretUrl, headers: HeaderMap, answer: Duration) -> Result<Self, OpenError> {
         // A redirect would carry the headers, and what is told, to somebody else.
         let proxies = Proxies::of_process()?;
-        let http = proxies
-            .apply(Client::builder())
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(answer)
-            .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let builder = || {
+            proxies
+                .apply(Client::builder())
+                .redirect(Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(answer)
+                .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")))
+        };
+        let (http, lack) = authorities::client(builder, &[])?;
+        if let Some(lack) = lack.filter(|_| url.expose().scheme() == "https") {
+            return Err(OpenError::Authorities(lack));
+        }
         Ok(Self { http, proxies, url, headers })
     }
 

@@ -25,6 +25,7 @@ use crate::aws::credential_process;
 use crate::aws::credentials::{Checked, Late};
 use crate::aws::http::Http;
 use crate::aws::profiles;
+use crate::aws::variables::Named;
 use crate::process::PATIENCE;
 
 /// The metadata service has all of that time to answer in: some instances take more than the second that the SDK gives
@@ -47,8 +48,8 @@ struct Failed {
     cause: CredentialsError,
 }
 
-/// The chain for calls that are made in this way. Reads the profiles, and asks no source yet.
-pub(super) async fn default_chain(calls: &SdkConfig) -> SharedCredentialsProvider {
+/// The chain for calls that are made in this way, of what the environment names. Reads the profiles, and asks no source yet.
+pub(super) async fn default_chain(calls: &SdkConfig, named: Named) -> SharedCredentialsProvider {
     let sts = match calls.region() {
         Some(region) => format!("sts.{region}.amazonaws.com"),
         None => "sts.amazonaws.com".to_owned(),
@@ -69,17 +70,29 @@ pub(super) async fn default_chain(calls: &SdkConfig) -> SharedCredentialsProvide
     let chain = if let Some(process) = credential_process::of_profile(calls).await {
         chain.or_else("Profile", process)
     } else {
-        let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();
-        let inner = SharedCredentialsProvider::new(profile);
-        let profile = Checked { inner, fault: profiles::check().await.err() };
-        chain.or_else("Profile", Bounded::new(profile, "the profile in AWS' files".to_owned()))
+        let profile = ProfileFileCredentialsProvider::builder().configure(&config);
+        let profile = match profiles::instead() {
+            Some(name) => profile.profile_name(name),
+            None => profile,
+        };
+        let inner = SharedCredentialsProvider::new(profile.build());
+        let (origin, fault) = profiles::check().await;
+        chain.or_else("Profile", Bounded::new(Checked { inner, fault }, origin))
     };
-    let token = format!("the web identity token, for which {sts} is asked");
-    let chain = chain
-        .or_else("WebIdentityToken", Bounded::new(web_identity, token))
-        .or_else("EcsContainer", Bounded::new(container, "the container's credentials endpoint".to_owned()))
-        .or_else("Ec2InstanceMetadata", Bounded::new(instance, format!("instance metadata ({HOP_LIMIT})")));
-    SharedCredentialsProvider::new(chain)
+    let chain = if named.web_identity {
+        let token = format!("the web identity token, for which {sts} is asked");
+        chain.or_else("WebIdentityToken", Bounded::new(web_identity, token))
+    } else {
+        chain
+    };
+    let chain = if named.container {
+        let origin = "the container's credentials endpoint".to_owned();
+        chain.or_else("EcsContainer", Bounded::new(container, origin))
+    } else {
+        chain
+    };
+    let instance = Bounded::new(instance, format!("instance metadata ({HOP_LIMIT})"));
+    SharedCredentialsProvider::new(chain.or_else("Ec2InstanceMetadata", instance))
 }
 
 /// Another provider that has to answer in time.

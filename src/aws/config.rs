@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -15,9 +14,12 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::config::SharedCredentialsProvider;
 
 use crate::aws::chain::{Bounded, default_chain};
-use crate::aws::credentials;
-use crate::aws::credentials::{Checked, Late};
+use crate::aws::credentials::{Checked, Late, Unfit};
+use crate::aws::http;
 use crate::aws::http::Http;
+use crate::aws::profiles;
+use crate::aws::variables;
+use crate::aws::variables::Named;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
 pub(super) const APP_NAME: &str = "tagferry";
@@ -51,21 +53,31 @@ pub async fn config(
     if let Ok(name) = AppName::new(APP_NAME) {
         loader = loader.app_name(name);
     }
-    let variables = credentials::check_variables(std::env::vars_os());
+    let variables = variables::check(std::env::vars_os());
     match (region, &variables) {
         (Some(region), _) => loader = loader.region(Region::new(region.to_owned())),
-        (None, Ok(credentials::Region::Named(region))) => loader = loader.region(Region::new(region.clone())),
-        (None, Ok(credentials::Region::Empty)) => {
-            loader = loader.region(RegionProviderChain::first_try(ProfileFileRegionProvider::new()));
+        (None, Ok(variables::Region::Named(region))) => loader = loader.region(Region::new(region.clone())),
+        (None, Ok(variables::Region::Empty)) => {
+            loader = loader.region(RegionProviderChain::first_try(profiles::region()));
         }
         (None, _) => {}
     }
+    if let Some(name) = profiles::instead() {
+        loader = loader.profile_name(name);
+    }
     let config = loader.no_credentials().load().await;
-    let inner = match credentials {
-        Some(credentials) => credentials,
-        None => Box::pin(default_chain(&config)).await,
+    let (inner, fault) = match credentials {
+        Some(credentials) => (credentials, None),
+        None => {
+            let (named, fault) = match variables::named(|name| std::env::var_os(name)) {
+                Ok(named) => (named, None),
+                Err(fault) => (Named::default(), Some(fault)),
+            };
+            (Box::pin(default_chain(&config, named)).await, fault)
+        }
     };
-    let checked = Checked { inner, fault: variables.err() };
+    let bundle = || http::bundle().err().map(Unfit::Bundle);
+    let checked = Checked { inner, fault: variables.err().or(fault).or_else(bundle) };
     let config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build();
     let Some(role_arn) = role_arn else { return config };
     let role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&config).build().await;
@@ -78,9 +90,9 @@ pub async fn config(
 pub(super) async fn named_region() -> Option<String> {
     use aws_config::meta::region::ProvideRegion;
 
-    match credentials::check_variables(std::env::vars_os()) {
-        Ok(credentials::Region::Named(region)) => Some(region),
-        _ => ProfileFileRegionProvider::new().region().await.map(|region| region.to_string()),
+    match variables::check(std::env::vars_os()) {
+        Ok(variables::Region::Named(region)) => Some(region),
+        _ => profiles::region().region().await.map(|region| region.to_string()),
     }
 }
 

@@ -1,15 +1,12 @@
-//! Credentials and variables as the AWS SDK can take them: white space around them is dropped, and what cannot be sent is
-//! refused by the name of where it comes from.
+//! Credentials as the AWS SDK can take them: white space around them is dropped, and what cannot be sent is refused by the
+//! name of where it comes from.
 //!
 //! The SDK puts access key and session token into headers as they are, and panics where a header cannot hold them.
-
-use std::ffi::OsString;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use url::Url;
 
 use crate::process::PATIENCE;
 
@@ -19,13 +16,6 @@ type Fit = fn(char) -> bool;
 /// The parts of credentials by their names in AWS' files.
 pub(super) const KEYS: [(&str, Fit); 3] =
     [("aws_access_key_id", is_sent), ("aws_secret_access_key", is_hashed), ("aws_session_token", is_sent)];
-
-/// Where the SDK looks for the region, in this order.
-const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-/// How names of variables with the address of an API start.
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
-/// Longer names of variables are none of the SDK's.
-const PREFIX: &str = "AWS_";
 
 /// What cannot be used. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +28,19 @@ pub(super) enum Unfit {
         "the environment variable `{0}` is not an address such as `https://HOST`, without white space around it"
     )]
     Endpoint(String),
+    #[error("the environment variable `{0}` has to be `true` or `false`, without white space around it")]
+    Switch(&'static str),
+    #[error("{0}")]
+    Bundle(String),
+    #[error("the environment variable `{set}` is set and `{missing}` is not: set both, or none of them")]
+    Half { set: &'static str, missing: &'static str },
+    #[error("the environment variable `{name}` is empty beside `{beside}`: take it away")]
+    Blank { name: &'static str, beside: &'static str },
+    #[error(
+        "the profile `{0}` in AWS' files has a `login_session`, which is not supported: name a profile whose \
+         `credential_process` is `aws configure export-credentials --profile {0} --format process`"
+    )]
+    LoginSession(String),
     #[error(
         "AWS' files have no profile `{name}`, which the environment variable `AWS_PROFILE` names; {}",
         there_are(known)
@@ -68,51 +71,6 @@ fn name(character: char) -> String {
         ' ' => "a blank".to_owned(),
         other => format!("the character U+{:04X}", u32::from(other)),
     }
-}
-
-/// What the environment says about the region.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Region {
-    /// Nothing.
-    Unset,
-    /// Its variables are empty, which the SDK would take for a region of that name.
-    Empty,
-    Named(String),
-}
-
-/// Checks the SDK's variables among all of these, and gives the region in them.
-pub(super) fn check_variables(
-    variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Region, Unfit> {
-    let mut found = [None, None];
-    for (name, value) in variables {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
-        let value = value.to_str().ok_or_else(|| Unfit::NotUtf8(name.to_owned()))?;
-        if name.starts_with(ENDPOINT) && !value.is_empty() && !is_address(value) {
-            return Err(Unfit::Endpoint(name.to_owned()));
-        }
-        if let Some(index) = REGIONS.iter().position(|region| *region == name) {
-            found[index] = Some(value.trim().to_owned());
-        }
-    }
-    let is_set = found.iter().any(Option::is_some);
-    let named = REGIONS
-        .into_iter()
-        .zip(found)
-        .find_map(|(name, value)| Some((name, value?)).filter(|(_, value)| !value.is_empty()));
-    match named {
-        None if is_set => Ok(Region::Empty),
-        None => Ok(Region::Unset),
-        Some((_, value)) if value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
-            Ok(Region::Named(value))
-        }
-        Some((name, value)) => Err(Unfit::Region { name, value }),
-    }
-}
-
-fn is_address(text: &str) -> bool {
-    let is_http = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    text.trim() == text && Url::parse(text).ok().as_ref().is_some_and(is_http)
 }
 
 /// Gives what another provider gives, fit to be sent.
@@ -241,55 +199,7 @@ fn trim(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
-
-    #[track_caller]
-    fn check(variables: &[(&str, &[u8])], expected: Result<Region, &str>) {
-        let variables =
-            variables.iter().map(|(name, value)| (name.into(), OsStr::from_bytes(value).to_owned()));
-        assert_eq!(
-            check_variables(variables).map_err(|fault| fault.to_string()),
-            expected.map_err(str::to_owned)
-        );
-    }
-
-    #[test]
-    fn the_region_is_trimmed_and_has_to_be_one() {
-        let named = |region: &str| Ok(Region::Named(region.to_owned()));
-        check(&[], Ok(Region::Unset));
-        check(&[("AWS_REGION", b"")], Ok(Region::Empty));
-        check(&[("AWS_DEFAULT_REGION", b"us-east-1\n"), ("AWS_REGION", b" ")], named("us-east-1"));
-        check(&[("AWS_DEFAULT_REGION", b"us-east-1"), ("AWS_REGION", b" eu-west-1")], named("eu-west-1"));
-        for value in [&b"::"[..], b"us-east-1/", b"a b"] {
-            let text = str::from_utf8(value).unwrap();
-            let expected = format!(
-                "the environment variable `AWS_REGION` holds `{text}`, which is not the name of a region, such as `eu-central-1`"
-            );
-            check(&[("AWS_REGION", value)], Err(&expected));
-        }
-    }
-
-    #[test]
-    fn a_variable_that_is_not_utf8_is_not_unset() {
-        let expected = "the environment variable `AWS_ACCESS_KEY_ID` is set but is not UTF-8";
-        check(&[("AWS_ACCESS_KEY_ID", b"\xff")], Err(expected));
-        check(&[("OTHER", b"\xff")], Ok(Region::Unset));
-    }
-
-    #[test]
-    fn an_endpoint_is_an_address() {
-        check(
-            &[("AWS_ENDPOINT_URL", b"http://127.0.0.1:4566"), ("AWS_ENDPOINT_URL_ECR", b"")],
-            Ok(Region::Unset),
-        );
-        for value in [&b"127.0.0.1:4566"[..], b"http://127.0.0.1:4566\n", b"localhost:1", b"ftp://x"] {
-            let expected = "the environment variable `AWS_ENDPOINT_URL_ECR` is not an address such as `https://HOST`, without white space around it";
-            check(&[("AWS_ENDPOINT_URL_ECR", value)], Err(expected));
-        }
-    }
 
     fn cleaned(
         key: &str,

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method};
+use reqwest::Certificate;
 
+use crate::authorities;
 use crate::proxy::Proxies;
 use crate::redact::{Recent, Secrets};
 use crate::text::chain;
@@ -24,6 +27,12 @@ use crate::text::chain;
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Of an error that repeats what was sent, this much is read.
 const ERROR_MAX_BYTES: usize = 64 * 1024;
+
+/// Names a file of authorities for AWS alone.
+const BUNDLE: &str = "AWS_CA_BUNDLE";
+/// What to do about a certificate of an unknown authority.
+const UNTRUSTED: &str = "if a proxy or an endpoint with a certificate of your own authority answers there, name a PEM file of that \
+     authority in `AWS_CA_BUNDLE`";
 
 /// What was sent to AWS and to sources of credentials of late.
 static SENT: LazyLock<Arc<Recent>> =
@@ -59,20 +68,39 @@ impl HttpClient for Http {
     }
 }
 
-fn client((connect, read): Limits) -> Result<reqwest::Client, String> {
+fn client((connect, read): Limits) -> Result<(reqwest::Client, String), String> {
     let proxies = Proxies::of_process().map_err(|error| error.to_string())?;
-    let mut builder = reqwest::Client::builder().http1_only().redirect(reqwest::redirect::Policy::none());
-    if let Some(connect) = connect {
-        builder = builder.connect_timeout(connect);
+    let builder = || {
+        let mut builder = reqwest::Client::builder().http1_only().redirect(reqwest::redirect::Policy::none());
+        if let Some(connect) = connect {
+            builder = builder.connect_timeout(connect);
+        }
+        if let Some(read) = read {
+            builder = builder.read_timeout(read);
+        }
+        proxies.apply(builder)
+    };
+    match authorities::client(builder, &bundle()?) {
+        Ok((client, lack)) => Ok((client, lack.unwrap_or_else(|| UNTRUSTED.to_owned()))),
+        Err(broken @ authorities::Error::Broken(_)) => Err(bundle_fault(broken)),
+        Err(authorities::Error::Client(error)) => Err(chain(&error)),
     }
-    if let Some(read) = read {
-        builder = builder.read_timeout(read);
-    }
-    proxies.apply(builder).build().map_err(|error| chain(&error))
 }
 
-/// A client, or why there is none.
-struct Connector(Result<reqwest::Client, String>);
+/// The authorities of the variable that AWS' own tools read.
+pub(super) fn bundle() -> Result<Vec<Certificate>, String> {
+    let Some(path) = std::env::var_os(BUNDLE).filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
+    let bytes = std::fs::read(path).map_err(|error| bundle_fault(format!("cannot be read: {error}")))?;
+    authorities::read(&bytes).map_err(bundle_fault)
+}
+
+fn bundle_fault(what: impl fmt::Display) -> String {
+    let path = std::env::var_os(BUNDLE).unwrap_or_default();
+    format!("the environment variable `{BUNDLE}` names {}, which {what}", Path::new(&path).display())
+}
+
+/// A client and what to do where it trusts nobody who answers, or why there is none.
+struct Connector(Result<(reqwest::Client, String), String>);
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,13 +111,19 @@ impl fmt::Debug for Connector {
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         match &self.0 {
-            Ok(client) => HttpConnectorFuture::new(ask(client.clone(), request)),
+            Ok((client, untrusted)) => {
+                HttpConnectorFuture::new(ask(client.clone(), untrusted.clone(), request))
+            }
             Err(why) => HttpConnectorFuture::ready(Err(ConnectorError::user(why.clone().into()))),
         }
     }
 }
 
-async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn ask(
+    client: reqwest::Client,
+    untrusted: String,
+    request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
     let user = |error: BoxError| ConnectorError::user(error);
     let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
     let (parts, body) = request.into_parts();
@@ -99,7 +133,7 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
     let request = reqwest::Request::try_from(http::Request::from_parts(parts, body.clone()));
     let request = request.map_err(|error| user(error.into()))?;
     let url = request.url().clone();
-    let failed = |error: reqwest::Error| judge(error, &url);
+    let failed = |error: reqwest::Error| judge(error, &url, &untrusted);
     let mut answer = client.execute(request).await.map_err(failed)?;
     let mut said = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
@@ -144,14 +178,19 @@ fn redacted(bytes: &[u8], redact: impl Fn(&str) -> String) -> Vec<u8> {
 }
 
 /// The SDK tries again what timed out or broke on its way.
-fn judge(error: reqwest::Error, url: &url::Url) -> ConnectorError {
+fn judge(error: reqwest::Error, url: &url::Url, untrusted: &str) -> ConnectorError {
     let by_proxy = Proxies::of_process().ok().and_then(|proxies| proxies.explain(url, &error));
     let error = error.without_url();
     if error.is_timeout() {
         return ConnectorError::timeout(error.into());
     }
+    let causes = chain(&error);
     match by_proxy {
-        Some(why) => ConnectorError::io(format!("{why}: {}", chain(&error)).into()),
+        Some(why) => ConnectorError::io(format!("{why}: {causes}").into()),
+        None if causes.contains("UnknownIssuer") => {
+            // Asking again does not help.
+            ConnectorError::user(format!("{causes}; {untrusted}").into())
+        }
         None => ConnectorError::io(error.into()),
     }
 }

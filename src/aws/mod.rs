@@ -12,6 +12,7 @@ mod profiles;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
+mod variables;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

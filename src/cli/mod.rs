@@ -58,6 +58,8 @@ Environment:
   NO_COLOR              no colour, whatever it is set to
   DOCKER_CONFIG         the folder of Docker's config.json, whose logins are used
                         where the configuration has none
+  DOCKER_AUTH_CONFIG    the text of such a file
+  SSL_CERT_FILE         a file of certificate authorities, in place of the machine's
   AWS_PROFILE, ...      what the AWS command line takes
 
 Exit codes:

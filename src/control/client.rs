@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
+use crate::authorities;
 use crate::control::access::is_this_machine;
 use crate::control::answer::ErrorBody;
 use crate::proxy::{Proxies, ProxyError};
@@ -28,6 +29,8 @@ pub struct Client {
     url: Url,
     token: Option<SecretString>,
     http: reqwest::Client,
+    /// Why it trusts no TLS, if it does not.
+    lack: Option<String>,
     /// By which it asks, if by any.
     proxies: Option<&'static Proxies>,
     /// What no answer is shown with.
@@ -132,23 +135,25 @@ impl Client {
             return Err(ClientError::Address);
         }
         let proxies = Proxies::of_process()?;
-        let builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
         // No proxy gets to this machine, though the environment may name one for the registries.
         let used = (!is_loopback(&url)).then_some(proxies);
         if url.scheme() == "http" && token.is_some() && used.is_some_and(|proxies| proxies.are_for(&url)) {
             return Err(ClientError::Clear(address(&url)));
         }
-        let builder = match used {
-            Some(proxies) => proxies.apply(builder),
-            None => builder.no_proxy(),
+        let builder = || {
+            let builder = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
+            match used {
+                Some(proxies) => proxies.apply(builder),
+                None => builder.no_proxy(),
+            }
         };
         let mut secrets = proxies.secrets();
         secrets.add_query(&url);
         if let Some(token) = &token {
             secrets.add(token.expose_secret());
         }
-        match builder.build() {
-            Ok(http) => Ok(Self { url, token, http, proxies: used, secrets }),
+        match authorities::client(builder, &[]) {
+            Ok((http, lack)) => Ok(Self { url, token, http, lack, proxies: used, secrets }),
             Err(error) => Err(ClientError::Unreachable { url: address(&url), cause: chain(&error) }),
         }
     }
@@ -216,7 +221,10 @@ impl Client {
 
     fn unreachable(&self, url: &Url, error: reqwest::Error) -> ClientError {
         let by_proxy = self.proxies.and_then(|proxies| proxies.explain(url, &error));
-        let cause = chain(&error.without_url());
+        let mut cause = chain(&error.without_url());
+        if let Some(lack) = self.lack.as_ref().filter(|_| cause.contains("UnknownIssuer")) {
+            cause = format!("{cause}; {lack}");
+        }
         let cause = by_proxy.map_or(cause.clone(), |why| format!("{cause} ({why})"));
         ClientError::Unreachable { url: address(url), cause }
     }

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::authorities;
 use crate::login::Freshness;
 use crate::oci::{Host, Repository};
 use crate::proxy::Proxies;
@@ -18,10 +19,10 @@ use crate::registry::blobs::capacity::Capacity;
 use crate::registry::blobs::ranges::Ranges;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
+use crate::registry::hint::Trust;
 use crate::registry::options::{BuildError, Options};
 use crate::registry::refusal::Refusal;
 use crate::registry::request::Request;
-use crate::registry::transport::authorities;
 use crate::registry::transport::limit::{Limiter, Limits, Turn};
 use crate::registry::transport::observer::Exchange;
 use crate::registry::transport::origin;
@@ -45,6 +46,7 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     root: Url,
+    trust: Trust,
     wire: Wire,
     auth: Auth,
     retry: Retry,
@@ -64,29 +66,37 @@ struct LoginRetry {
 impl Client {
     /// Makes a client for `host`. Contacts nobody.
     pub fn new(host: &Host, options: Options) -> Result<Self, BuildError> {
-        let tls = |cause| BuildError::Tls { host: host.clone(), cause };
         let scheme = if options.plain_http { "http" } else { "https" };
         let address = if host.as_str() == Host::DOCKER_HUB { DOCKER_HUB_API } else { host.as_str() };
         let root =
             Url::parse(&format!("{scheme}://{address}/")).map_err(|_| BuildError::Address(host.clone()))?;
         // HTTP/1.1 alone: large streams on one HTTP/2 connection share its window and starve each other.
         let proxies = Proxies::of_process()?;
-        let http = reqwest::Client::builder()
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE_MAX)
-            .dns_resolver(Resolver::new(&root, options.private_redirects.clone(), proxies))
-            .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")));
-        let mut http = proxies.apply(http);
-        if let Some(pem) = &options.ca_pem {
-            let authorities = authorities::read(pem);
-            let faulty = |what| BuildError::Authorities { host: host.clone(), what };
-            http = http.tls_certs_merge(authorities.map_err(faulty)?);
-        }
+        let builder = || {
+            let http = reqwest::Client::builder()
+                .http1_only()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(options.connect_timeout)
+                .pool_idle_timeout(IDLE_MAX)
+                .dns_resolver(Resolver::new(&root, options.private_redirects.clone(), proxies))
+                .user_agent(concat!("tagferry/", env!("CARGO_PKG_VERSION")));
+            proxies.apply(http)
+        };
+        let faulty = |what| BuildError::Authorities { host: host.clone(), what };
+        let own = options.ca_pem.as_deref().map_or_else(|| Ok(Vec::new()), authorities::read);
+        let own = own.map_err(faulty)?;
+        let (http, lack) = authorities::client(builder, &own).map_err(|error| match error {
+            authorities::Error::Client(cause) => BuildError::Tls { host: host.clone(), cause },
+            broken @ authorities::Error::Broken(_) => faulty(broken.to_string()),
+        })?;
+        let trust = match lack {
+            Some(lack) => Trust::Nobody(lack),
+            None if own.is_empty() => Trust::Machine,
+            None => Trust::Own,
+        };
         let wire = Wire {
             host: host.clone(),
-            http: http.build().map_err(tls)?,
+            http,
             proxies,
             private_redirects: options.private_redirects,
             limiter: Limiter::new(options.limits),
@@ -98,6 +108,7 @@ impl Client {
         let manifests = Limits { per_second: options.manifests_per_second, ..options.limits };
         Ok(Self(Arc::new(Inner {
             root,
+            trust,
             wire,
             auth: Auth::new(options.credentials, options.token_service),
             retry: options.retry,
@@ -370,7 +381,7 @@ impl Client {
     /// Adds what to do about an error, where that is known.
     async fn explain(&self, error: Error, scope: &Scope) -> Error {
         if let Kind::Transport(cause) = error.kind() {
-            return match hint::connection(self.host(), cause) {
+            return match hint::connection(self.host(), &self.0.trust, cause) {
                 Some(hint) => error.with_hint(Some(hint)),
                 None => error,
             };

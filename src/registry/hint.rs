@@ -44,8 +44,18 @@ pub(super) fn over_quota(host: &Host, repository: &Repository) -> String {
     )
 }
 
+/// Whose certificates a client trusts.
+pub(super) enum Trust {
+    /// The authorities of this machine.
+    Machine,
+    /// Those in `ca_file`, too.
+    Own,
+    /// None, and why.
+    Nobody(String),
+}
+
 /// The advice for a connection that failed in this way.
-pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> {
+pub(super) fn connection(host: &Host, trust: &Trust, error: &reqwest::Error) -> Option<String> {
     let causes = chain(error);
     // What a server without TLS answers to the first words of TLS.
     if causes.contains("InvalidContentType") {
@@ -64,11 +74,18 @@ pub(super) fn connection(host: &Host, error: &reqwest::Error) -> Option<String> 
              that CA"
         ));
     }
-    causes.contains("UnknownIssuer").then(|| {
-        format!(
+    // An authority that was made anew has the name of the old one, and another key.
+    let is_other_key = matches!(trust, Trust::Own) && causes.contains("BadSignature");
+    (causes.contains("UnknownIssuer") || is_other_key).then(|| match trust {
+        Trust::Machine => format!(
             "if {host} has a certificate of your own authority, set `registries` → `{host}` → `ca_file`; if its authority \
              is a public one, it may not send the certificates in between"
-        )
+        ),
+        Trust::Own => format!(
+            "no authority in `registries` → `{host}` → `ca_file` signed this certificate: name the one that did; or the \
+             certificates in between are not sent"
+        ),
+        Trust::Nobody(lack) => lack.clone(),
     })
 }
 

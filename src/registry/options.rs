@@ -49,7 +49,7 @@ pub struct Options {
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// TLS cannot be set up: the system's certificates are missing, for example.
+    /// TLS cannot be set up.
     #[error("cannot set up TLS for {host}")]
     Tls {
         /// The registry.

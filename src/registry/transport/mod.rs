@@ -1,6 +1,5 @@
 //! The way to the wire: one request and its answer, how many at a time, how often, and where to.
 
-pub(super) mod authorities;
 pub(super) mod limit;
 pub(super) mod link;
 pub(super) mod observer;

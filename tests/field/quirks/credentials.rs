@@ -170,6 +170,79 @@ const ROWS: &[Row] = &[
         expect: Refused(3, &["`AWS_ENDPOINT_URL` is not an address such as `https://HOST`"]),
     },
     Row {
+        id: "an access key alone, beside a profile of somebody else",
+        seen: "projectdiscovery/cloudlist#752",
+        variables: &[PROFILES, ("KEY_OUTPUT", b"KEY"), ("AWS_ACCESS_KEY_ID", b"KEY")],
+        expect: Refused(3, &["`AWS_ACCESS_KEY_ID` is set and `AWS_SECRET_ACCESS_KEY` is not"]),
+    },
+    Row {
+        id: "a secret key alone",
+        seen: "brother of the above",
+        variables: &[PROFILES, ("KEY_OUTPUT", b"KEY"), SECRET, ("AWS_ACCESS_KEY_ID", b"")],
+        expect: Refused(3, &["`AWS_SECRET_ACCESS_KEY` is set and `AWS_ACCESS_KEY_ID` is not"]),
+    },
+    Row {
+        id: "a switch that is neither on nor off",
+        seen: "aws/aws-cli#6767",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_USE_FIPS_ENDPOINT", b"yes")],
+        expect: Refused(3, &["`AWS_USE_FIPS_ENDPOINT` has to be `true` or `false`"]),
+    },
+    Row {
+        id: "a name of a profile that is empty",
+        seen: "boto/botocore#3110",
+        variables: &[PROFILES, ("KEY_OUTPUT", b"KEY"), ("AWS_PROFILE", b"")],
+        expect: Copied,
+    },
+    Row {
+        id: "sources of credentials that are empty",
+        seen: "chatwork/dockerfiles#45, docker/compose#11196",
+        variables: &[
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", b""),
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", b""),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", b""),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", b""),
+        ],
+        expect: Refused(3, &["no AWS credentials found"]),
+    },
+    Row {
+        id: "an empty file of a token beside the place where it would be shown",
+        seen: "brother of the above",
+        variables: &[
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", b"http://127.0.0.1:1/"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", b""),
+        ],
+        expect: Refused(3, &["`AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` is empty beside"]),
+    },
+    Row {
+        id: "SSO without a login",
+        seen: "aws/aws-sdk-java-v2#4830",
+        variables: &[
+            PROFILES,
+            ("AWS_PROFILE", b"base"),
+            (
+                "SOURCE",
+                b"sso_start_url = https://x.test/start\nsso_region = eu-central-1\nsso_account_id = 123456789012\nsso_role_name = r",
+            ),
+        ],
+        expect: Refused(1, &["no AWS credentials from SSO for the profile `base`", "`aws sso login --profile base`"]),
+    },
+    Row {
+        id: "a login that the SDK is not made for",
+        seen: "brother of the above",
+        variables: &[
+            PROFILES,
+            ("AWS_PROFILE", b"base"),
+            ("SOURCE", b"login_session = arn:aws:iam::123456789012:user/x"),
+        ],
+        expect: Refused(3, &["the profile `base` in AWS' files has a `login_session`, which is not supported"]),
+    },
+    Row {
+        id: "a file of authorities that is not there",
+        seen: "huseyinbabal/taws#66, huseyinbabal/taws#88, awslabs/s3-connector-for-pytorch#409",
+        variables: &[("AWS_ACCESS_KEY_ID", b"KEY"), SECRET, ("AWS_CA_BUNDLE", b"/none.pem")],
+        expect: Refused(3, &["`AWS_CA_BUNDLE` names /none.pem, which cannot be read: No such file"]),
+    },
+    Row {
         // Trimmed would be kinder, but the SDK reads these variables itself.
         id: "address of the API with a line feed",
         seen: "awslabs/aws-sdk-rust#331",

@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use http::header::LOCATION;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-use tokio::io::copy_bidirectional;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -13,8 +13,12 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::fake::{Action, Face, Fault, Location, Match, PASSWORD, Registry, Reply, USER, image};
-use crate::world::assert_says;
 use crate::world::program::{Program, Ran};
+use crate::world::{APP, Side, assert_says, mirror, nobody, three_tags};
+
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: AccessDeniedException\r\ncontent-length: 2\r\n\
+    connection: close\r\n\r\n{}";
 
 /// A server's certificate that it made itself, with these changes, and how that is trusted.
 fn certified(change: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, String) {
@@ -28,24 +32,45 @@ fn certified(change: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, Strin
     (TlsAcceptor::from(Arc::new(config)), certificate.pem())
 }
 
-/// Runs against a server whose certificate it made itself, with these changes. `settings` are those of its host.
-async fn run(change: impl FnOnce(&mut CertificateParams), settings: &str) -> Ran {
+/// A server with a certificate that it made itself, and refuses whatever it is asked.
+struct Server {
+    host: String,
+    pem: String,
+    /// Ends with this.
+    _tasks: JoinSet<()>,
+}
+
+async fn server(change: impl FnOnce(&mut CertificateParams)) -> Server {
     let (acceptor, pem) = certified(change);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let mut server = JoinSet::new();
-    server.spawn(async move {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             // Whoever does not like the certificate leaves.
-            let _ = acceptor.accept(stream).await;
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(REFUSAL).await;
+            let _ = stream.shutdown().await;
         }
     });
+    Server { host, pem, _tasks: tasks }
+}
+
+/// Runs against a server whose certificate it made itself, with these changes. `settings` are those of its host.
+async fn run(change: impl FnOnce(&mut CertificateParams), settings: &str) -> Ran {
+    let Server { host, pem, _tasks } = server(change).await;
     let program = Program::configured(&format!(
         "mirrors:\n  - {{source: {host}/app, target: {host}/copy, tags: [{{match: .}}]}}\nregistries:\n  {host}: \
          {{{settings}}}\n"
     ));
     fs::write(program.folder().join("ca.pem"), pem).unwrap();
+    let other = server(|params| params.distinguished_name.push(DnType::CommonName, "other")).await;
+    fs::write(program.folder().join("other.pem"), other.pem).unwrap();
+    fs::write(program.folder().join("renewed.pem"), server(|_| {}).await.pem).unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    fs::write(program.folder().join("broken.pem"), broken).unwrap();
     program.run_online(&["sync"]).await
 }
 
@@ -71,6 +96,67 @@ async fn an_authority_as_its_own_server_is_told_with_what_to_do() {
 async fn a_certificate_that_nobody_signed_is_told_once() {
     let ran = run(|_| {}, "").await;
     assert_told_once(&ran, &["UnknownIssuer", "`ca_file`"]);
+}
+
+/// Brother of the above: `ca_file` is not what is missing.
+#[tokio::test]
+async fn a_certificate_of_another_authority_than_that_of_ca_file_is_told_as_such() {
+    for (file, fault) in [("other.pem", "UnknownIssuer"), ("renewed.pem", "BadSignature")] {
+        let ran = run(|_| {}, &format!("ca_file: {file}")).await;
+        assert_told_once(&ran, &[fault, "`ca_file` signed this certificate: name the one that did"]);
+    }
+}
+
+/// Brother of debops/debops#1424.
+#[tokio::test]
+async fn a_broken_certificate_is_told_with_its_place() {
+    let ran = run(|_| {}, "ca_file: broken.pem").await;
+    assert_says(
+        &ran.assert_code(3).stderr,
+        &["`ca_file` of 127.0.0.1:", "holds a broken certificate: number 1"],
+    );
+}
+
+/// seanmonstar/reqwest#2988, seanmonstar/reqwest#2965, rustic-rs/rustic#1777, Jake-Shadle/xwin#172
+#[tokio::test]
+async fn without_authorities_tls_fails_and_plain_http_does_not() {
+    let (source, target) = (three_tags(Face::Open).await, Registry::start(Face::Open).await);
+    let Server { host, _tasks, .. } = server(|_| {}).await;
+    let locked = format!("  - {{source: {host}/locked, target: TARGET/locked, tags: [{{match: .}}]}}\n");
+    let configs =
+        [(mirror(&source, &target, APP), 0), (mirror(&source, &target, &format!("{APP}\n{locked}")), 1)];
+    for (config, code) in configs {
+        let program = Program::configured(&config).variable("SSL_CERT_FILE", "/none.pem");
+        let ran = program.run_online(&["sync"]).await;
+        assert_eq!(
+            ran.assert_code(code).stderr.contains("`SSL_CERT_FILE` names /none.pem, which cannot be read"),
+            code == 1
+        );
+        assert_eq!(target.tags("app"), source.tags("app"));
+    }
+    let program = Program::new().variable("SSL_CERT_FILE", "/none.pem");
+    let (_socket, closed) = nobody();
+    let ran = program.run_online(&["sync-now", "--url", &format!("http://{closed}")]).await;
+    assert_says(&ran.stderr, &["cannot reach a tagferry daemon", "is `tagferry serve` running"]);
+    let ran = program.run_online(&["sync-now", "--url", &format!("https://{host}")]).await;
+    assert_says(&ran.stderr, &["UnknownIssuer", "`SSL_CERT_FILE` names /none.pem"]);
+}
+
+/// huseyinbabal/taws#66, huseyinbabal/taws#88, awslabs/s3-connector-for-pytorch#409
+#[tokio::test]
+async fn the_authorities_of_aws_own_tools_count_for_aws() {
+    const ECR: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
+    let source = three_tags(Face::Open).await;
+    let Server { host, pem, _tasks } = server(|_| {}).await;
+    let target =
+        Side { host: ECR.to_owned(), settings: format!("{{ecr: {{endpoint_url: 'https://{host}'}}}}") };
+    let config = mirror(&source, target, APP);
+    for (bundle, words) in [("", &["UnknownIssuer", "`AWS_CA_BUNDLE`"][..]), ("ca.pem", &["access denied"])] {
+        let program = Program::configured(&config).aws().variable("AWS_CA_BUNDLE", bundle);
+        fs::write(program.folder().join("ca.pem"), &pem).unwrap();
+        let ran = program.run_online(&["sync"]).await;
+        assert_says(&ran.assert_code(1).stderr, words);
+    }
 }
 
 /// None found; brother of a server without TLS where it is wanted.
