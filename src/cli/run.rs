@@ -139,8 +139,8 @@ impl Run {
         let observers = Observers(observers);
         let stop = stopping.stop.clone();
         // Making every kind of client is a large future; it need not be in those around it.
-        let made = Box::pin(made(config, options, Arc::new(observers), &stop));
-        let app = stopping.heed(|| grace, made).await;
+        let app = Box::pin(made(config, options, Arc::new(observers), &stop));
+        let app = stopping.heed(|| grace, app).await;
         let app = app.map_err(|error| ExitError::of(ExitCode::NotStarted, &error))?;
         let mut report = match self.output {
             Output::Json => Box::new(report::Document::default()),
@@ -193,7 +193,9 @@ async fn made(
     stop: &Stop,
 ) -> Result<App, app::Error> {
     let app = App::new(config, options, observer).await?;
-    stop.soft.run_until_cancelled(app.check_credentials()).await.transpose()?;
+    // Asking AWS is a large future.
+    let checked = Box::pin(app.check_credentials());
+    stop.soft.run_until_cancelled(checked).await.transpose()?;
     Ok(app)
 }
 

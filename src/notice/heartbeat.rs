@@ -138,10 +138,10 @@ impl Pulse {
             Ok(sender) => sender,
             Err(error) => return error!("No heartbeat is sent to {origin}: {}", chain(&error)),
         };
-        let mut sent = 0;
+        let mut last = 0;
         while signs.changed().await.is_ok() {
             let waiting = signs.borrow_and_update().clone();
-            for beat in waiting.after(sent) {
+            for beat in waiting.after(last) {
                 let (word, url, text) = match beat {
                     Beat::Start => ("start", url.below(&["start"]), String::new()),
                     Beat::Success => ("success", url.clone(), String::new()),
@@ -151,14 +151,14 @@ impl Pulse {
                 // A start that is late would reach the other side after its end.
                 let patience =
                     if word == "start" { Patience { total: Duration::ZERO, ..patience } } else { patience };
-                let send =
+                let sent =
                     async || sender.send(Method::POST, "text/plain; charset=utf-8", text.clone()).await;
-                match patience.send(&place, send).await {
+                match patience.send(&place, sent).await {
                     Ok(()) => debug!("Sent the heartbeat `{word}` to {origin}"),
                     Err(error) => warn!("Could not send the heartbeat `{word}` to {origin}: {error}"),
                 }
             }
-            sent = waiting.newest();
+            last = waiting.newest();
         }
     }
 
@@ -203,7 +203,9 @@ mod tests {
             (vec![fail(), Beat::Start, Beat::Success], vec![Beat::Success]),
         ] {
             let mut signs = Signs::default();
-            beats.into_iter().for_each(|beat| signs.add(beat));
+            for beat in beats {
+                signs.add(beat);
+            }
             assert_eq!(signs.after(0), waiting);
             assert_eq!(signs.after(signs.newest()), []);
         }

@@ -422,15 +422,15 @@ fn a_mirror_that_is_gone_is_forgotten_and_told_where_it_comes_back() {
         generation += 1;
         let configured = ledger.configure(&samples::mirrors(names), generation, at(NOW));
         workers.configure(&configured, std::time::Duration::ZERO);
-        let (changed, mark) = changes.since(mark, workers.all());
-        (changed.iter().map(|worker| worker.pair().mirror.clone()).collect::<Vec<_>>(), mark)
+        let (told, mark) = changes.since(mark, workers.all());
+        (told.iter().map(|worker| worker.pair().mirror.clone()).collect::<Vec<_>>(), mark)
     };
     let (_, mut mark) = look(&["a", "b"], None);
     for number in 0..100 {
         let name = format!("goes-{number}");
-        let changed;
-        (changed, mark) = look(&["a", &name], Some(mark));
-        assert!(changed.contains(&name), "{changed:?}");
+        let told;
+        (told, mark) = look(&["a", &name], Some(mark));
+        assert!(told.contains(&name), "{told:?}");
     }
     assert!(look(&["a", "b"], Some(mark)).0.contains(&"b".to_owned()));
     assert!(changes.known() <= 3, "{}", changes.known());
