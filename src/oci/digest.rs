@@ -31,6 +31,12 @@ impl Digest {
         hasher.finish()
     }
 
+    /// Whether a text is a digest of another algorithm, such as SHA-512.
+    pub(super) fn is_other(text: &str) -> bool {
+        let is_hex = |hex: &str| hex.len() >= 32 && hex.bytes().all(|digit| nibble(digit).is_some());
+        text.split_once(':').is_some_and(|(algorithm, hex)| algorithm != "sha256" && is_hex(hex))
+    }
+
     /// The digest itself.
     pub fn to_bytes(self) -> [u8; 32] {
         self.0

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::Error as _;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::oci::descriptor::if_valid;
@@ -40,6 +41,9 @@ pub enum ManifestError {
     /// Not JSON, or a part is missing or faulty.
     #[error("not a valid manifest")]
     Json(#[source] serde_json::Error),
+    /// A part is named by a digest of another algorithm.
+    #[error("a part of it has the digest `{0}`, and only sha256 digests are supported")]
+    OtherDigest(String),
     /// Docker schema 1, which ECR no longer takes.
     #[error("Docker image manifest schema 1, which registries no longer accept; the image has to be rebuilt")]
     Schema1,
@@ -64,6 +68,10 @@ impl ManifestError {
             Self::Json(_) => Some(
                 "look at what built the image, and push it again with a current tool; a proxy in front of the registry may \
                  also have answered in its place",
+            ),
+            Self::OtherDigest(_) => Some(
+                "the image may be good, but tagferry cannot copy it: leave its tag out by the rules, or push the image again with \
+                 sha256 digests",
             ),
             Self::Ambiguous(_) => Some(
                 "look at what built the image, and push it again with a current tool; a proxy in front of the registry may \
@@ -102,7 +110,8 @@ impl Manifest {
         if bytes.len() > MANIFEST_MAX_BYTES {
             return Err(ManifestError::TooLarge);
         }
-        let mut document: Document = serde_json::from_slice(&bytes).map_err(|error| json(&error))?;
+        let mut document: Document = serde_json::from_slice(&bytes)
+            .map_err(|error| other_digest(&bytes).map_or_else(|| json(&error), ManifestError::OtherDigest))?;
         if document.schema_version == Some(1) || document.fs_layers.is_some() {
             return Err(ManifestError::Schema1);
         }
@@ -200,6 +209,14 @@ impl Manifest {
 /// The parser's words repeat what they are about, however long it is.
 fn json(error: &serde_json::Error) -> ManifestError {
     ManifestError::Json(serde_json::Error::custom(excerpt(&error.to_string())))
+}
+
+/// The first digest of another algorithm by which a document names a part.
+fn other_digest(bytes: &[u8]) -> Option<String> {
+    let document: Value = serde_json::from_slice(bytes).ok()?;
+    let lists = [&document["layers"], &document["manifests"]].into_iter().filter_map(Value::as_array);
+    let mut parts = std::iter::once(&document["config"]).chain(lists.flatten());
+    parts.find_map(|part| part["digest"].as_str().filter(|text| Digest::is_other(text)).map(excerpt))
 }
 
 /// The header and the body must agree where both speak; where neither does, its parts tell what a document is.
@@ -336,6 +353,9 @@ mod tests {
         assert!(matches!(parse("<html>"), Err(ManifestError::Json(_))));
         let big = Bytes::from(vec![b' '; MANIFEST_MAX_BYTES + 1]);
         assert!(matches!(Manifest::parse(big, None), Err(ManifestError::TooLarge)));
+        let digest = format!("sha512:{}", "0".repeat(128));
+        let other = format!(r#"{{"layers":[{{"mediaType":"x","digest":"{digest}","size":1}}]}}"#);
+        assert!(matches!(parse(&other), Err(ManifestError::OtherDigest(found)) if found == digest));
         let traversal = r#"{"layers":[{"mediaType":"x","digest":"sha256:../../etc","size":1}]}"#;
         assert!(matches!(parse(traversal), Err(ManifestError::Json(_))));
     }

@@ -305,6 +305,18 @@ fn refused() -> Vec<Row> {
             comes: Comes::Fails(&["unsupported media type", "application/vnd.oci.artifact.manifest.v1+json"]),
         },
         Row {
+            what: "a layer by its SHA-512 digest",
+            seen: "google/go-containerregistry#2427, regclient/regclient#776, distribution/distribution#4420",
+            image: oci_image(&["layer"]).edited(|manifest| {
+                manifest["layers"][0]["digest"] = json!(format!("sha512:{}", "0".repeat(128)));
+            }),
+            comes: Comes::Fails(&[
+                "`sha512:0000",
+                "only sha256 digests are supported",
+                "tagferry cannot copy it",
+            ]),
+        },
+        Row {
             what: "an index that says it is an image",
             seen: "CVE-2021-41190",
             image: index(Format::Oci, &[])
