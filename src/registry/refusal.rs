@@ -128,6 +128,18 @@ impl Refusal {
         };
         Self { status, errors, text, code, said, retry_after, request_id: None, leads_to: None, server: None }
     }
+
+    /// The error that a document is in spite of its status, none where it does not say so.
+    pub(super) fn in_success(body: &[u8], redact: impl Fn(&str) -> String) -> Option<Self> {
+        let body = &body[..body.len().min(ERROR_BODY_MAX_BYTES)];
+        let document: Value = serde_json::from_slice(body).ok()?;
+        // Anything else may be a secret, which is not shown.
+        let has_words =
+            ["errors", "error", "error_description"].iter().any(|&name| document[name].is_string())
+                || document["error"]["message"].is_string();
+        let refusal = Self::parse(StatusCode::OK, None, body, redact);
+        (has_words || !refusal.errors.is_empty()).then_some(refusal)
+    }
 }
 
 /// What a body says that is of no specified form: a line of text, the title of a page, the words of a document.
@@ -222,6 +234,33 @@ mod tests {
         let refusal = parse(br#"{"errors":[{"code":"hunter2"}]}"#);
         assert_eq!(refusal.code(), "[…]");
         assert!(!format!("{refusal:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_error_with_success_is_told_and_nothing_else_is() {
+        let told = |body: &str| {
+            Refusal::in_success(body.as_bytes(), str::to_owned).map(|refusal| refusal.to_string())
+        };
+        for (body, words) in [
+            (
+                r#"{"name":"a","errors":[{"code":"UNKNOWN","message":"timed out"}]}"#,
+                "200 OK: UNKNOWN: timed out",
+            ),
+            (r#"{"error":"invalid_grant","error_description":"expired"}"#, "200 OK: invalid_grant: expired"),
+            (r#"{"error":{"message":"locked"},"token":""}"#, "200 OK: locked"),
+        ] {
+            assert_eq!(told(body).as_deref(), Some(words), "{body}");
+        }
+        for body in [
+            "",
+            "[]",
+            r#"{"errors":[]}"#,
+            r#"{"errors":[{"secret":"hunter2"}]}"#,
+            r#"{"error":{"secret":"hunter2"}}"#,
+            r#"{"code":"hunter2"}"#,
+        ] {
+            assert_eq!(told(body), None, "{body}");
+        }
     }
 
     #[test]

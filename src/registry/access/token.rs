@@ -12,6 +12,7 @@ use url::Url;
 use crate::login::{Fresh, Login};
 use crate::registry::access::auth::{basic, fail};
 use crate::registry::error::{Error, Kind};
+use crate::registry::refusal::Refusal;
 use crate::registry::transport::origin;
 use crate::registry::transport::wire::{Answer, Author, Body, Wire, WireRequest};
 use crate::text::{address, excerpt};
@@ -59,11 +60,13 @@ pub(super) async fn fetch(
         return Err(answer.fail(Kind::NoToken(refusal)));
     }
     let redactor = answer.redactor().clone();
+    let body = answer.document(TOKEN_ANSWER_MAX_BYTES).await?;
     let failed = |why: String| {
-        let (address, why) = (redactor.redact(&address(&url)), redactor.redact(&why));
-        Error::at(&Method::GET, &address, Kind::Protocol(why))
+        let own_words = Refusal::in_success(&body, |text| redactor.redact(text)).map(Kind::NoToken);
+        let kind = own_words.unwrap_or_else(|| Kind::Protocol(redactor.redact(&why)));
+        Error::at(&Method::GET, &redactor.redact(&address(&url)), kind)
     };
-    let (value, life) = read(&answer.document(TOKEN_ANSWER_MAX_BYTES).await?).map_err(failed)?;
+    let (value, life) = read(&body).map_err(failed)?;
     // Early enough that a token does not die between two requests, late enough to be worth having.
     let margin = (life / 4).min(Duration::from_mins(1));
     Ok(Fresh { value, refresh_at: asked_at + life - margin, expires_at: asked_at + life })

@@ -21,7 +21,7 @@ pub(in crate::registry) struct Listing<T> {
     member: &'static str,
     /// The most names that are accepted.
     max: usize,
-    /// Whether a page without that member is none.
+    /// Whether a page without that member is none, even if it says what it is a list of.
     is_required: bool,
     seen: HashSet<u128>,
     hashes: [RandomState; 2],
@@ -89,8 +89,10 @@ impl<'de, T: FromStr> Visitor<'de> for Page<'_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut page: A) -> Result<(), A::Error> {
-        let (member, mut has_names) = (self.0.member, false);
+        let (member, mut has_names, mut is_named, mut is_error) = (self.0.member, false, false, false);
         while let Some(key) = page.next_key::<String>()? {
+            is_named |= key == "name";
+            is_error |= ["errors", "error"].contains(&&*key);
             if key != member {
                 page.next_value::<IgnoredAny>()?;
             } else if std::mem::replace(&mut has_names, true) {
@@ -99,7 +101,8 @@ impl<'de, T: FromStr> Visitor<'de> for Page<'_, T> {
                 page.next_value_seed(Names(self.0))?;
             }
         }
-        if self.0.is_required && !has_names { Err(A::Error::missing_field(member)) } else { Ok(()) }
+        let is_empty = is_named && !is_error && !self.0.is_required;
+        if has_names || is_empty { Ok(()) } else { Err(A::Error::missing_field(member)) }
     }
 }
 
@@ -179,10 +182,17 @@ mod tests {
         assert_eq!(listing.last.as_deref(), Some("a"));
         listing.read(br#"{"tags":null}"#).unwrap();
         assert_eq!((listing.count, listing.last.as_deref()), (0, None));
-        listing.read(b"{}").unwrap();
-        for faulty in
-            ["", "[]", r#"{"tags":"a"}"#, r#"{"tags":[1]}"#, r#"{"tags":["a"]}x"#, r#"{"tags":[],"tags":[]}"#]
-        {
+        listing.read(br#"{"name":"x"}"#).unwrap();
+        for faulty in [
+            "",
+            "[]",
+            "{}",
+            r#"{"name":"x","errors":[]}"#,
+            r#"{"tags":"a"}"#,
+            r#"{"tags":[1]}"#,
+            r#"{"tags":["a"]}x"#,
+            r#"{"tags":[],"tags":[]}"#,
+        ] {
             assert!(listing.read(faulty.as_bytes()).is_err(), "{faulty}");
         }
     }

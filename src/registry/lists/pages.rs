@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::registry::client::Client;
 use crate::registry::error::{Error, Kind};
+use crate::registry::refusal::Refusal;
 use crate::registry::request::Request;
 use crate::registry::transport::link;
 use crate::registry::transport::link::Next;
@@ -125,8 +126,8 @@ impl<'a> Pages<'a> {
         self.request.url.set_query(Some(&*page.query).filter(|query| !query.is_empty()));
         let (headers, body) = match self.client.document(&self.request, PAGE_MAX_BYTES).await {
             Ok(answer) => answer,
-            // No page said that more follows.
-            Err(error) if page.reason == Reason::Guess && error.is_final_refusal() => return Ok(None),
+            // No page said that more follows, and who may read one page may read another.
+            Err(error) if page.reason == Reason::Guess && is_for_good(&error) => return Ok(None),
             Err(error) => return Err(page.reason.explain(error)),
         };
         self.page = page;
@@ -194,6 +195,9 @@ impl<'a> Pages<'a> {
             let kind = Kind::WebPage("a web page".to_owned());
             return Error::new(&self.request.method, &self.request.url, kind);
         }
+        if let Some(refusal) = Refusal::in_success(page, |text| self.client.redact(text)) {
+            return Error::new(&self.request.method, &self.request.url, Kind::Refused(refusal));
+        }
         let start = String::from_utf8_lossy(&page[..page.len().min(ANSWER_READ_BYTES)]);
         let start = cut(&quote(&self.client.redact(&start)), ANSWER_SHOWN_CHARS);
         let came = if start.is_empty() { "nothing".to_owned() } else { format!("`{start}`") };
@@ -228,6 +232,12 @@ fn is_web_page(headers: &HeaderMap) -> bool {
     content_type.to_ascii_lowercase().starts_with(b"text/html")
 }
 
+/// Whether an address is refused for good, by whatever status.
+fn is_for_good(error: &Error) -> bool {
+    let is_final = |status: StatusCode| status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED;
+    error.refusal().is_some_and(|refusal| is_final(refusal.status)) && error.transient().is_none()
+}
+
 /// Whether a registry that refuses pages of this size may give smaller ones (google/go-containerregistry#1963, #681,
 /// distribution/distribution#4844).
 pub(in crate::registry) fn is_about_size(error: &Error) -> bool {
@@ -237,6 +247,7 @@ pub(in crate::registry) fn is_about_size(error: &Error) -> bool {
         StatusCode::PAYLOAD_TOO_LARGE,
         StatusCode::RANGE_NOT_SATISFIABLE,
         StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::NOT_IMPLEMENTED,
     ];
     statuses.into_iter().any(|status| error.is_status(status)) && error.transient().is_none()
 }

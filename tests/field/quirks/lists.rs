@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Ends::{Lists, MirrorFails};
 use super::{Row, answer, check, row};
-use crate::fake::{Match, Registry, Reply};
+use crate::fake::{Kind, Match, Registry, Reply};
 
 /// A page at the query that contains `at`: its `Link` and its tags. `H` is the registry's own host.
 struct Page {
@@ -173,7 +173,14 @@ async fn what_looks_cut_off_is_asked_on() {
         pages(id, seen, [list], Lists(numbers(0, size)))
             .then(move |source, _| assert_eq!(source.count(&Match::tags()), requests))
     };
-    let refused = Reply::error(400, "UNSUPPORTED", "no such parameter");
+    let refused = |id, status, ends| {
+        let given = move |source: &Registry, _: &Registry| {
+            let refusal = Reply::error(status, "UNSUPPORTED", "no such parameter");
+            answer(source, Match::tags().containing("last="), refusal);
+            answer(source, Match::tags(), Reply::json(200, &json!({"tags": numbers(0, 100)})));
+        };
+        row(id, "none found; brother of the above", given, ends)
+    };
     check(vec![
         cut("pages of fifty", "genuinetools/reg#206", 50),
         cut("a proxy drops the link", "git-pkgs/proxy#280", 100),
@@ -183,15 +190,12 @@ async fn what_looks_cut_off_is_asked_on() {
         cut("pages as long as asked for", "sonatype/nexus-public#209", 1000),
         whole("n and last mean nothing", "distribution/distribution#1936", 1500, 2),
         whole("six tags are all", "distribution/distribution#1936", 6, 1),
-        row(
-            "asking on is refused",
-            "none found; brother of the above",
-            move |source, _| {
-                answer(source, Match::tags().containing("last="), refused);
-                answer(source, Match::tags(), Reply::json(200, &json!({"tags": numbers(0, 100)})));
-            },
-            Lists(numbers(0, 100)),
-        ),
+        refused("asking on is refused", 400, Lists(numbers(0, 100))),
+        refused("asking on is not implemented", 501, Lists(numbers(0, 100))),
+        refused("who asks on is refused", 401, Lists(numbers(0, 100))),
+        refused("who asks on is forbidden to", 403, Lists(numbers(0, 100))),
+        // There may be more behind a failure.
+        refused("asking on fails", 500, MirrorFails(&["500 Internal Server Error: UNSUPPORTED"])),
     ])
     .await;
 }
@@ -228,6 +232,13 @@ async fn a_size_that_is_refused_is_not_insisted_on() {
             405,
             "UNSUPPORTED",
             "Invalid parameter at 'maxResults'",
+        ),
+        refused(
+            "501 for the page",
+            "brother of google/go-containerregistry#681",
+            501,
+            "UNSUPPORTED",
+            "pages are not implemented",
         ),
     ])
     .await;
@@ -334,8 +345,57 @@ async fn a_list_that_goes_on_and_cannot_be_followed_fails() {
 }
 
 #[tokio::test]
+async fn an_error_that_comes_as_a_success_is_no_list() {
+    let said = |message: &str| json!({"errors": [{"code": "UNKNOWN", "message": message}]});
+    let instead = |id, seen, document: serde_json::Value, words| {
+        let given = move |source: &Registry, _: &Registry| {
+            answer(source, Match::tags(), Reply::json(200, &document));
+        };
+        row(id, seen, given, MirrorFails(words))
+    };
+    let second = said("backend timed out");
+    check(vec![
+        instead(
+            "instead of the list",
+            "distribution/distribution#2376",
+            said("authentication required"),
+            &["200 OK: UNKNOWN: authentication required"],
+        ),
+        row(
+            "instead of the second page",
+            "brother of distribution/distribution#2376",
+            move |source, _| {
+                let link = r#"</v2/app/tags/list?last=1.0&n=1>; rel="next""#;
+                answer(source, Match::tags().containing("last="), Reply::json(200, &second));
+                answer(source, Match::tags(), Reply::json(200, &json!({"tags": ["1.0"]})).header(LINK, link));
+            },
+            MirrorFails(&["200 OK: UNKNOWN: backend timed out"]),
+        ),
+        instead(
+            "beside a name",
+            "brother of distribution/distribution#2376",
+            json!({"name": "app", "error": "backend timed out"}),
+            &["200 OK: backend timed out"],
+        ),
+        instead(
+            "a document about something else",
+            "none found; brother of the above",
+            json!({"detail": "ok"}),
+            &["its tag list cannot be read: missing field `tags`", r#"what came is `{"detail":"ok"}`"#],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn an_empty_list_is_no_fault_of_form() {
     check(vec![
+        row(
+            "no tags but a name",
+            "none found; brother of distribution/distribution#4324",
+            |source, _| answer(source, Match::tags(), Reply::json(200, &json!({"name": "app"}))),
+            MirrorFails(&["the source has no tags"]),
+        ),
         row(
             "tags null",
             "distribution/distribution#4324",
@@ -362,7 +422,10 @@ async fn an_empty_list_is_no_fault_of_form() {
             |source, _| answer(source, Match::tags(), Reply::json(200, &json!({"tags": ["1.0"]}))),
             all(["1.0"]),
         )
-        .then(|source, _| assert_eq!(source.requests()[0].head.header("accept"), Some("application/json"))),
+        .then(|source, _| {
+            let list = source.requests().into_iter().find(|seen| seen.route().kind == Kind::Tags);
+            assert_eq!(list.unwrap().head.header("accept"), Some("application/json"));
+        }),
     ])
     .await;
 }

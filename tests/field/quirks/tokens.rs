@@ -111,6 +111,18 @@ async fn an_answer_without_a_token_is_told_in_its_own_words() {
             &["cannot log in at 127.0.0.1", "characters that no header can hold"],
         ),
         refused(
+            "an error with success",
+            "none found; brother of distribution/distribution#2376",
+            Reply::error(200, "DENIED", "account is locked"),
+            &["/token: 200 OK: DENIED: account is locked, from the token service", "check its user name"],
+        ),
+        refused(
+            "an error of OAuth with success",
+            "none found; brother of the above",
+            Reply::json(200, &json!({"error": "invalid_grant", "error_description": "password expired"})),
+            &["/token: 200 OK: invalid_grant: password expired, from the token service"],
+        ),
+        refused(
             "words of Docker Hub",
             "crazy-max/diun#1334",
             Reply::json(401, &json!({"details": "incorrect username or password"})),
