@@ -303,7 +303,8 @@ impl Error {
     pub fn is_wrong_content(&self) -> bool {
         match self {
             Self::Registry(error) => {
-                matches!(error.kind(), registry::Kind::Digest { .. } | registry::Kind::Size { .. })
+                use registry::Kind::{Digest, Size, WebPage};
+                matches!(error.kind(), Digest { .. } | Size { .. } | WebPage(_))
             }
             Self::Layout(error) => error.is_wrong_content(),
         }

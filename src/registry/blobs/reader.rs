@@ -14,10 +14,13 @@ use crate::registry::error::{Error, Kind};
 use crate::registry::request::Request;
 use crate::registry::transport::retry::Budget;
 use crate::registry::transport::wire::Answer;
-use crate::text::{chain, excerpt};
+use crate::text::{chain, excerpt, markup};
 
 /// Less than this between two breaks is no progress: a connection that gives a byte each time must end.
 const PROGRESS_MIN_BYTES: u64 = 1024 * 1024;
+
+/// So much of its beginning is kept: a page for people that came in its place says there what it is.
+const START_BYTES: usize = 4096;
 
 /// A blob in transfer. Size and digest are checked, and its last bytes are held back until they are found
 /// right: a caller that got the end of the stream got the blob.
@@ -38,6 +41,8 @@ pub struct BlobReader {
     etag: Option<HeaderValue>,
     /// How the source says to have encoded the blob, which was not asked for. Often it has not.
     encoding: Option<String>,
+    /// The first bytes that came.
+    start: Bytes,
     got: u64,
     /// How far it was when the budget was renewed.
     renewed_at: u64,
@@ -66,6 +71,7 @@ impl Repository {
             beyond: Bytes::new(),
             etag: None,
             encoding: None,
+            start: Bytes::new(),
             got: 0,
             renewed_at: 0,
             hasher: Hasher::default(),
@@ -129,12 +135,20 @@ impl BlobReader {
     }
 
     fn count(&mut self, bytes: &Bytes) -> Result<(), Error> {
+        self.begin(bytes);
         self.got += bytes.len() as u64;
         if self.got > self.descriptor.size {
             return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
         }
         self.hasher.update(bytes);
         Ok(())
+    }
+
+    /// Keeps the first bytes, apart from the memory of the rest.
+    fn begin(&mut self, bytes: &Bytes) {
+        if self.start.is_empty() {
+            self.start = Bytes::copy_from_slice(&bytes[..bytes.len().min(START_BYTES)]);
+        }
     }
 
     /// The next bytes from the registry, resumed as often as the budget allows; none where all have come.
@@ -176,7 +190,8 @@ impl BlobReader {
         }
         // A request is a large future, and chunks come without one.
         let request = self.request();
-        let answer = match Box::pin(self.repository.client.attempt(&request, self.budget.retries())).await {
+        let mut answer = match Box::pin(self.repository.client.attempt(&request, self.budget.retries())).await
+        {
             // There is no more: what ended early was the whole blob, and it is shorter than announced.
             Err(error) if self.got > 0 && error.is_status(StatusCode::RANGE_NOT_SATISFIABLE) => {
                 return Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got }));
@@ -187,6 +202,11 @@ impl BlobReader {
         match answer.length() {
             // It is whole, and another size than its manifest says: no connection can mend that.
             Some(length) if self.got + length < self.descriptor.size => {
+                if self.start.is_empty()
+                    && let Ok(Some(bytes)) = answer.chunk().await
+                {
+                    self.begin(&bytes);
+                }
                 Err(self.fail(Kind::Size { expected: self.descriptor.size, got: self.got + length }))
             }
             _ => {
@@ -285,8 +305,12 @@ impl BlobReader {
 
     fn fail(&self, kind: Kind) -> Error {
         let request = self.request();
-        let encoding =
-            self.encoding.as_ref().filter(|_| matches!(kind, Kind::Size { .. } | Kind::Digest { .. }));
+        let is_wrong = matches!(kind, Kind::Size { .. } | Kind::Digest { .. });
+        let redact = |text: &str| self.repository.client.redact(text);
+        if let Some(page) = markup(&self.start, redact).filter(|_| is_wrong) {
+            return Error::new(&request.method, &request.url, Kind::WebPage(page));
+        }
+        let encoding = self.encoding.as_ref().filter(|_| is_wrong);
         let hint = encoding.map(|encoding| {
             format!(
                 "it came with `Content-Encoding: {encoding}`, which was not asked for: a proxy in between may compress it"

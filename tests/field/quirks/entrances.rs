@@ -70,6 +70,19 @@ const ROWS: &[Row] = &[
         code: 1,
     },
     Row {
+        id: "a page in the place of a blob",
+        seen: NONE,
+        mirror: "",
+        strike: |source, _| {
+            let answer = |head: &Head| {
+                let title = format!("before: {} :after", Sent::of(head, "Basic")?.credential);
+                Some(Reply::status(200).body(format!("<html><title>{title}</title>")))
+            };
+            source.fault(Fault::new(Match::blob_get(), Action::reflect(answer)));
+        },
+        code: 1,
+    },
+    Row {
         id: "a list that cannot be read",
         seen: NONE,
         mirror: "",
