@@ -15,11 +15,12 @@ use crate::oci::{Host, Repository};
 use crate::proxy::Proxies;
 use crate::redact::Recent;
 use crate::registry::access::auth::{Auth, Scope};
+use crate::registry::access::root::Root;
 use crate::registry::blobs::capacity::Capacity;
 use crate::registry::blobs::ranges::Ranges;
 use crate::registry::error::{Error, Kind};
 use crate::registry::hint;
-use crate::registry::hint::Trust;
+use crate::registry::hint::{LoginUse, Trust};
 use crate::registry::options::{BuildError, Options};
 use crate::registry::refusal::Refusal;
 use crate::registry::request::Request;
@@ -49,6 +50,7 @@ struct Inner {
     trust: Trust,
     wire: Wire,
     auth: Auth,
+    at_root: Root,
     retry: Retry,
     ranges: Ranges,
     /// The pace of writing manifests.
@@ -61,6 +63,14 @@ struct LoginRetry {
     /// The scope that the registry asked for.
     asked: Option<String>,
     freshness: Freshness,
+}
+
+/// A request that was refused, and may be sent once more.
+struct Refused {
+    retry: LoginRetry,
+    error: Error,
+    /// The login with which it was sent, after all redirects.
+    login: Option<HeaderValue>,
 }
 
 impl Client {
@@ -111,6 +121,7 @@ impl Client {
             trust,
             wire,
             auth: Auth::new(options.credentials, options.token_service),
+            at_root: Root::default(),
             retry: options.retry,
             ranges: options.ranges,
             manifests: Limiter::new(manifests),
@@ -211,41 +222,50 @@ impl Client {
 
     /// Sends once, logging in where the registry asks for it. `retries` is how often that was done before.
     pub(super) async fn attempt(&self, request: &Request, retries: u32) -> Result<Answer, Error> {
-        let Inner { root, wire, auth, .. } = &*self.0;
+        let Inner { root, wire, auth, at_root, .. } = &*self.0;
         if let Some(left) = wire.quota.used_up().filter(|_| request.is_pull()) {
             return Err(Error::new(&request.method, &request.url, Kind::PullsUsedUp(left)));
         }
         let scope = &request.scope;
-        let mut login_retry: Option<LoginRetry> = None;
+        at_root.ask_first(wire, root, auth, scope).await;
+        let mut refused: Option<Refused> = None;
         loop {
-            let (asked, freshness) = match &login_retry {
-                Some(LoginRetry { asked, freshness }) => (asked.as_deref(), *freshness),
-                None => (None, Freshness::Cached),
-            };
+            let retry = refused.as_ref().map(|refused| &refused.retry);
+            let asked = retry.and_then(|retry| retry.asked.as_deref());
+            let freshness = retry.map_or(Freshness::Cached, |retry| retry.freshness);
             let header = match auth.authorize(wire, root, scope, asked, freshness).await {
                 Ok(header) => header,
-                Err(error) => return Err(self.explain(error, scope).await),
+                Err(error) => return Err(self.explain(error, scope, true).await),
             };
-            let sent_at = header.is_some().then(Instant::now);
-            let (mut answer, is_own) = match self.exchange(request, header, retries).await {
+            let has_login = header.is_some();
+            // The same would be refused once more, and count as one more wrong password.
+            if let Some(Refused { error, .. }) = refused.take_if(|refused| refused.login == header) {
+                return Err(self.explain(error, scope, has_login).await);
+            }
+            let asked_at = Instant::now();
+            let (mut answer, is_own, login) = match self.exchange(request, header, retries).await {
                 Ok(exchanged) => exchanged,
-                Err(error) => return Err(self.explain(error, scope).await),
+                Err(error) => return Err(self.explain(error, scope, has_login).await),
             };
+            let sent_at = login.is_some().then_some(asked_at);
             if answer.status().is_success() {
                 return Ok(answer);
             }
             let refusal = answer.refusal().await;
             if !is_own {
                 // A host that we were redirected to gets no login, and its challenge is not answered.
-                return Err(answer.fail(Kind::RefusedElsewhere(refusal)));
+                let hint = hint::elsewhere(self.host(), &answer);
+                return Err(answer.fail(Kind::RefusedElsewhere(refusal)).with_hint(hint));
             }
-            if login_retry.is_none() {
-                login_retry = self.second_try(request, &answer, &refusal, sent_at).await?;
-                if login_retry.is_some() {
-                    continue;
-                }
-            }
-            return Err(self.explain(answer.fail(Kind::Refused(refusal)), scope).await);
+            let retry = match refused {
+                None => self.second_try(request, &answer, &refusal, sent_at).await?,
+                Some(_) => None,
+            };
+            let error = answer.fail(Kind::Refused(refusal));
+            let Some(retry) = retry else {
+                return Err(self.explain(error, scope, sent_at.is_some()).await);
+            };
+            refused = Some(Refused { retry, error, login });
         }
     }
 
@@ -257,14 +277,21 @@ impl Client {
         refusal: &Refusal,
         sent_at: Option<Instant>,
     ) -> Result<Option<LoginRetry>, Error> {
-        let Inner { root, wire, auth, .. } = &*self.0;
+        let Inner { root, wire, auth, at_root, .. } = &*self.0;
+        let scope = &request.scope;
         let newer = |sent_at| LoginRetry { asked: None, freshness: Freshness::After(sent_at) };
         match (refusal.status, sent_at) {
             // Sent unasked, the login needs no challenge to be renewed.
             (StatusCode::UNAUTHORIZED, Some(sent_at)) if auth.is_unasked() => Ok(Some(newer(sent_at))),
-            (StatusCode::UNAUTHORIZED, _) => {
-                let at_root = self.challenge_at_root(answer).await;
-                let asked = auth.learn(wire, root, &request.scope, at_root.as_ref().unwrap_or(answer))?;
+            // `container-registry` has its challenge at `/v2/` alone.
+            (StatusCode::UNAUTHORIZED, None) if answer.header(WWW_AUTHENTICATE.as_str()).is_none() => {
+                at_root.ask(wire, root, auth, scope).await?;
+                let cached = || LoginRetry { asked: None, freshness: Freshness::Cached };
+                Ok(auth.knows_challenge().then(cached))
+            }
+            // Google refuses so who comes without a login (regclient/regclient#149).
+            (StatusCode::UNAUTHORIZED, _) | (StatusCode::FORBIDDEN, None) => {
+                let asked = auth.learn(wire, root, scope, answer)?;
                 let freshness = sent_at.map_or(Freshness::Cached, Freshness::After);
                 Ok(asked.map(|asked| LoginRetry { asked: Some(asked), freshness }))
             }
@@ -275,29 +302,6 @@ impl Client {
             }
             _ => Ok(None),
         }
-    }
-
-    /// The answer of `/v2/`, which Docker asks first, where a refusal has no challenge and none is known:
-    /// `container-registry` has it there alone.
-    async fn challenge_at_root(&self, refused: &Answer) -> Option<Answer> {
-        let Inner { root, wire, auth, .. } = &*self.0;
-        if auth.knows_challenge() || refused.header(WWW_AUTHENTICATE.as_str()).is_some() {
-            return None;
-        }
-        let mut url = root.clone();
-        url.set_path("v2/");
-        let (method, headers) = (&Method::GET, HeaderMap::new());
-        let request = WireRequest {
-            method,
-            url: &url,
-            author: Author::Us,
-            headers,
-            body: Body::Empty,
-            is_blob: false,
-            retries: 0,
-        };
-        // Where it says nothing useful, the refusal does.
-        wire.exchange(request).await.ok().filter(|answer| answer.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// Sends a body that cannot be sent again: one try, with the login at hand.
@@ -325,13 +329,13 @@ impl Client {
         Err(answer.refused().await)
     }
 
-    /// One exchange and the redirects behind it. Tells whether the answer is the registry's own.
+    /// One exchange and the redirects behind it. Tells whether the answer is the registry's own, and the login for which it came.
     async fn exchange(
         &self,
         request: &Request,
         login: Option<HeaderValue>,
         retries: u32,
-    ) -> Result<(Answer, bool), Error> {
+    ) -> Result<(Answer, bool, Option<HeaderValue>), Error> {
         let Inner { root, wire, .. } = &*self.0;
         let (mut url, mut author) = (request.url.clone(), request.author);
         let mut login = login.filter(|_| origin::is_own(root, &url));
@@ -348,7 +352,7 @@ impl Client {
             }
             let next = match answer.header(LOCATION.as_str()) {
                 Some(location) if answer.status().is_redirection() && request.is_read() => url.join(location),
-                _ => return Ok((answer, is_own)),
+                _ => return Ok((answer, is_own, login)),
             };
             let fail = |why| answer.fail(Kind::Protocol(why));
             let next =
@@ -374,12 +378,22 @@ impl Client {
         if !error.is_unauthorized() && !error.is_final_refusal() {
             return error;
         }
-        let login = self.0.auth.origin(scope).await;
-        error.with_hint(Some(hint::no_catalogue(self.host(), login.as_deref())))
+        let auth = &self.0.auth;
+        let login = self.login_use(scope, auth.is_unasked() || auth.knows_challenge()).await;
+        error.with_hint(Some(hint::no_catalogue(self.host(), &login)))
     }
 
-    /// Adds what to do about an error, where that is known.
-    async fn explain(&self, error: Error, scope: &Scope) -> Error {
+    /// What became of the login, where that of the last try was sent, or was not.
+    async fn login_use(&self, scope: &Scope, is_sent: bool) -> LoginUse {
+        match self.0.auth.origin(scope).await {
+            None => LoginUse::Missing,
+            Some(origin) if is_sent => LoginUse::Sent(origin),
+            Some(origin) => LoginUse::Unsent(origin),
+        }
+    }
+
+    /// Adds what to do about an error, where that is known. `is_sent` says whether a login was sent, if there is one.
+    async fn explain(&self, error: Error, scope: &Scope, is_sent: bool) -> Error {
         if let Kind::Transport(cause) = error.kind() {
             return match hint::connection(self.host(), &self.0.trust, cause) {
                 Some(hint) => error.with_hint(Some(hint)),
@@ -392,8 +406,8 @@ impl Client {
         if !error.is_unauthorized() {
             return error;
         }
-        let login = self.0.auth.origin(scope).await;
-        error.with_hint(Some(hint::denied(self.host(), &scope.repository, login.as_deref())))
+        let login = self.login_use(scope, is_sent).await;
+        error.with_hint(Some(hint::denied(self.host(), &scope.repository, &login)))
     }
 }
 

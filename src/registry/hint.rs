@@ -1,26 +1,44 @@
 //! What to do where a registry denies access, or cannot be talked to, and does not say why.
 
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+
 use crate::oci::{Host, Repository};
 use crate::registry::error::Error;
+use crate::registry::transport::wire::Answer;
 use crate::text::chain;
 
 /// The host of Oracle Container Registry.
 const ORACLE: &str = "container-registry.oracle.com";
 
-/// The advice for a denied repository. `login` says where the login that was sent came from.
-pub(super) fn denied(host: &Host, repository: &Repository, login: Option<&str>) -> String {
-    if host.as_str() == ORACLE || is_oracle_sibling(host.as_str()) {
-        return oracle(repository, login);
-    }
+/// What became of the login for a request that was refused, and where it came from.
+pub(super) enum LoginUse {
+    Missing,
+    /// The registry did not ask for it.
+    Unsent(String),
+    Sent(String),
+}
+
+/// The advice for a denied repository.
+pub(super) fn denied(host: &Host, repository: &Repository, login: &LoginUse) -> String {
+    let is_oracle = host.as_str() == ORACLE || is_oracle_sibling(host.as_str());
     let advice = match login {
-        Some(_) => format!("check its user name and password, and that this user may see `{repository}`"),
-        None => format!("set `registries` → `{host}` → `credentials`, or log in with `docker login {host}`"),
+        LoginUse::Sent(_) | LoginUse::Missing if is_oracle => return oracle(repository, login),
+        LoginUse::Sent(_) => {
+            format!("check its user name and password, and that this user may see `{repository}`")
+        }
+        LoginUse::Unsent(_) => format!(
+            "check the name `{repository}`, and whether {host} or a proxy before it lets requests from here pass"
+        ),
+        LoginUse::Missing => {
+            format!("set `registries` → `{host}` → `credentials`, or log in with `docker login {host}`")
+        }
     };
     format!("{}: {advice}", whose(host, login))
 }
 
 /// The advice where the list of all repositories is refused.
-pub(super) fn no_catalogue(host: &Host, login: Option<&str>) -> String {
+pub(super) fn no_catalogue(host: &Host, login: &LoginUse) -> String {
     format!(
         "some registries do not offer a list of their repositories (Oracle's, Docker Hub, GHCR), others to administrators alone \
          (Harbor, GitLab), and {}: name the repositories one by one, or use a login that may list them",
@@ -29,11 +47,27 @@ pub(super) fn no_catalogue(host: &Host, login: Option<&str>) -> String {
 }
 
 /// Where the login came from, if there was one.
-fn whose(host: &Host, login: Option<&str>) -> String {
+fn whose(host: &Host, login: &LoginUse) -> String {
     match login {
-        Some(origin) => format!("the login for {host} came from {origin}"),
-        None => format!("no credentials are configured for {host}"),
+        LoginUse::Sent(origin) => format!("the login for {host} came from {origin}"),
+        LoginUse::Unsent(origin) => {
+            format!("{host} did not ask for a login, so the one from {origin} was not sent")
+        }
+        LoginUse::Missing => format!("no credentials are configured for {host}"),
     }
+}
+
+/// The advice where a registry redirects to one that wants a login (google/go-containerregistry#2333).
+pub(super) fn elsewhere(host: &Host, answer: &Answer) -> Option<String> {
+    let wants_login =
+        answer.status() == StatusCode::UNAUTHORIZED && answer.shown(WWW_AUTHENTICATE.as_str()).is_some();
+    let there = answer.host();
+    wants_login.then(|| {
+        format!(
+            "{host} redirects to {there}, which wants a login, and gets none from here: name {there} in the configuration \
+             instead of {host}"
+        )
+    })
 }
 
 /// The advice where a quota is used up. It is no matter of logins.
@@ -106,8 +140,8 @@ fn is_oracle_sibling(host: &str) -> bool {
 }
 
 /// Oracle answers alike for all three causes (oracle/docker-images#1497, #2773).
-fn oracle(repository: &Repository, login: Option<&str>) -> String {
-    let login = if login.is_some() {
+fn oracle(repository: &Repository, login: &LoginUse) -> String {
+    let login = if matches!(login, LoginUse::Sent(_)) {
         "the password is not an auth token: Oracle refuses account passwords; make a token under \
          \"Auth Token\" in the profile menu of the web site"
     } else {
@@ -129,7 +163,8 @@ mod tests {
 
     #[test]
     fn oracle_has_three_causes_and_a_licence_page() {
-        let hint = denied(&ORACLE.parse().unwrap(), &"java/jdk".parse().unwrap(), Some("the configuration"));
+        let login = LoginUse::Sent("the configuration".to_owned());
+        let hint = denied(&ORACLE.parse().unwrap(), &"java/jdk".parse().unwrap(), &login);
         assert!(hint.contains("https://container-registry.oracle.com/ords/ocr/ba/java/jdk"), "{hint}");
         assert!(hint.contains("auth token") && hint.contains("no repository `java/jdk`"), "{hint}");
     }
@@ -137,10 +172,11 @@ mod tests {
     #[test]
     fn elsewhere_the_login_is_worth_a_hint() {
         let (host, repository) = ("ghcr.io".parse().unwrap(), "a/b".parse().unwrap());
-        assert!(denied(&host, &repository, None).contains("docker login ghcr.io"));
-        assert!(
-            denied(&host, &repository, Some("Docker's config.json"))
-                .contains("came from Docker's config.json")
-        );
+        let denied = |login| denied(&host, &repository, &login);
+        assert!(denied(LoginUse::Missing).contains("docker login ghcr.io"));
+        let file = || "Docker's config.json".to_owned();
+        assert!(denied(LoginUse::Sent(file())).contains("came from Docker's config.json"));
+        let unsent = denied(LoginUse::Unsent(file()));
+        assert!(unsent.contains("was not sent") && !unsent.contains("password"), "{unsent}");
     }
 }

@@ -343,11 +343,12 @@ async fn a_reload_finds_what_came_and_what_went_and_tells_it() {
 
     // What was known stays where it cannot be found out, or all of it would be gone.
     let nothing = Action::Answer(Reply::json(200, &json!({"repositories": []})));
-    for (action, words) in [
-        (Action::error(403, "DENIED", "no more"), "DENIED: no more"),
-        (nothing, "no repositories any more, of 2 before"),
+    // Where it is refused to one token, another token and the password are tried.
+    for (action, times, words) in [
+        (Action::error(403, "DENIED", "no more"), 3, "DENIED: no more"),
+        (nothing, 1, "no repositories any more, of 2 before"),
     ] {
-        world.source.fault(Fault::new(Match::catalogue(), action).once());
+        world.source.fault(Fault::new(Match::catalogue(), action).times(times));
         world.daemon.signal("HUP");
         world.daemon.logs(TAKEN).await;
         world.daemon.logs(words).await;

@@ -100,7 +100,7 @@ async fn a_pass_with_nothing_to_do_costs_its_budget() {
     ecr.push("app", "1.0", &image);
     ecr.edit("app", |app| app.tags.extend(tags()));
 
-    let summary = copy(&source, &ecr).await;
+    let summary = copy(Side::plain(&source, ""), &ecr).await;
     assert_eq!(summary.totals.up_to_date, 251);
     assert_eq!(ecr.count(&Match::api("DescribeImages")), 1);
     assert_eq!((source.requests().len(), ecr.requests().len()), (1 + 251, 1));
@@ -202,7 +202,8 @@ async fn the_record_has_the_time_and_the_size_that_ecr_tells() {
 #[tokio::test]
 async fn tags_that_never_move_are_not_asked_for_again() {
     let (source, ecr) = source_and_ecr(&["1.0", "1.1"]).await;
-    let config = mirror(&source, &ecr, &APP.replace("match: .", "match: ., immutable: true"));
+    let source_of = Side::plain(&source, "");
+    let config = mirror(source_of, &ecr, &APP.replace("match: .", "match: ., immutable: true"));
     assert_succeeded(&sync(&config).await);
     source.push("app", "1.2", &image(&["base", "1.2"]));
     assert_eq!(sync(&config).await.totals.copied, 1);

@@ -4,6 +4,7 @@ use serde_json::json;
 use tagferry::event::RunOutcome;
 
 use crate::fake::{Action, Auth, Bearer, Face, Fault, Gate, Layout, Licence, Match, Registry, Reply, image};
+use crate::world::clock::settled;
 use crate::world::{
     APP, Side, assert_says, assert_succeeded, copies, copy, mirror, mirror_error, push_three, sync,
     three_tags,
@@ -102,7 +103,8 @@ async fn mirrors_of_one_repository_share_its_token() {
                - {name: b, source: SOURCE/app, target: TARGET/b, tags: [{match: .}]}\n";
     let config = mirror(&source, &target, two);
     let open = async {
-        source.wait_for(&Match::tags(), 2).await;
+        source.wait_for(&Match::token(), 1).await;
+        settled().await;
         gate.open();
     };
     let (summary, ()) = tokio::join!(sync(&config), open);
@@ -217,6 +219,7 @@ async fn a_challenge_that_cannot_be_answered_is_told() {
         source.fault(Fault::new(Match::any(), Action::Header("www-authenticate", challenge.to_owned())));
         let summary = copy(&source, &Registry::start(Face::Open).await).await;
         assert_says(mirror_error(&summary), &[words]);
-        assert_eq!(source.requests().len(), 1);
+        // `/v2/` and the list.
+        assert_eq!(source.requests().len(), 2);
     }
 }

@@ -217,7 +217,7 @@ async fn the_document_of_a_run_has_its_documented_shape() {
         "up_to_date": 0,
         "failed": 0,
         "bytes": 44,
-        "requests": 18
+        "requests": 20
       },
       "warnings": []
     }

@@ -210,6 +210,11 @@ impl Auth {
         matches!(self.lock().scheme, Some(Scheme::Bearer { .. })) && !self.is_unasked()
     }
 
+    /// Whether there is a login, as far as is known: one that cannot be had is one.
+    pub(in crate::registry) async fn has_login(&self, scope: &Scope) -> bool {
+        !matches!(self.credentials.login(&scope.repository, Freshness::Cached).await, Ok(None))
+    }
+
     /// Whether the registry has said how it wants to be asked.
     pub(in crate::registry) fn knows_challenge(&self) -> bool {
         self.lock().scheme.is_some()
@@ -278,11 +283,14 @@ fn realm(root: &Url, text: &str) -> Result<Url, String> {
 }
 
 /// Whether a challenge asks for what is needed. Some name a repository of their documentation
-/// (cloudflare/serverless-registry#149), some a word of their own, as public.ecr.aws.
+/// (cloudflare/serverless-registry#149), some the right to pull for a push (helm/helm#32156), some a word of their own, as
+/// public.ecr.aws.
 fn concerns(asked: &str, scope: &Scope) -> bool {
+    let needed = if scope.access == Access::PullPush { "push" } else { "pull" };
+    let is_enough = |actions: &str| actions.split(',').any(|action| [needed, "*"].contains(&action));
     let is_own = |asked: &str| match asked.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'))
     {
-        Some((repository, _)) => repository == scope.repository.as_str(),
+        Some((repository, actions)) => repository == scope.repository.as_str() && is_enough(actions),
         None => true,
     };
     asked.split(' ').any(is_own)

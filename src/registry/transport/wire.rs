@@ -10,7 +10,7 @@ use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
-use url::Url;
+use url::{Position, Url};
 
 use crate::oci::Host;
 use crate::proxy::Proxies;
@@ -227,6 +227,11 @@ impl Answer {
     /// Takes out of a text of this answer what was sent.
     pub(in crate::registry) fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// The host that it came from, as a configuration would name it.
+    pub(in crate::registry) fn host(&self) -> String {
+        self.redactor.redact(&self.response.url()[Position::BeforeHost..Position::AfterPort])
     }
 
     /// A header to be shown.

@@ -188,6 +188,11 @@ async fn the_login_for_a_list_is_made_as_the_registry_wants_it() {
             None => return None,
         })
     }
+    /// The public part of the list for who comes without a login.
+    fn public(head: &Head) -> Option<Reply> {
+        let list = Reply::json(200, &json!({"repositories": ["team/public"]}));
+        head.header("authorization").is_none().then_some(list)
+    }
     let quay = Bearer { realm: "/v2/auth".to_owned(), scope: Scope::Absent, ..Bearer::default() };
     let no_scope =
         Reply::error(400, "INVALID_REQUEST", "Unable to decode repository and actions: registry:catalog:*");
@@ -207,6 +212,17 @@ async fn the_login_for_a_list_is_made_as_the_registry_wants_it() {
             "goharbor/harbor#13573",
             |source| source.fault(Fault::new(Match::catalogue(), Action::reflect(by_password))),
             Finds(named(["team/web"])),
+        )
+        .source(Registry::builder(Face::Token)),
+        row(
+            "a part of it without a login",
+            "regclient/regclient#748",
+            |source| {
+                source.push("team/private", "1", &image(&[]));
+                source.push("team/public", "1", &image(&[]));
+                source.fault(Fault::new(Match::catalogue(), Action::reflect(public)));
+            },
+            Finds(named(["team/private", "team/public"])),
         )
         .source(Registry::builder(Face::Token)),
     ])
@@ -255,6 +271,16 @@ async fn whoever_lists_nothing_is_told_as_such() {
         ),
         refused("taken for a repository", "nexspence/nexspence#264", Face::Basic, Reply::status(403)),
     ])
+    .await;
+    const SAID: &[&str] = &["cannot discover the repositories of", "200 OK: UNKNOWN: backend timed out"];
+    let error = json!({"errors": [{"code": "UNKNOWN", "message": "backend timed out"}]});
+    let given = move |source: &Registry| answer(source, Match::catalogue(), Reply::json(200, &error));
+    check(vec![row(
+        "an error with success",
+        "brother of distribution/distribution#2376",
+        given,
+        Fails(SAID),
+    )])
     .await;
 }
 

@@ -1,8 +1,11 @@
 //! Challenges, scopes and the places that registries send us to.
 
 use super::Ends::{Copied, MirrorFails, TagFails};
+use http::Method;
+use serde_json::json;
+
 use super::{Row, answer, check, one, row};
-use crate::fake::{Action, Bearer, Face, Fault, Kind, Match, Registry, Reply, Scope};
+use crate::fake::{Action, Bearer, Face, Fault, Head, Kind, Match, Registry, Reply, Scope};
 
 /// A registry with tokens challenges in these words. `R` is its realm.
 fn challenge(id: &'static str, seen: &'static str, text: &'static str) -> Row {
@@ -121,6 +124,27 @@ async fn a_login_is_not_given_up_for_another_challenge() {
         ),
     ])
     .await;
+}
+
+/// Reads are free; what a write wants is called pulling, and takes a token for pushing.
+fn misnamed(head: &Head) -> Option<Reply> {
+    if head.path == "/token" {
+        return Some(Reply::json(200, &json!({"token": head.query("scope")})));
+    }
+    let is_write = ![Method::GET, Method::HEAD].contains(&head.method);
+    let may = head.authorization("Bearer").is_some_and(|token| token.contains("push"));
+    let challenge = r#"Bearer realm="/token",service="s",scope="repository:app:pull""#;
+    let refused = Reply::error(401, "UNAUTHORIZED", "authentication required").challenge(challenge);
+    (is_write && !may).then_some(refused)
+}
+
+#[tokio::test]
+async fn who_pushes_asks_for_the_right_to_push_whatever_the_challenge_says() {
+    let given = |source: &Registry, target: &Registry| {
+        one(source);
+        target.fault(Fault::new(Match::any(), Action::reflect(misnamed)));
+    };
+    check(vec![row("a challenge to pull where a push begins", "helm/helm#32156", given, Copied)]).await;
 }
 
 #[tokio::test]

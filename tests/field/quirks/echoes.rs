@@ -207,7 +207,9 @@ const ROWS: &[Row] = &[
         seen: "alexandercerutti/passkit-webservice-toolkit#4",
         written: |sent| sent.credential.clone(),
         answer: |written| {
-            let realm = format!(r#"Bearer realm="ftp://h.test/{written}/",error_description="{written}""#);
+            let realm = format!(
+                r#"Bearer realm="ftp://h.test/{written}/before: :after",error_description="{written}""#
+            );
             Reply::status(401).challenge(&realm).body("before: :after")
         },
     },

@@ -32,6 +32,7 @@ mod tokens;
 mod told;
 mod transfers;
 mod types;
+mod unasked;
 mod uploads;
 
 use rows::{Ends, Row, answer, check, one, rewritten, row};

@@ -1,8 +1,11 @@
 //! Told as what it is: pages, compressed bodies, refusals without words.
 
+use http::header::LOCATION;
+
 use super::Ends::{Copied, MirrorFails, TagFails};
 use super::{answer, check, one, row};
 use crate::fake::{Action, Face, Fault, Match, Registry, Reply};
+use crate::world::{assert_says, copy, mirror_error};
 
 const CAPTCHA: &str = "<!DOCTYPE html>\n<!--[if lt IE 7]> <html> <![endif]-->\n<title>Attention Required! | Cloudflare</title>\
                        <p>Please complete the security check";
@@ -66,6 +69,38 @@ async fn what_came_in_between_is_named() {
             },
             MirrorFails(&["429 Too Many Requests: Too Many Requests. See https://docs.docker.com/"]),
         ),
+    ])
+    .await;
+}
+
+// google/go-containerregistry#2333.
+#[tokio::test]
+async fn a_redirect_to_a_registry_that_wants_a_login_says_whom_to_name() {
+    let there = Registry::start(Face::Token).await;
+    let (source, target) = (Registry::start(Face::Open).await, Registry::start(Face::Open).await);
+    one(&source);
+    let location = format!("http://{}/v2/app/tags/list", there.host());
+    answer(&source, Match::tags(), Reply::status(307).header(LOCATION, location));
+    let error = mirror_error(&copy(&source, &target).await);
+    let (here, there) = (source.host(), there.host());
+    let hint =
+        format!("{here} redirects to {there}, which wants a login, and gets none from here: name {there}");
+    assert_says(error, &["401 Unauthorized", "from the host that the registry redirected to", &hint]);
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_a_blob_is_named() {
+    let page = |id, seen, page: String| {
+        let given = |source: &Registry, _: &Registry| {
+            one(source);
+            answer(source, Match::blob_get(), Reply::status(200).body(page));
+        };
+        row(id, seen, given, TagFails(&["/blobs/sha256:", "a web page (Blocked by Zscaler) came instead"]))
+    };
+    let start = "<!DOCTYPE html><html><head><title>Blocked by Zscaler</title></head>";
+    check(vec![
+        page("a short page", "none found; brother of moby/moby#40448", start.to_owned()),
+        page("a long page", "none found; brother of moby/moby#40448", start.to_owned() + &" ".repeat(9000)),
     ])
     .await;
 }

@@ -113,8 +113,8 @@ async fn further_targets_are_filled_from_the_first_so_that_the_source_is_read_on
     assert_eq!(first.count(&Match::blob_get()), 6);
     let before = source.requests().len();
     assert_eq!(sync(&config).await.totals.up_to_date, 4);
-    // A list and two questions for each target.
-    assert_eq!(source.requests().len() - before, 6);
+    // `/v2/`, and a list and two questions for each target.
+    assert_eq!(source.requests().len() - before, 7);
 }
 
 #[tokio::test]

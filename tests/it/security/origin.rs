@@ -87,7 +87,7 @@ async fn redirects_without_end_are_not_followed_for_long() {
     source.fault(Fault::new(Match::tags(), redirect("/v2/app/tags/list?again")));
     let summary = copy(&source, &Registry::start(Face::Open).await).await;
     assert_says(mirror_error(&summary), &["more than 5 redirects in a row"]);
-    assert_eq!(source.requests().len(), 6);
+    assert_eq!(source.count(&Match::tags()), 6);
 }
 
 #[tokio::test]
