@@ -66,15 +66,14 @@ pub async fn config(
         loader = loader.profile_name(name);
     }
     let config = loader.no_credentials().load().await;
-    let (inner, fault) = match credentials {
-        Some(credentials) => (credentials, None),
-        None => {
-            let (named, fault) = match variables::named(|name| std::env::var_os(name)) {
-                Ok(named) => (named, None),
-                Err(fault) => (Named::default(), Some(fault)),
-            };
-            (Box::pin(default_chain(&config, named)).await, fault)
-        }
+    let (inner, fault) = if let Some(credentials) = credentials {
+        (credentials, None)
+    } else {
+        let (named, fault) = match variables::named(|name| std::env::var_os(name)) {
+            Ok(named) => (named, None),
+            Err(fault) => (Named::default(), Some(fault)),
+        };
+        (Box::pin(default_chain(&config, named)).await, fault)
     };
     let bundle = || http::bundle().err().map(Unfit::Bundle);
     let checked = Checked { inner, fault: variables.err().or(fault).or_else(bundle) };
