@@ -418,13 +418,13 @@ async fn what_a_variable_names_has_to_be_there() {
     }
     let root = dir.path().to_str().unwrap();
     for Place { variables, expect, .. } in PLACES {
-        let files = DockerFiles::from_environment(|name| match name {
+        let files = DockerFiles::from_environment(|name| {
             // Podman's usual folder is that of whoever runs the tests.
-            "XDG_RUNTIME_DIR" => Some(dir.path().join("empty").into()),
-            _ => {
-                let found = variables.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| value.replace("DIR", root).into())
+            if name == "XDG_RUNTIME_DIR" {
+                return Some(dir.path().join("empty").into());
             }
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.replace("DIR", root).into())
         });
         match (ask(files).await.map_err(|error| error.replace(root, "DIR")), expect) {
             (Ok(login), Ok(expected)) => assert_eq!(login, *expected, "{variables:?}"),
