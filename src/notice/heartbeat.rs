@@ -41,8 +41,8 @@ pub(super) struct Pulse {
     signs: watch::Receiver<Signs>,
 }
 
-/// The newest signs, numbered together from 1. While the other side does not answer, newer ones take the place of those that
-/// wait: the last thing that it hears has to be how it is now.
+/// The newest start and the newest end, numbered together from 1. While the other side does not answer, they take the place of
+/// those that wait: the last thing that it hears has to be how it is now.
 #[derive(Clone, Debug, Default)]
 struct Signs {
     start: u64,
@@ -63,11 +63,12 @@ impl Signs {
         }
     }
 
-    /// Those after this number, in their order. A start goes where an end came after it: the other side would hear of it too late.
-    fn after(&self, sent: u64) -> Vec<Beat> {
-        let end = self.end.iter().filter(|(number, _)| *number > sent).map(|(_, beat)| beat.clone());
-        let start = (self.start == self.newest() && self.start > sent).then_some(Beat::Start);
-        end.chain(start).collect()
+    /// Those after this number, in their order.
+    fn after(&self, last: u64) -> Vec<Beat> {
+        let both = self.end.iter().cloned().chain([(self.start, Beat::Start)]);
+        let mut waiting: Vec<_> = both.filter(|(number, _)| *number > last).collect();
+        waiting.sort_unstable_by_key(|(number, _)| *number);
+        waiting.into_iter().map(|(_, beat)| beat).collect()
     }
 }
 
@@ -193,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_end_waits_and_a_start_after_it() {
+    fn the_newest_start_and_the_newest_end_wait_in_their_order() {
         let fail = || Beat::Fail("503".to_owned());
         for (beats, waiting) in [
             (vec![Beat::Start], vec![Beat::Start]),
-            (vec![Beat::Start, Beat::Success], vec![Beat::Success]),
-            (vec![Beat::Success, Beat::Start, fail()], vec![fail()]),
+            (vec![Beat::Start, Beat::Success], vec![Beat::Start, Beat::Success]),
+            (vec![Beat::Success, Beat::Start, fail()], vec![Beat::Start, fail()]),
             (vec![fail(), Beat::Start], vec![fail(), Beat::Start]),
-            (vec![fail(), Beat::Start, Beat::Success], vec![Beat::Success]),
+            (vec![Beat::Start, fail(), Beat::Start, Beat::Success], vec![Beat::Start, Beat::Success]),
         ] {
             let mut signs = Signs::default();
             for beat in beats {
