@@ -153,8 +153,10 @@ impl Worker {
 
     /// Ends the pass under way, and drops the one that waits for its turn. Gives their numbers.
     pub(super) fn cancel(&self) -> Vec<u64> {
+        // In this order: the end of the one under way would let the other one begin.
+        let waiting = self.drop_asked(&Dropped::Cancelled);
         let running = self.stop_in(Duration::ZERO, StopReason::Cancelled);
-        running.into_iter().chain(self.drop_asked(&Dropped::Cancelled)).collect()
+        running.into_iter().chain(waiting).collect()
     }
 
     /// Ends the pass under way after this time, and gives its number.
