@@ -19,7 +19,6 @@ use crate::aws::http;
 use crate::aws::http::Http;
 use crate::aws::profiles;
 use crate::aws::variables;
-use crate::aws::variables::Named;
 
 /// Our name in AWS' logs, as user agent and as the name of the session in an assumed role.
 pub(super) const APP_NAME: &str = "tagferry";
@@ -69,11 +68,9 @@ pub async fn config(
     let (inner, fault) = if let Some(credentials) = credentials {
         (credentials, None)
     } else {
-        let (named, fault) = match variables::named(|name| std::env::var_os(name)) {
-            Ok(named) => (named, None),
-            Err(fault) => (Named::default(), Some(fault)),
-        };
-        (Box::pin(default_chain(&config, named)).await, fault)
+        let named = variables::named(|name| std::env::var_os(name));
+        let chain = Box::pin(default_chain(&config, named.clone().unwrap_or_default())).await;
+        (chain, named.err())
     };
     let bundle = || http::bundle().err().map(Unfit::Bundle);
     let checked = Checked { inner, fault: variables.err().or(fault).or_else(bundle) };

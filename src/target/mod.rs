@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
 use crate::ecr;
-use crate::layout;
 use crate::layout::Layout;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, Repository, Stored, Tag};
 use crate::registry;
