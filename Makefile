@@ -1,6 +1,6 @@
 # The menu of this repository. The first two are all that a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test peers flakes reliability bench soak lint deploy-check image-test fmt docs deny gate
+.PHONY: help quickstart test peers flakes reliability bench soak lint clippy deploy-check image-test fmt docs deny gate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,12 +29,14 @@ soak: ## a thousand passes of a daemon: does its memory grow, what does it cost 
 bench: ## compare with skopeo, regsync and crane, and with docs/performance.md's goals (some minutes)
 	scripts/bench
 
-lint: deploy-check ## formatting, clippy and the files of deploy/, as the gate sees them
+lint: deploy-check clippy ## formatting, clippy and the files of deploy/, as the gate sees them
+
+clippy: ## formatting and clippy alone
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --no-default-features -- -D warnings
 
-deploy-check: ## check Dockerfile, deploy/ and workflows with tools that know their formats
+deploy-check: peers ## check Dockerfile, deploy/ and workflows with tools that know their formats
 	scripts/deploy-check
 
 image-test: ## build the container image without a registry and run it (as root, on Debian; some minutes)
