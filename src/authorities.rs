@@ -33,6 +33,12 @@ pub fn client(
     builder: impl Fn() -> ClientBuilder,
     own: &[Certificate],
 ) -> Result<(Client, Option<String>), Error> {
+    let variable = |name: &str| std::env::var_os(name);
+    if let Some(machine) = usual(variable)
+        && let Ok(client) = builder().tls_certs_only(machine.into_iter().chain(own.iter().cloned())).build()
+    {
+        return Ok((client, None));
+    }
     let cause = match builder().tls_certs_merge(own.iter().cloned()).build() {
         Ok(client) => return Ok((client, None)),
         Err(cause) => cause,
@@ -40,13 +46,6 @@ pub fn client(
     let is_broken = |one: &&Certificate| Client::builder().tls_certs_only([(*one).clone()]).build().is_err();
     if let Some(broken) = own.iter().position(|one| is_broken(&one)) {
         return Err(Error::Broken(broken + 1));
-    }
-    let variable = |name: &str| std::env::var_os(name);
-    let machine = usual(variable).unwrap_or_default();
-    if !machine.is_empty()
-        && let Ok(client) = builder().tls_certs_only(machine).build()
-    {
-        return Ok((client, None));
     }
     match builder().tls_certs_only([]).build() {
         Ok(client) => Ok((client, Some(lack(variable)))),

@@ -3,7 +3,6 @@
 //! The SDK runs such a program without an end, leaves it running, and panics at keys that cannot be sent. So roles that are
 //! taken with such credentials are taken here, too.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -82,10 +81,8 @@ fn shared(inner: SharedCredentialsProvider) -> SharedCredentialsProvider {
 /// The program behind the profile that counts, and the roles on the way to it, that of the profile itself first. None where
 /// the SDK would not come to a program.
 fn way(profiles: &ProfileSet) -> Option<(CredentialProcess, Vec<Role>)> {
-    let (mut roles, mut seen) = (Vec::new(), HashSet::new());
-    let mut name = profiles.selected_profile();
-    while seen.insert(name) {
-        let profile = profiles.get_profile(name)?;
+    let mut roles = Vec::new();
+    for (name, profile) in profiles::way(profiles) {
         let has_keys = KEYS[..2].iter().all(|(key, _)| profile.get(key).is_some());
         if has_keys && !roles.is_empty() {
             return None;
@@ -95,7 +92,6 @@ fn way(profiles: &ProfileSet) -> Option<(CredentialProcess, Vec<Role>)> {
             return Some((process, roles));
         }
         roles.push(Role::of(profile)?);
-        name = profile.get("source_profile")?;
     }
     None
 }

@@ -50,7 +50,7 @@ pub(super) async fn check() -> (String, Option<Unfit>) {
 }
 
 /// The profiles on the way to credentials, that which counts first, each with its name.
-fn way<'a>(profiles: &'a ProfileSet) -> impl Iterator<Item = (&'a str, &'a Profile)> {
+pub(super) fn way<'a>(profiles: &'a ProfileSet) -> impl Iterator<Item = (&'a str, &'a Profile)> {
     let named = move |name: &'a str| Some((name, profiles.get_profile(name)?));
     let mut seen = HashSet::new();
     let all = std::iter::successors(named(profiles.selected_profile()), move |&(_, profile)| {

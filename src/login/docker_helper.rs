@@ -108,7 +108,9 @@ fn read(output: &Output, program: String) -> Result<Option<Login>, HelperError> 
     let is_login =
         |object: &Map<String, Value>| object.contains_key("username") || object.contains_key("secret");
     let Some(place) = printed.iter().position(is_login) else {
-        return match printed.last() {
+        let is_fault =
+            |object: &&Map<String, Value>| ["error", "message"].iter().any(|key| object.contains_key(*key));
+        return match printed.iter().find(is_fault).or(printed.last()) {
             None => Err(HelperError::Answer(program)),
             Some(object) if object.is_empty() => Ok(None),
             Some(object) => Err(HelperError::Said { program, said: said(object) }),

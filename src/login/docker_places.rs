@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rustix::process::getuid;
 use secrecy::SecretString;
+use tracing::warn;
 
 /// Holds what a file would hold.
 pub(super) const INLINE: &str = "DOCKER_AUTH_CONFIG";
@@ -102,6 +103,15 @@ impl Expected {
             Ok(found) if found.is_dir() == (self.place == Place::Folder) => return Ok(()),
             Ok(found) if found.is_dir() => "a folder",
             Ok(_) => "no folder",
+            // For Docker, that is no login.
+            Err(error) if is_missing(&error) && self.place == Place::Folder => {
+                let Self { variable, path, .. } = self;
+                warn!(
+                    "The environment variable `{variable}` names {}, which is not there: no login is read from it",
+                    path.display()
+                );
+                return Ok(());
+            }
             Err(error) if is_missing(&error) => "not there",
             // Reading it says more.
             Err(_) => return Ok(()),

@@ -48,7 +48,7 @@ pub enum ProxyError {
     Quote(&'static str, char),
     /// A login that is cut off where the host was to begin.
     #[error(
-        "the environment variable `{0}` has a login with a letter that ends it: write `\\`, `/`, `#` and `?` in a user name or \
+        "the environment variable `{0}` has a user name or password that ends early: write `\\`, `/`, `#` and `?` in a user name or \
          password as `%5C`, `%2F`, `%23` and `%3F`"
     )]
     Login(&'static str),

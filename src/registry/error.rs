@@ -275,7 +275,11 @@ impl Error {
         self.transient().is_some()
             || matches!(
                 kind,
-                Kind::Digest { .. } | Kind::Size { .. } | Kind::StartOver(_) | Kind::PullsUsedUp(_)
+                Kind::Digest { .. }
+                    | Kind::Size { .. }
+                    | Kind::WebPage(_)
+                    | Kind::StartOver(_)
+                    | Kind::PullsUsedUp(_)
             )
     }
 

@@ -25,7 +25,7 @@ impl Health {
     pub(in crate::cli) async fn run(self) -> Result<ExitCode, ExitError> {
         // Not 2 or 3: who runs health checks knows 0 and 1.
         let unhealthy = |error: ClientError| ExitError::of(ExitCode::Incomplete, &error);
-        // It shows no token, which therefore cannot be in the way.
+        // It sends no token, so a proxy may carry the request.
         let client = self.daemon.client(None).map_err(unhealthy)?;
         client.health().await.map_err(unhealthy)?;
         Ok(ExitCode::Success)

@@ -291,7 +291,8 @@ fn concerns(asked: &str, scope: &Scope) -> bool {
     let is_own = |asked: &str| match asked.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'))
     {
         Some((repository, actions)) => repository == scope.repository.as_str() && is_enough(actions),
-        None => true,
+        // Of the registry itself, as at its root.
+        None => scope.access == Access::Catalogue || !(asked.is_empty() || asked.starts_with("registry:")),
     };
     asked.split(' ').any(is_own)
 }

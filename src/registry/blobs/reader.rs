@@ -1,7 +1,7 @@
 //! Blobs, read as a stream that vouches for its bytes.
 
 use bytes::Bytes;
-use http::header::{ETAG, HeaderValue, RANGE};
+use http::header::{CONTENT_ENCODING, ETAG, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
@@ -91,7 +91,9 @@ impl Repository {
                 Err(error) if matches!(error.kind(), Kind::RefusedElsewhere(_)) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            match answer.length() {
+            // Compressed on the way, it has another length.
+            let length = answer.length().filter(|_| answer.header(CONTENT_ENCODING.as_str()).is_none());
+            match length {
                 Some(size) if size != blob.size => found = Some(Found::OtherSize(size)),
                 _ => return Ok(Some(Found::Whole)),
             }

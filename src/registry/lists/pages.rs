@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tracing::warn;
 
 use crate::registry::client::Client;
 use crate::registry::error::{Error, Kind};
@@ -126,8 +127,11 @@ impl<'a> Pages<'a> {
         self.request.url.set_query(Some(&*page.query).filter(|query| !query.is_empty()));
         let (headers, body) = match self.client.document(&self.request, PAGE_MAX_BYTES).await {
             Ok(answer) => answer,
-            // No page said that more follows, and who may read one page may read another.
-            Err(error) if page.reason == Reason::Guess && is_for_good(&error) => return Ok(None),
+            // Only a guess: who was let read one page may read the next, so 401 and 403 mean here that there is none.
+            Err(error) if page.reason == Reason::Guess && is_for_good(&error) => {
+                warn!("The {} is taken to be whole, as no more of it is to be had: {error}", self.what);
+                return Ok(None);
+            }
             Err(error) => return Err(page.reason.explain(error)),
         };
         self.page = page;

@@ -192,14 +192,18 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
     (
         "HTTPS_PROXY",
         b"http://DOM\\user:hunter2@p.test",
-        "`HTTPS_PROXY` has a login with a letter that ends it",
+        "`HTTPS_PROXY` has a user name or password that ends early",
     ),
     ("HTTPS_PROXY", b"http://user:12/hunter2@p.test:3128", "as `%5C`, `%2F`, `%23` and `%3F`"),
-    ("HTTPS_PROXY", b"user:12?hunter2@p.test:3128", "`HTTPS_PROXY` has a login with a letter that ends it"),
+    (
+        "HTTPS_PROXY",
+        b"user:12?hunter2@p.test:3128",
+        "`HTTPS_PROXY` has a user name or password that ends early",
+    ),
     (
         "HTTPS_PROXY",
         b"http://user:12#hunter2@p.test:3128",
-        "`HTTPS_PROXY` has a login with a letter that ends it",
+        "`HTTPS_PROXY` has a user name or password that ends early",
     ),
     // twilight-rs/http-proxy#34
     ("HTTP_PROXY", b"http://hunter2\xff", "`HTTP_PROXY` is set but is not UTF-8"),

@@ -62,6 +62,17 @@ async fn a_login_is_sent_to_whom_asks_for_it_at_its_root_alone() {
         )
         .source(Registry::builder(Face::Token)),
         row(
+            "401 without a challenge, and a root that fails once",
+            "brother of the challenge at `/v2/` alone",
+            |source, _| {
+                one(source);
+                source.fault(Fault::new(Match::kind(Kind::Ping), Action::status(503)).once());
+                hides(source, Reply::status(401));
+            },
+            Copied,
+        )
+        .source(Registry::builder(Face::Token)),
+        row(
             "a 403 with a challenge, and a root that asks for nothing",
             "regclient/regclient#149",
             |source, _| {
