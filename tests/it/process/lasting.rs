@@ -68,10 +68,11 @@ async fn what_was_known_of_another_target_says_nothing_of_the_new_one() {
     let mut world = World::start("shutdown_grace: 10m\n").await;
     assert_eq!(world.sync_now(&["--wait"]).await.code, Some(0));
     // A pass to the target of before is under way when there is another.
+    let before = world.source.count(&Match::tags());
     let gate = Gate::closed();
     world.source.fault(Fault::new(Match::tags(), Action::Hold(gate.clone())).once());
     let run = world.post("/api/v1/sync", None).await.1;
-    world.source.wait_for(&Match::tags(), 2).await;
+    world.source.wait_for(&Match::tags(), before + 1).await;
     let path = world.program.folder().join("tagferry.yaml");
     let config = fs::read_to_string(&path).unwrap();
     let target = world.target.host();
